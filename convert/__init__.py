@@ -1,0 +1,1 @@
+"""Keras BitMar -> TensorFlow Lite flatbuffers with BITMAR_* ops, packed weights, reports."""

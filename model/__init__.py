@@ -1,0 +1,1 @@
+"""Keras BitMar: configuration, quantizers, layers, data, training and evaluation."""

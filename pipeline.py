@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""BitMar Edge: train, convert and deploy a ternary model with episodic memory.
+
+    pipeline.py data | train | eval | convert | deploy | console | bench | doctor
+
+Every command lives in the package that does its work; this file only names them. docs/cli.md lists all words and options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A sub-command: where it lives and what it does. Its module offers `add_arguments(parser)` and `run(args) -> int`."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "data": Command("model.data.command", "download the pictures and names, compute the 768-d features"),
+    "train": Command("model.training.command", "train a model from configs/*.yaml"),
+    "eval": Command("model.evaluation.command", "ask a trained model: slot found, name decoded, beside the baselines"),
+    "convert": Command("convert.command", "convert a run into TensorFlow Lite flatbuffers with BITMAR_* ops"),
+    "deploy": Command("deploy.command", "put a converted model on a Raspberry Pi, a board or the emulator"),
+    "console": Command("pi_app.command", "teach, ask and look into the memory: on this machine, a board or the emulator"),
+    "bench": Command("pi_app.bench_command", "tokens/s, recall and card times of a converted model"),
+    "doctor": Command("deploy.doctor", "check this machine: Python, compilers, emulators, runtimes"),
+}
+
+
+def user_errors() -> tuple[type[Exception], ...]:
+    """Errors that are the input's fault: printed as one line, exit code 2."""
+    from model.errors import BitmarError as ModelError
+    from pi_app.errors import BitmarError as AppError
+
+    return ModelError, AppError
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="pipeline.py", description=__doc__.splitlines()[0])
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    arguments = sys.argv[1:] if argv is None else argv
+    for name, command in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=command.help, description=command.help)
+        if name in arguments[:1]:  # only the command that runs is imported: `--help` stays fast
+            importlib.import_module(command.module).add_arguments(subparser)
+    args = parser.parse_args(arguments)
+    try:
+        return importlib.import_module(COMMANDS[args.command].module).run(args)
+    except user_errors() as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
