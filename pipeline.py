@@ -27,7 +27,9 @@ COMMANDS = {
     "eval": Command("model.evaluation.command", "ask a trained model: slot found, name decoded, beside the baselines"),
     "convert": Command("convert.command", "convert a run into TensorFlow Lite flatbuffers with BITMAR_* ops"),
     "deploy": Command("deploy.command", "put a converted model on a Raspberry Pi, a board or the emulator"),
-    "console": Command("pi_app.command", "teach, ask and look into the memory: on this machine, a board or the emulator"),
+    "console": Command(
+        "pi_app.command", "teach, ask and look into the memory: on this machine, a board or the emulator"
+    ),
     "bench": Command("pi_app.bench_command", "tokens/s, recall and card times of a converted model"),
     "doctor": Command("deploy.doctor", "check this machine: Python, compilers, emulators, runtimes"),
 }

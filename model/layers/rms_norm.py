@@ -1,0 +1,30 @@
+"""Root mean square layer normalisation (Zhang and Sennrich, 2019)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+EPSILON = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="bitmar")
+class RMSNorm(keras.layers.Layer):
+    """y = x / sqrt(mean(x^2) + 1e-6) * gain; float32 [..., n] -> float32 [..., n]. A zero token stays zero."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.gain = self.add_weight(name="gain", shape=(input_shape[-1],), initializer="ones", trainable=True)
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return x * ops.rsqrt(ops.mean(x * x, axis=-1, keepdims=True) + EPSILON) * self.gain
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def l2_normalize(x: keras.KerasTensor) -> keras.KerasTensor:
+    """x / |x| as the device computes it: an RMS norm whose gain is 1 / sqrt(n). Zero stays zero."""
+    n = x.shape[-1]
+    return x * ops.rsqrt(ops.mean(x * x, axis=-1, keepdims=True) + EPSILON) * (1.0 / n**0.5)

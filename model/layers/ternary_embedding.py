@@ -1,0 +1,44 @@
+"""An embedding table of ternary codes that can also serve as the output head (tied weights)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from model.quantizers import int8_codes, ternary_codes
+
+
+@keras.saving.register_keras_serializable(package="bitmar")
+class TernaryEmbedding(keras.layers.Layer):
+    """Rows of ternary codes times one gamma.
+
+    Input int32 [...] in [0, rows); output float32 [..., dim]. `logits(x)` is the tied head: x float32 [..., dim] ->
+    float32 [..., rows], x quantised to int8 as for every ternary matrix. `embeddings` is float32 [rows, dim].
+    """
+
+    def __init__(self, rows: int, dim: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rows = rows
+        self.dim = dim
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.rows, self.dim),
+            initializer=keras.initializers.RandomNormal(stddev=0.05),
+            trainable=True,
+        )
+
+    def call(self, ids: keras.KerasTensor) -> keras.KerasTensor:
+        codes, gamma = ternary_codes(self.embeddings)
+        return ops.take(codes * gamma, ids, axis=0)
+
+    def logits(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        weight_codes, gamma = ternary_codes(self.embeddings)
+        codes, scale = int8_codes(x)
+        return ops.matmul(codes, ops.transpose(weight_codes)) * (scale * gamma)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rows": self.rows, "dim": self.dim}
