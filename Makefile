@@ -1,0 +1,67 @@
+# make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 25 minutes on 2 cores)
+# make test   lint, then every part's tests, sampled and seeded                       (about 30 minutes on 2 cores)
+# Each target sets up what it needs: Debian packages (or says which), virtual environments, downloads.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help demo test test-full lint format bench crashlab fuzz setup system clean
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+	@echo "also: make test-full | lint | format | bench | crashlab | fuzz | setup | clean"
+
+system: build/system.stamp
+build/system.stamp: tools/system_packages.sh
+	@mkdir -p build
+	bash tools/system_packages.sh
+	@touch $@
+
+# tensorflow 2.21 for training and conversion, ai-edge-litert as the Pi runtime, PlatformIO for the firmware
+$(VENV)/.stamp: pyproject.toml tools/make_venv.sh
+	bash tools/make_venv.sh $(PYTHON) $(VENV) ".[train,mcu,pi,dev]"
+	@touch $@
+
+# tflite-runtime 2.14 wants numpy 1 and CPython <= 3.11: an environment of its own
+.venvs/tflite/.stamp: pyproject.toml tools/make_venv.sh
+	bash tools/make_venv.sh $(PYTHON) .venvs/tflite "pytest>=8" "pillow>=10" "tflite-runtime==2.14.0" "numpy<2"
+	@touch $@
+
+setup: system $(VENV)/.stamp .venvs/tflite/.stamp
+	@$(PY) pi_app/native/build.py --quiet
+
+demo: setup
+	$(PY) tools/demo.py
+
+lint: system $(VENV)/.stamp
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
+
+format: system $(VENV)/.stamp
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format -i
+
+test: setup lint
+	$(PY) -m pytest -q --durations=15
+
+test-full: setup lint
+	$(PY) -m pytest -q --durations=30 -m 'full or not full' --timeout 7200
+
+bench: setup
+	$(PY) benchmarks/run_all.py
+
+crashlab: setup
+	$(PY) tests/crashlab/run.py
+
+fuzz: setup
+	$(PY) tests/memstore/fuzz.py
+
+clean:
+	rm -rf build .pio runs .pytest_cache
