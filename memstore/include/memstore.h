@@ -1,0 +1,295 @@
+/* memstore: the episodic memory on the card.
+ *
+ * K slots of D numbers, a key and a name for each, kept in the four files that docs/sd-format.md describes.
+ * The index (keys, names, counters) lives in RAM, slots are read from the card through an LRU cache of `hot`
+ * slots. A teach, forget or rename is on the card when it returns, and a power cut at any moment leaves the
+ * state before or after it.
+ *
+ * No malloc, no global state, no stdio: the caller gives one buffer of ms_memory_size() bytes and a storage
+ * port. Functions return MS_OK (0) or a negative ms_error; after an error of a write the memory is what it
+ * was before. One memory is for one thread. Floats are IEEE binary32; build with -ffp-contract=off for equal
+ * bits everywhere.
+ */
+#ifndef BITMAR_MEMSTORE_H
+#define BITMAR_MEMSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MS_FORMAT_VERSION 1
+#define MS_SECTOR 512u    /* bytes; everything is written in whole sectors, in place */
+#define MS_NAME_BYTES 64u /* room for a name of at most 63 bytes of UTF-8 and its NUL */
+#define MS_MAX_SLOTS 32768u
+#define MS_MAX_DIM 256u
+#define MS_NO_SCORE (-3.402823466e+38f) /* ms_scores' value for an empty slot */
+
+typedef enum {
+  MS_OK = 0,
+  MS_E_ARGUMENT = -1,    /* a null pointer, a slot out of range, a config that does not fit together */
+  MS_E_BUFFER = -2,      /* the caller's buffer is smaller than ms_memory_size() */
+  MS_E_NO_CARD = -3,     /* the card or its folder is missing */
+  MS_E_LOCKED = -4,      /* another process has this card open */
+  MS_E_READ_ONLY = -5,   /* the card cannot be written, or was opened with MS_OPEN_READ_ONLY */
+  MS_E_CARD_FULL = -6,   /* no room on the card */
+  MS_E_IO = -7,          /* the card returned an error or fewer bytes than asked */
+  MS_E_FORMAT = -8,      /* not a memory, or both headers and all records damaged */
+  MS_E_VERSION = -9,     /* another version of the format */
+  MS_E_MODEL = -10,      /* the memory of another model */
+  MS_E_SHAPE = -11,      /* same model, other number of slots, dimension or slot type */
+  MS_E_NAME_EMPTY = -12, /* a name needs 1 to 63 bytes */
+  MS_E_NAME_LONG = -13,  /* more than 63 bytes */
+  MS_E_NAME_UTF8 = -14,  /* not valid UTF-8 */
+  MS_E_NOT_FOUND = -15,  /* no such name, state or file */
+  MS_E_VALUE = -16,      /* a NaN or an infinity in an episode, a key or an importance */
+  MS_E_DAMAGED = -17,    /* both copies of this slot or state are damaged */
+  MS_E_MEMORY_FULL =
+      -18, /* every slot holds something saved and this episode is not important enough to be saved */
+} ms_error;
+
+/* One sentence in English, without a full stop; never NULL. */
+const char* ms_strerror(int error);
+
+/* ---- configuration
+ * ---------------------------------------------------------------------------------------------- */
+
+typedef enum { MS_FP16 = 0, MS_INT8 = 1 } ms_dtype;
+
+typedef struct {
+  uint32_t slots;         /* K, 1..MS_MAX_SLOTS */
+  uint32_t dim;           /* D, a power of two, 16..MS_MAX_DIM */
+  uint32_t hot;           /* slots held in RAM, 1..K */
+  uint32_t slot_dtype;    /* ms_dtype */
+  float alpha;            /* of a merge: M <- (1 - alpha) M + alpha z; 0..1 */
+  float merge_threshold;  /* cosine of keys from which on a same-named episode is the same thing again */
+  float min_importance;   /* episodes below it are not saved to the card (0: all are saved) */
+  uint32_t segment_bytes; /* size of one file of states/; 0: 16 MiB; < 4 GiB, the largest file of FAT32 */
+  uint8_t model_hash[8];  /* of the model's ternary codes and scales: keys of another model mean nothing */
+} ms_config;
+
+/* Bytes of RAM that ms_open needs, 0 if the config is not valid. A RAM-only memory (no port) needs no more.
+ */
+size_t ms_memory_size(const ms_config* config);
+
+/* Bytes of each file on the card. */
+typedef struct {
+  uint64_t slots, index, metadata, backup;
+} ms_file_sizes;
+int ms_card_size(const ms_config* config, ms_file_sizes* sizes);
+
+/* ---- storage port
+ * ------------------------------------------------------------------------------------------------ */
+
+/* How memstore reaches a card. Names are relative to the memory's folder, with '/' ("memory_slots.bin",
+ * "states/000000.bin"); the port makes missing folders when MS_CREATE is given. Functions return MS_OK or an
+ * ms_error (MS_E_NO_CARD, MS_E_READ_ONLY, MS_E_CARD_FULL, MS_E_LOCKED, MS_E_NOT_FOUND, MS_E_IO). */
+enum {
+  MS_READ = 0,
+  MS_WRITE = 1,
+  MS_CREATE = 2
+}; /* modes of open; MS_WRITE reads too; MS_CREATE makes it if missing */
+
+typedef struct {
+  void* context;
+  int (*lock)(void* context);    /* exclusive, fails at once with MS_E_LOCKED; may be NULL */
+  void (*unlock)(void* context); /* may be NULL */
+  int (*open)(void* context, const char* name, int mode, int32_t* file); /* MS_E_NOT_FOUND if missing */
+  void (*close)(void* context, int32_t file);
+  int (*size)(void* context, int32_t file, uint64_t* bytes);
+  /* Make the file exactly this long, its clusters allocated (contiguous where the card can); new bytes are
+   * undefined. */
+  int (*preallocate)(void* context, int32_t file, uint64_t bytes);
+  /* Read or write `bytes` at `offset`; return the bytes done (fewer is a failure) or an ms_error. Writes are
+   * whole sectors at multiples of MS_SECTOR, but for the last sector of a slots file whose size is no
+   * multiple of it. */
+  int32_t (*read)(void* context, int32_t file, uint64_t offset, void* data, uint32_t bytes);
+  int32_t (*write)(void* context, int32_t file, uint64_t offset, const void* data, uint32_t bytes);
+  int (*sync)(void* context); /* barrier: all writes so far, to all files, are on the card when it returns */
+  uint32_t (*micros)(void* context); /* a free-running microsecond clock for the counters; may be NULL */
+} ms_port;
+
+/* ---- opening
+ * ----------------------------------------------------------------------------------------------------- */
+
+typedef struct ms_memory ms_memory;
+
+enum { MS_OPEN_READ_ONLY = 1, MS_OPEN_NO_CREATE = 2 };
+
+typedef enum {
+  MS_STATE_CLEAN = 0,    /* both copies agreed */
+  MS_STATE_CREATED = 1,  /* there was no memory on the card: an empty one was made */
+  MS_STATE_OLD_KEPT = 2, /* the mirror was incomplete or damaged: repaired from the primary files */
+  MS_STATE_NEW_KEPT = 3, /* the primary files were incomplete, damaged or older: repaired from the mirror */
+  MS_STATE_MERGED = 4,   /* each copy held something that the other had lost */
+} ms_state_kept;
+
+typedef struct {
+  uint32_t kept;                      /* ms_state_kept: what open or verify found, and which copy it took */
+  uint32_t primary_repaired;          /* sectors of memory_slots.bin and memory_index.bin rewritten */
+  uint32_t mirror_repaired;           /* sectors of memory_backup.bin rewritten */
+  uint32_t metadata_repaired;         /* sectors of memory_metadata.json rewritten (ms_verify only) */
+  uint32_t restore_finished;          /* 1: a restore that a cut had interrupted was carried to its end */
+  uint32_t occupied;                  /* slots in use */
+  uint32_t lost;                      /* slots whose both copies are damaged: they are empty now */
+  int32_t lost_slots[16];             /* the first of them, -1 after the last */
+  char lost_names[16][MS_NAME_BYTES]; /* their names where the record could be read, else "" */
+  ms_config found;        /* K, D, dtype and hash in the card's header, also after MS_E_MODEL or MS_E_SHAPE */
+  uint32_t found_version; /* of the card's header, also after MS_E_VERSION */
+} ms_report;
+
+/* Open the memory of this port's folder in the caller's buffer (aligned for uint64_t); make it if there is
+ * none and MS_OPEN_NO_CREATE is not given; repair what a cut or damage left, unless MS_OPEN_READ_ONLY. port
+ * NULL: a memory in RAM alone, of `hot` slots, where nothing is saved. The port must outlive the memory;
+ * report may be NULL. After an error the card is as it was, the lock is released, and there is nothing to
+ * close. */
+int ms_open(ms_memory** memory, void* buffer, size_t buffer_bytes, const ms_config* config,
+            const ms_port* port, uint32_t flags, ms_report* report);
+
+/* Read the header alone: K, D, dtype, hash. No lock, nothing is written. MS_E_NOT_FOUND: no memory there. */
+int ms_probe(const ms_port* port, ms_config* found);
+
+/* Write what is only in RAM (access counters, metadata); ms_close does it too, then releases lock and files.
+ */
+int ms_flush(ms_memory* memory);
+int ms_close(ms_memory* memory);
+
+/* Compare both copies of every sector and the metadata with each other, repair what differs, name what is
+ * lost. */
+int ms_verify(ms_memory* memory, ms_report* report);
+
+/* A report as one line of English, cut to `bytes` with its NUL; returns the length written. */
+size_t ms_report_text(const ms_report* report, char* text, size_t bytes);
+
+/* Seconds since 1970 for the next episodes and states; 0: unknown. */
+void ms_set_time(ms_memory* memory, uint32_t unix_seconds);
+
+/* ---- teaching
+ * ---------------------------------------------------------------------------------------------------- */
+
+enum { MS_REPLACE = 1 }; /* take over the slot that looks alike (or bears this name), whatever its name */
+
+typedef enum {
+  MS_ACTION_NEW = 0,      /* an empty slot was taken */
+  MS_ACTION_MERGED = 1,   /* blended into the slot of the same name */
+  MS_ACTION_REPLACED = 2, /* MS_REPLACE: a slot was overwritten */
+  MS_ACTION_EVICTED = 3,  /* no empty slot: the one with the lowest retention score went */
+} ms_action;
+
+typedef struct {
+  uint32_t slot;
+  uint32_t action; /* ms_action */
+  uint32_t saved;  /* 0: in RAM alone (below min_importance, or no card): say `not saved` */
+  float cosine;    /* to the slot that it was merged into or replaced, else to the nearest key, -1 if none */
+  char previous[MS_NAME_BYTES]; /* name that was replaced or evicted, else "" */
+} ms_teach_result;
+
+/* Write one episode: episode float[D], key float[D] (unit length), a name of 1 to 63 bytes of UTF-8,
+ * importance >= 0. Durable on MS_OK (4 data sectors, 2 barriers). result may be NULL. */
+int ms_teach(ms_memory* memory, const char* name, const float* episode, const float* key, float importance,
+             uint32_t flags, ms_teach_result* result);
+
+int ms_forget(ms_memory* memory, const char* name,
+              uint32_t* forgotten); /* every slot of that name, one write each */
+int ms_forget_slot(ms_memory* memory, uint32_t slot);
+int ms_rename(ms_memory* memory, const char* name, const char* new_name); /* the lowest slot of that name */
+int ms_prune(ms_memory* memory, float below,
+             uint32_t* pruned); /* forget every slot with importance < below */
+
+/* ---- recalling
+ * --------------------------------------------------------------------------------------------------- */
+
+/* Absmax quantisation: m = max(max|x_i|, 1e-5); q_i = clamp(rne(x_i * (127 / m)), -127, 127); scale = m /
+ * 127. */
+void ms_quantize(const float* x, uint32_t n, int8_t* q, float* scale);
+
+/* scores float[K]: (float)(query . key_i) * (scale * scale_i), MS_NO_SCORE for an empty slot. Reads RAM only.
+ */
+void ms_scores(const ms_memory* memory, const int8_t* query, float scale, float* scores);
+
+/* The k best of scores[K], best first, equal ones by lower slot; slots[k] gets -1 after the last. Returns how
+ * many. */
+uint32_t ms_top_k(const ms_memory* memory, const float* scores, uint32_t k, int32_t* slots);
+
+/* The content of a slot as float[D], from the hot cache or the card; counts as an access.
+ * MS_E_NOT_FOUND: empty. MS_E_DAMAGED: both copies are. */
+int ms_read_slot(ms_memory* memory, uint32_t slot, float* values);
+
+/* ms_scores, ms_top_k and ms_read_slot in one, without a buffer of K floats: scores[k], values[k * D],
+ * mask[k] (1 = filled; else zeros), slots[k] (-1 = none). Returns MS_OK, or the error of the slots it had to
+ * leave out. */
+int ms_recall(ms_memory* memory, const int8_t* query, float scale, uint32_t k, float* scores, float* values,
+              int32_t* mask, int32_t* slots);
+
+typedef struct {
+  char name[MS_NAME_BYTES]; /* "" = empty slot */
+  uint32_t occupied, saved, hot;
+  uint32_t uses;   /* reads */
+  uint32_t writes; /* how often it was taught */
+  uint32_t time;   /* unix seconds of the last teach, 0 unknown */
+  float importance;
+  float retention; /* the eviction score: importance * (1 + floor(log2(1 + uses))) / (1 + age) */
+  float key_scale;
+  uint64_t sequence; /* of the record's last change */
+  uint64_t taught;   /* sequence of the last teach */
+  uint64_t last_access;
+  const int8_t* key; /* int8[D], valid until the memory changes */
+} ms_info;
+int ms_slot_info(const ms_memory* memory, uint32_t slot, ms_info* info);
+
+/* The lowest slot >= from of that name, or MS_E_NOT_FOUND. */
+int32_t ms_find(const ms_memory* memory, const char* name, uint32_t from);
+
+/* MS_OK or which rule of names this one breaks. */
+int ms_check_name(const char* name);
+
+typedef struct {
+  uint64_t hits, misses;                     /* of the hot cache */
+  uint64_t sectors_read, sectors_written;    /* of the slots, index and backup files */
+  uint64_t metadata_written, states_written; /* sectors of memory_metadata.json and of states/ */
+  uint64_t barriers;
+  uint64_t bytes_read, bytes_written; /* all files */
+  uint64_t micros_read, micros_write; /* time inside the port; write includes sync */
+  uint64_t corrected;                 /* slot reads that the mirror had to answer */
+  uint64_t clock;                     /* the memory's logical clock: writes and reads so far */
+  uint32_t occupied, unsaved;
+} ms_stats;
+void ms_get_stats(const ms_memory* memory, ms_stats* stats);
+void ms_reset_stats(ms_memory* memory);
+
+/* ---- history: complete states in states/
+ * ------------------------------------------------------------------------- */
+
+typedef struct {
+  uint32_t number; /* 0, 1, 2 ... in the order in which they were taken */
+  uint32_t time;   /* unix seconds, 0 unknown */
+  uint64_t clock;
+  uint32_t occupied;
+  uint32_t valid; /* 0: its header is readable, but a record or a slot of it is damaged (ms_history_check) */
+} ms_state;
+
+int ms_snapshot(ms_memory* memory, uint32_t* number);     /* append the saved state; number may be NULL */
+int ms_history_count(ms_memory* memory, uint32_t* count); /* O(log n) reads */
+int ms_history_info(ms_memory* memory, uint32_t number,
+                    ms_state* state); /* MS_E_DAMAGED: header unreadable */
+int ms_history_check(ms_memory* memory, uint32_t number, ms_state* state); /* reads the whole state */
+/* The last state taken at or before this time, by binary search; MS_E_NOT_FOUND if there is none. */
+int ms_history_find(ms_memory* memory, uint32_t unix_seconds, uint32_t* number);
+/* Make state `number` the memory's content: all of it or none, whatever cuts in. */
+int ms_restore(ms_memory* memory, uint32_t number);
+/* How many states fit into `bytes` of card. */
+uint64_t ms_history_capacity(const ms_config* config, uint64_t bytes);
+
+/* ---- IEEE binary16, round to nearest even
+ * ------------------------------------------------------------------------ */
+
+uint16_t ms_half_from_float(float value);
+float ms_half_to_float(uint16_t half);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

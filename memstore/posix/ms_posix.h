@@ -1,0 +1,34 @@
+/* memstore's storage port for POSIX systems: files of one folder, flock on the folder, fdatasync as the
+ * barrier. */
+#ifndef BITMAR_MS_POSIX_H
+#define BITMAR_MS_POSIX_H
+
+#include "memstore.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MS_POSIX_FILES 8
+
+typedef struct {
+  char folder[1024];
+  int lock_fd;
+  int fd[MS_POSIX_FILES];
+  uint8_t dirty[MS_POSIX_FILES]; /* written since the last sync */
+  uint8_t created;               /* a name was made since the last sync: the folders need one too */
+} ms_posix;
+
+/* Fill `port` for the memory in folder/ (e.g. "/media/card/bitmar_memory"; the parent must exist, the folder
+ * itself is made when a memory is). `state` and `port` must outlive the memory. MS_E_ARGUMENT: the path is
+ * too long. */
+int ms_posix_port(ms_port* port, ms_posix* state, const char* folder);
+
+/* For bindings without a C compiler. */
+size_t ms_posix_size(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
