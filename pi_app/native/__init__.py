@@ -1,0 +1,1 @@
+"""libbitmar.so: the kernels, the memory store, the tokenizer and the delegate in one shared object."""

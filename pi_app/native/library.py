@@ -1,0 +1,76 @@
+"""Finds and loads libbitmar.so."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from pi_app.errors import BitmarError
+from pi_app.native import build
+
+# e_machine of the ELF header (System V ABI) by (machine, bits)
+MACHINES = {(62, 64): "x86-64", (3, 32): "x86", (183, 64): "aarch64", (40, 32): "armv7", (243, 64): "riscv64"}
+
+
+def library_path() -> Path:
+    """$BITMAR_LIBRARY, or the file in the installed package, or the one built from this checkout."""
+    if named := os.environ.get("BITMAR_LIBRARY"):
+        return Path(named)
+    if build.has_sources():
+        return build.cached()
+    return build.NATIVE / build.NAME
+
+
+def elf_architecture(path: Path) -> str:
+    """The architecture that an ELF file is for, e.g. "aarch64".
+
+    Raises:
+      BitmarError: no such file, or not ELF.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError as error:
+        raise BitmarError(f"{path}: cannot be read ({error.strerror}), expected {build.NAME}") from error
+    if len(header) < 20 or header[:4] != b"\x7fELF":
+        raise BitmarError(f"{path}: not a shared object (no ELF header)")
+    bits = {1: 32, 2: 64}.get(header[4], 0)
+    machine = int.from_bytes(header[18:20], "little" if header[5] == 1 else "big")
+    return MACHINES.get((machine, bits), f"ELF machine {machine}, {bits} bit")
+
+
+def running_architecture() -> str:
+    """The architecture of this Python (on a 64-bit kernel, Python may be 32-bit)."""
+    return elf_architecture(Path(sys.executable).resolve())
+
+
+def check_architecture(path: Path) -> None:
+    """Raises BitmarError, with both architectures' names, where this Python cannot load the file."""
+    found, expected = elf_architecture(path), running_architecture()
+    if found != expected:
+        raise BitmarError(f"{path}: built for {found}, expected {expected} (this machine's Python)")
+
+
+@cache
+def checked_path() -> Path:
+    """Path of a libbitmar.so that this Python can load."""
+    path = library_path()
+    check_architecture(path)
+    return path
+
+
+@cache
+def load() -> ctypes.CDLL:
+    """libbitmar.so as a ctypes library.
+
+    Raises:
+      BitmarError: missing, for another architecture, or not loadable (the loader's reason).
+    """
+    path = checked_path()
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BitmarError(f"{path}: {error}") from error

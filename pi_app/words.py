@@ -1,0 +1,123 @@
+"""The words of the console: one table for the parser, for `help` and for docs/cli.md.
+
+The board's console knows the same words.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from pi_app.errors import BitmarError
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, what may follow it, and what it does.
+
+    Attributes:
+      parameters: positional arguments in order; one in [brackets] may be left out.
+      options: flags without a value.
+      free_text: the last argument takes the rest of the line, quoted or not.
+    """
+
+    name: str
+    summary: str
+    parameters: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    free_text: bool = False
+
+    @property
+    def usage(self) -> str:
+        return " ".join([self.name, *self.parameters, *(f"[{option}]" for option in self.options)])
+
+
+@dataclass(frozen=True)
+class Call:
+    """A parsed line: the word, its arguments (None where left out) and the flags that were given."""
+
+    word: Word
+    arguments: tuple[str | None, ...] = ()
+    options: frozenset[str] = field(default_factory=frozenset)
+
+
+WORDS = (
+    Word("teach", "show a picture and say its name: it is remembered on the card", ("PICTURE", "NAME"), ("--replace",), True),
+    Word("ask", "show a picture: what is it called?", ("PICTURE",)),
+    Word("caption", "describe a picture without the memory", ("PICTURE",)),
+    Word("say", "recall by text alone", ("TEXT",), (), True),
+    Word("forget", "erase what was taught under a name", ("NAME",), (), True),
+    Word("rename", "give a remembered thing another name", ("OLD", "NEW")),
+    Word("mem show", "list the slots: names, uses, ages"),
+    Word("mem verify", "check every slot and its mirror, repair what can be repaired"),
+    Word("mem prune", "forget what is less important than a number from 0 to 1", ("IMPORTANCE",)),
+    Word("mem snapshot", "keep the whole memory as it is now in the archive"),
+    Word("mem history", "list the archived states"),
+    Word("mem restore", "go back to an archived state, by its number or its time", ("STATE",)),
+    Word("bench", "measure tokens/s, recall and card times", ("[TOKENS]",)),
+    Word("help", "list the words, or explain one", ("[WORD]",), (), True),
+    Word("quit", "leave; nothing is lost"),
+)
+BY_NAME = {word.name: word for word in WORDS}
+
+
+def split_line(line: str) -> list[str]:
+    """Splits a line as a shell does: names with spaces stand in quotes; # begins a comment."""
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as error:
+        raise BitmarError(f"{line.strip()!r}: {str(error).lower()}, expected quotes in pairs") from error
+
+
+def find_word(parts: list[str]) -> tuple[Word, list[str]]:
+    """The word at the beginning and what follows it."""
+    for length in (2, 1):
+        if word := BY_NAME.get(" ".join(parts[:length])):
+            return word, parts[length:]
+    group = [word.name.split()[1] for word in WORDS if word.name.startswith(f"{parts[0]} ")]
+    if group:
+        found = f"'{parts[1]}'" if len(parts) > 1 else "nothing"
+        raise BitmarError(f"{parts[0]}: {found} follows, expected {', '.join(group)}")
+    names = dict.fromkeys(word.name.split()[0] for word in WORDS)
+    raise BitmarError(f"'{parts[0]}' is not a word, expected {', '.join(names)}")
+
+
+def parse(line: str) -> Call | None:
+    """Parses a line; None if it is empty or a comment.
+
+    Raises:
+      BitmarError: an unknown word or option, too few or too many arguments.
+    """
+    parts = split_line(line)
+    if not parts:
+        return None
+    word, rest = find_word(parts)
+    options = frozenset(part for part in rest if part in word.options)
+    arguments: list[str | None] = [part for part in rest if part not in word.options]
+    unknown = [part for part in arguments if part.startswith("--")]
+    if unknown:
+        raise BitmarError(f"{word.name}: unknown option {unknown[0]}, expected: {word.usage}")
+    if word.free_text and len(arguments) > len(word.parameters):
+        last = len(word.parameters) - 1
+        arguments[last:] = [" ".join(arguments[last:])]
+    needed = sum(not parameter.startswith("[") for parameter in word.parameters)
+    if not needed <= len(arguments) <= len(word.parameters):
+        raise BitmarError(f"{word.name}: {len(arguments)} arguments, expected: {word.usage}")
+    arguments += [None] * (len(word.parameters) - len(arguments))
+    return Call(word, tuple(arguments), options)
+
+
+def help_text(name: str | None = None) -> str:
+    """All words with their usage, or one of them (or one group, e.g. "mem").
+
+    Raises:
+      BitmarError: no such word.
+    """
+    words = [w for w in WORDS if name is None or w.name == name or w.name.startswith(f"{name} ")]
+    if not words:
+        find_word(split_line(name or "") or ["help"])
+    width = max(len(word.usage) for word in words)
+    lines = [f"  {word.usage:<{width}}  {word.summary}" for word in words]
+    if name is None:
+        lines.append("PICTURE is an image file, a .npy of 768 numbers, or SET/CODE from the data, e.g. noto/1f353.")
+    return "\n".join(lines)
