@@ -25,8 +25,7 @@ extern "C" {
 
 #define BM_OPS_VERSION 1
 
-/* -------------------------------------------------------------------------------------------------------
- * status -- */
+/* ---- status ---- */
 
 typedef enum bm_status {
   BM_OK = 0,
@@ -41,8 +40,7 @@ typedef enum bm_status {
 /* English, constant, never NULL; for any value. */
 const char* bm_status_text(bm_status status);
 
-/* ------------------------------------------------------------------------------------------ floating-point
- * state -- */
+/* ---- floating-point state ---- */
 
 /* The control word of the FP unit: MXCSR (x86), FPCR (aarch64), FPSCR (arm); 0 elsewhere. */
 typedef uint32_t bm_fp_state;
@@ -54,8 +52,7 @@ typedef uint32_t bm_fp_state;
 bm_fp_state bm_fp_enter(void);
 void bm_fp_leave(bm_fp_state saved);
 
-/* ----------------------------------------------------------------------------------------------- ternary
- * matrices -- */
+/* ---- ternary matrices ---- */
 
 typedef enum bm_layout {
   BM_LAYOUT_RM2 =
@@ -81,8 +78,7 @@ typedef struct bm_ternary {
 /* Bytes of a packed matrix; 0 for a layout that does not exist or sizes out of range. */
 size_t bm_packed_bytes(int32_t layout, int32_t rows, int32_t cols);
 
-/* ----------------------------------------------------------------------------------------------------
- * quantisation -- */
+/* ---- quantisation ---- */
 
 /* Absmax int8 of one token x[n]: m = max(max|x_i|, 1e-5), q_i = rne(x_i * (127 / m)) in [-127, 127], *d = m /
  * 127. */
@@ -92,16 +88,15 @@ bm_status bm_quantise(const float* x, int32_t n, int8_t* q, float* d);
 typedef struct bm_token bm_token;
 
 /* Bytes for one token of `cols` numbers, for any layout and instruction set; a constant expression, so it can
- * size a static array. It includes the slack for memory of any alignment: about 3.1 * cols + 160. */
-#define BM_TOKEN_BYTES(cols) ((((size_t)(cols) + 63) / 64) * 196 + 160)
+ * size a static array. It includes the slack for memory of any alignment: about 4.1 * cols + 160. */
+#define BM_TOKEN_BYTES(cols) ((((size_t)(cols) + 63) / 64) * 260 + 160)
 
 /* Quantises x[cols] for matrices of `layout` with `cols` columns. *token points into memory and is valid
  * until memory is reused or bm_isa_select is called. */
 bm_status bm_token_prepare(int32_t layout, int32_t cols, const float* x, void* memory, size_t memory_bytes,
                            const bm_token** token);
 
-/* -------------------------------------------------------------------------------------------
- * BITMAR_TERNARY_FC -- */
+/* ---- BITMAR_TERNARY_FC ---- */
 
 typedef enum bm_activation { BM_ACTIVATION_NONE = 0, BM_ACTIVATION_SQUARED_RELU = 1 } bm_activation;
 
@@ -116,14 +111,12 @@ bm_status bm_ternary_fc(const bm_ternary* w, const float* x, int32_t n, int32_t 
  * along). */
 bm_status bm_ternary_fc_token(const bm_ternary* w, const bm_token* token, int32_t activation, float* y);
 
-/* ------------------------------------------------------------------------------------
- * BITMAR_TERNARY_EMBEDDING -- */
+/* ---- BITMAR_TERNARY_EMBEDDING ---- */
 
 /* y[n, cols] = w[ids[i]] * gamma. BM_ERR_INDEX if an id is outside [0, rows): nothing is written then. */
 bm_status bm_ternary_embedding(const bm_ternary* w, const int32_t* ids, int32_t n, float* y);
 
-/* -----------------------------------------------------------------------------------------
- * BITMAR_TERNARY_TOPK -- */
+/* ---- BITMAR_TERNARY_TOPK ---- */
 
 /* The k largest of the logits of x[cols], descending, equal logits by lower id; 1 <= k <= rows. Logits are
  * never stored: ids[k] and logits[k] are the only memory. scratch_bytes at least BM_TOKEN_BYTES(cols). */
@@ -135,15 +128,13 @@ bm_status bm_ternary_topk(const bm_ternary* w, const float* x, int32_t k, int32_
 bm_status bm_ternary_topk_token(const bm_ternary* w, const bm_token* token, int32_t first_id, int32_t k,
                                 int32_t* ids, float* logits, int32_t* count);
 
-/* ---------------------------------------------------------------------------------------------
- * BITMAR_RMS_NORM -- */
+/* ---- BITMAR_RMS_NORM ---- */
 
 /* y[rows, n] of x[rows, n] with gain g[n]: y_i = (x_i * r) * g_i, r = 1 / sqrt(mean(x^2) + 1e-6). y may be x.
  */
 bm_status bm_rms_norm(const float* x, const float* g, int32_t rows, int32_t n, float* y);
 
-/* --------------------------------------------------------------------------------------------
- * BITMAR_ATTENTION -- */
+/* ---- BITMAR_ATTENTION ---- */
 
 typedef struct bm_attention_shape {
   int32_t queries;   /* T */
@@ -163,8 +154,7 @@ typedef struct bm_attention_shape {
 bm_status bm_attention(const bm_attention_shape* shape, const float* q, const float* kv, const int32_t* mask,
                        float* y, void* scratch, size_t scratch_bytes);
 
-/* -------------------------------------------------------------------------------------
- * BITMAR_CACHED_ATTENTION -- */
+/* ---- BITMAR_CACHED_ATTENTION ---- */
 
 /* Cache slot of stream position p: p while p < window, then sinks + (p - sinks) % (window - sinks): the first
  * `sinks` tokens stay, the others slide. -1 if p < 0, sinks < 0 or window <= sinks. */
@@ -177,16 +167,14 @@ bm_status bm_cached_attention(const float* qkv, int32_t position, int32_t heads,
                               int32_t window, int32_t sinks, float* k_cache, float* v_cache, float* y,
                               void* scratch, size_t scratch_bytes);
 
-/* ------------------------------------------------------------------------------------------
- * BITMAR_MEMORY_READ -- */
+/* ---- BITMAR_MEMORY_READ ---- */
 
 /* context[d] = sum over i of softmax(scores / temperature)_i * values[k, d]_i, slots with mask[i] == 0 left
  * out; 0 if none is left. */
 bm_status bm_memory_read(const float* scores, const float* values, const int32_t* mask, float temperature,
                          int32_t k, int32_t d, float* context);
 
-/* --------------------------------------------------------------------------------------------------- index
- * scores -- */
+/* ---- index scores ---- */
 
 /* (float)(a . b) * (da * db) of two quantised vectors of n <= BM_MAX_COLS numbers; the dot is exact. */
 float bm_score(const int8_t* a, float da, const int8_t* b, float db, int32_t n);
@@ -196,8 +184,7 @@ float bm_score(const int8_t* a, float da, const int8_t* b, float db, int32_t n);
 bm_status bm_scores(const int8_t* query, float query_scale, const int8_t* keys, size_t key_stride,
                     const float* scales, int32_t count, int32_t n, float* scores);
 
-/* --------------------------------------------------------------------------------------------------- half
- * floats -- */
+/* ---- half floats ---- */
 
 /* IEEE 754 binary16 as stored in memory_slots.bin. To half: round to nearest even, overflow to infinity, NaN
  * stays a (quiet) NaN. From half: exact. Integer arithmetic only. */
@@ -206,8 +193,7 @@ float bm_half_to_float(uint16_t h);
 void bm_halves_from_floats(const float* x, size_t n, uint16_t* h);
 void bm_halves_to_floats(const uint16_t* h, size_t n, float* x);
 
-/* -------------------------------------------------------------------------------------------- instruction
- * sets -- */
+/* ---- instruction sets ---- */
 
 /* The variant in use: "portable", "avx2", "neon", "neon+dotprod" or "dsp" (Cortex-M7, armv7). The best one
  * that the processor has is chosen on first use. All give the same bits. */

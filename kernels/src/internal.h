@@ -1,0 +1,119 @@
+/* Shared by the sources of kernels/; not part of the interface. */
+#ifndef BITMAR_KERNELS_INTERNAL_H_
+#define BITMAR_KERNELS_INTERNAL_H_
+
+#include <float.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "bitmar_kernels.h"
+
+/* The same bits everywhere need IEEE float32 expressions, rounded after each operation. */
+#if defined(__FAST_MATH__)
+#error "bitmar kernels: compile without -ffast-math"
+#endif
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
+#error "bitmar kernels: float expressions must be evaluated in float (x86: -mfpmath=sse)"
+#endif
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+/* A function that computes in float stays between bm_fp_enter and bm_fp_leave only if it is not inlined. */
+#define BM_FLOAT_CODE static __attribute__((noinline))
+
+/* Rows whose int32 sums wait on the stack before they become floats: a multiple of 4 (dsp) and of 5 (b3). */
+#define BM_TILE_ROWS 40
+
+#define BM_BLOCK 64 /* columns are padded to whole blocks in a prepared token */
+
+struct bm_token {
+  int32_t layout;
+  int32_t cols;
+  float d;                      /* dequantisation factor */
+  int32_t sum;                  /* of all q */
+  const struct bm_backend* isa; /* that wrote the vectors below */
+  int32_t* block_sums;          /* [blocks] sums of q */
+  void* data;                   /* [4 * padded columns] bytes: the isa's own form, zero-padded */
+};
+
+/* One instruction set. `rows` and `groups` (of five rows) are whole units of the layout. */
+typedef struct bm_backend {
+  const char* name;
+  int (*available)(void);
+  /* Quantises x (r = 127 / m) into token->data; layout, cols and d are set, sums are to be set. */
+  void (*prepare)(bm_token* token, const float* x, float r);
+  void (*dot_rm2)(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc);
+  void (*dot_b3)(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc);
+  int32_t (*dot_s8)(const int8_t* a, const int8_t* b, int32_t n);
+} bm_backend;
+
+extern const bm_backend bm_backend_portable, bm_backend_avx2, bm_backend_neon, bm_backend_neon_dotprod,
+    bm_backend_dsp;
+
+const bm_backend* bm_backend_current(void);
+
+static inline void* bm_align(void* memory, size_t to) {
+  return (unsigned char*)memory + (-(uintptr_t)memory & (to - 1));
+}
+static inline bm_token* bm_token_at(void* memory) { return (bm_token*)bm_align(memory, 16); }
+
+static inline int32_t bm_padded(int32_t cols) { return (cols + BM_BLOCK - 1) / BM_BLOCK * BM_BLOCK; }
+static inline int32_t bm_rm2_row_bytes(int32_t cols) { return (cols + 3) / 4; }
+
+static inline uint32_t bm_bits(float x) {
+  uint32_t u;
+  memcpy(&u, &x, sizeof u);
+  return u;
+}
+
+static inline float bm_from_bits(uint32_t u) {
+  float x;
+  memcpy(&x, &u, sizeof x);
+  return x;
+}
+
+/* Round to nearest even for |t| < 2^22: the sum's last mantissa bit is worth 1. A NaN gives 0. */
+static inline int32_t bm_round(float t) {
+  int32_t n = (int32_t)(bm_bits(t + 12582912.0f) - 0x4B400000u);
+  return t == t ? n : 0;
+}
+
+/* max(max|x_i|, 1e-5), NaN counting as 0. */
+float bm_absmax(const float* x, int32_t n);
+/* q[n] = rne(x * r), for r = 127 / absmax. */
+void bm_quantise_with(const float* x, int32_t n, float r, int8_t* q);
+/* Sums of q per block and in all; q is zero-padded. */
+void bm_token_sums(bm_token* token, const int8_t* q);
+
+/* BM_OK if w can be read by the kernels. */
+bm_status bm_ternary_check(const bm_ternary* w);
+/* acc[row_end - row_begin], at most BM_TILE_ROWS of them; row_begin is a multiple of BM_TILE_ROWS. */
+void bm_ternary_dot(const bm_ternary* w, int32_t row_begin, int32_t row_end, const bm_token* token,
+                    int32_t* acc);
+/* Quantises x into memory (at least BM_TOKEN_BYTES(cols)); the caller has entered the FP state. */
+bm_token* bm_token_write(int32_t layout, int32_t cols, const float* x, void* memory);
+
+float bm_exp32(float x);
+float bm_lane_dot(const float* a, const float* b, int32_t n);
+/* s[n] becomes the weights; entries with mask == 0 become 0 (mask NULL: all count). Returns how many count.
+ */
+int32_t bm_softmax(float* s, const int32_t* mask, int32_t n);
+
+typedef struct bm_attend_args {
+  const float* keys; /* of one head: row s at keys + s * stride */
+  const float* values;
+  size_t stride;
+  const int32_t* mask; /* or NULL */
+  int32_t count;       /* keys */
+  int32_t dh;
+  float scale;
+} bm_attend_args;
+
+/* One query row, one head: y[dh]; s[count] is scratch. */
+void bm_attend(const bm_attend_args* a, const float* q, float* s, float* y);
+void bm_weighted_sum(const float* weights, const float* values, size_t stride, const int32_t* mask, int32_t n,
+                     int32_t d, float* y);
+
+#endif

@@ -1,0 +1,66 @@
+/* BITMAR_TERNARY_TOPK: the head fused with its top-k. Tiles of logits live on the stack only. */
+#include "internal.h"
+
+typedef struct best_list {
+  int32_t k;
+  int32_t count;
+  int32_t* ids;
+  float* logits;
+} best_list;
+
+/* Ids come in increasing order, so an equal logit goes behind those already there. */
+static void insert(best_list* best, int32_t id, float logit) {
+  int32_t at = best->count;
+  if (at == best->k) {
+    if (!(logit > best->logits[at - 1])) return;
+    at--;
+  } else {
+    best->count++;
+  }
+  for (; at > 0 && logit > best->logits[at - 1]; at--) {
+    best->ids[at] = best->ids[at - 1];
+    best->logits[at] = best->logits[at - 1];
+  }
+  best->ids[at] = id;
+  best->logits[at] = logit;
+}
+
+BM_FLOAT_CODE void topk(const bm_ternary* w, const bm_token* token, int32_t first_id, best_list* best) {
+  int32_t acc[BM_TILE_ROWS];
+  float scale = token->d * w->gamma[0];
+  for (int32_t row = 0; row < w->rows; row += BM_TILE_ROWS) {
+    int32_t n = w->rows - row < BM_TILE_ROWS ? w->rows - row : BM_TILE_ROWS;
+    bm_ternary_dot(w, row, row + n, token, acc);
+    for (int32_t i = 0; i < n; i++) {
+      if (w->gamma_per_row) scale = token->d * w->gamma[row + i];
+      insert(best, first_id + row + i, (float)acc[i] * scale);
+    }
+  }
+}
+
+bm_status bm_ternary_topk_token(const bm_ternary* w, const bm_token* token, int32_t first_id, int32_t k,
+                                int32_t* ids, float* logits, int32_t* count) {
+  if (!token || !ids || !logits || !count) return BM_ERR_NULL;
+  bm_status status = bm_ternary_check(w);
+  if (status) return status;
+  if (token->cols != w->cols || token->layout != w->layout || k <= 0) return BM_ERR_SHAPE;
+  if (*count < 0 || *count > k || first_id < 0 || first_id > INT32_MAX - w->rows) return BM_ERR_INDEX;
+  best_list best = {.k = k, .count = *count, .ids = ids, .logits = logits};
+  bm_fp_state saved = bm_fp_enter();
+  topk(w, token, first_id, &best);
+  bm_fp_leave(saved);
+  *count = best.count;
+  return BM_OK;
+}
+
+bm_status bm_ternary_topk(const bm_ternary* w, const float* x, int32_t k, int32_t* ids, float* logits,
+                          void* scratch, size_t scratch_bytes) {
+  bm_status status = bm_ternary_check(w);
+  if (status) return status;
+  if (k > w->rows) return BM_ERR_SHAPE;
+  const bm_token* token;
+  status = bm_token_prepare(w->layout, w->cols, x, scratch, scratch_bytes, &token);
+  if (status) return status;
+  int32_t count = 0;
+  return bm_ternary_topk_token(w, token, 0, k, ids, logits, &count);
+}
