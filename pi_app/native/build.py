@@ -36,7 +36,7 @@ def has_sources() -> bool:
 
 def sources() -> list[Path]:
     """The C files of libbitmar.so, in a fixed order."""
-    folders = [ROOT / library / "src" for library in LIBRARIES] + [NATIVE]
+    folders = [ROOT / library / "src" for library in LIBRARIES] + [ROOT / "memstore" / "posix", NATIVE]
     return [path for folder in folders for path in sorted(folder.rglob("*.c"))]
 
 
@@ -70,10 +70,10 @@ def build(out: Path, strict: bool = True, extra_flags: tuple[str, ...] = ()) -> 
       BitmarError: no compiler, or the compiler's first error.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    includes = [f"-I{ROOT / library / 'include'}" for library in LIBRARIES]
+    headers = [ROOT / library / "include" for library in LIBRARIES] + [ROOT / "memstore" / "posix"]
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         built = Path(folder) / NAME
-        command = [*compiler(), *ARITHMETIC, *(WARNINGS if strict else []), *SHARED, *includes, *extra_flags]
+        command = [*compiler(), *ARITHMETIC, *(WARNINGS if strict else []), *SHARED, *(f"-I{folder}" for folder in headers), *extra_flags]
         command += [*map(str, sources()), "-o", str(built), "-lm", "-lpthread"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0:

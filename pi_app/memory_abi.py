@@ -1,0 +1,175 @@
+"""memstore.h's structs and functions, declared for ctypes; tests/pi_app compares the layouts with the C compiler's."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_char, c_char_p, c_float, c_int, c_int8, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+
+NAME_BYTES = 64
+MAX_REPORTED_LOSSES = 16
+OPEN_READ_ONLY = 1
+OPEN_NO_CREATE = 2
+REPLACE = 1
+NO_SCORE = -3.402823466e38
+DTYPES = {"float16": 0, "int8": 1}
+ACTIONS = ("new", "merged", "replaced", "evicted")
+
+# ms_error, the ones that the app tells apart
+E_NOT_FOUND = -15
+E_READ_ONLY = -5
+E_VERSION = -9
+E_MODEL = -10
+E_SHAPE = -11
+
+
+class Config(ctypes.Structure):
+    _fields_ = (
+        ("slots", c_uint32),
+        ("dim", c_uint32),
+        ("hot", c_uint32),
+        ("slot_dtype", c_uint32),
+        ("alpha", c_float),
+        ("merge_threshold", c_float),
+        ("min_importance", c_float),
+        ("segment_bytes", c_uint32),
+        ("model_hash", c_uint8 * 8),
+    )
+
+
+class FileSizes(ctypes.Structure):
+    _fields_ = (("slots", c_uint64), ("index", c_uint64), ("metadata", c_uint64), ("backup", c_uint64))
+
+
+class Port(ctypes.Structure):
+    """ms_port: a context and ten functions; filled and called by C alone."""
+
+    _fields_ = (("context", c_void_p), ("functions", c_void_p * 10))
+
+
+class Report(ctypes.Structure):
+    _fields_ = (
+        ("kept", c_uint32),
+        ("primary_repaired", c_uint32),
+        ("mirror_repaired", c_uint32),
+        ("metadata_repaired", c_uint32),
+        ("restore_finished", c_uint32),
+        ("occupied", c_uint32),
+        ("lost", c_uint32),
+        ("lost_slots", c_int32 * MAX_REPORTED_LOSSES),
+        ("lost_names", (c_char * NAME_BYTES) * MAX_REPORTED_LOSSES),
+        ("found", Config),
+        ("found_version", c_uint32),
+    )
+
+
+class TeachResult(ctypes.Structure):
+    _fields_ = (
+        ("slot", c_uint32),
+        ("action", c_uint32),
+        ("saved", c_uint32),
+        ("cosine", c_float),
+        ("previous", c_char * NAME_BYTES),
+    )
+
+
+class Info(ctypes.Structure):
+    _fields_ = (
+        ("name", c_char * NAME_BYTES),
+        ("occupied", c_uint32),
+        ("saved", c_uint32),
+        ("hot", c_uint32),
+        ("uses", c_uint32),
+        ("writes", c_uint32),
+        ("time", c_uint32),
+        ("importance", c_float),
+        ("retention", c_float),
+        ("key_scale", c_float),
+        ("sequence", c_uint64),
+        ("taught", c_uint64),
+        ("last_access", c_uint64),
+        ("key", POINTER(c_int8)),
+    )
+
+
+class Stats(ctypes.Structure):
+    _fields_ = (
+        ("hits", c_uint64),
+        ("misses", c_uint64),
+        ("sectors_read", c_uint64),
+        ("sectors_written", c_uint64),
+        ("metadata_written", c_uint64),
+        ("states_written", c_uint64),
+        ("barriers", c_uint64),
+        ("bytes_read", c_uint64),
+        ("bytes_written", c_uint64),
+        ("micros_read", c_uint64),
+        ("micros_write", c_uint64),
+        ("corrected", c_uint64),
+        ("clock", c_uint64),
+        ("occupied", c_uint32),
+        ("unsaved", c_uint32),
+    )
+
+
+class State(ctypes.Structure):
+    _fields_ = (
+        ("number", c_uint32),
+        ("time", c_uint32),
+        ("clock", c_uint64),
+        ("occupied", c_uint32),
+        ("valid", c_uint32),
+    )
+
+
+# name -> (result, arguments); void* stands for ms_memory* and for arrays of floats and ids
+SIGNATURES = {
+    "ms_strerror": (c_char_p, [c_int]),
+    "ms_memory_size": (c_size_t, [POINTER(Config)]),
+    "ms_posix_size": (c_size_t, []),
+    "ms_posix_port": (c_int, [POINTER(Port), c_void_p, c_char_p]),
+    "ms_probe": (c_int, [POINTER(Port), POINTER(Config)]),
+    "ms_open": (
+        c_int,
+        [POINTER(c_void_p), c_void_p, c_size_t, POINTER(Config), POINTER(Port), c_uint32, POINTER(Report)],
+    ),
+    "ms_flush": (c_int, [c_void_p]),
+    "ms_close": (c_int, [c_void_p]),
+    "ms_verify": (c_int, [c_void_p, POINTER(Report)]),
+    "ms_report_text": (c_size_t, [POINTER(Report), c_char_p, c_size_t]),
+    "ms_set_time": (None, [c_void_p, c_uint32]),
+    "ms_teach": (c_int, [c_void_p, c_char_p, c_void_p, c_void_p, c_float, c_uint32, POINTER(TeachResult)]),
+    "ms_check_name": (c_int, [c_char_p]),
+    "ms_find": (c_int32, [c_void_p, c_char_p, c_uint32]),
+    "ms_forget": (c_int, [c_void_p, c_char_p, POINTER(c_uint32)]),
+    "ms_rename": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "ms_prune": (c_int, [c_void_p, c_float, POINTER(c_uint32)]),
+    "ms_quantize": (None, [c_void_p, c_uint32, c_void_p, POINTER(c_float)]),
+    "ms_recall": (c_int, [c_void_p, c_void_p, c_float, c_uint32, c_void_p, c_void_p, c_void_p, c_void_p]),
+    "ms_slot_info": (c_int, [c_void_p, c_uint32, POINTER(Info)]),
+    "ms_get_stats": (None, [c_void_p, POINTER(Stats)]),
+    "ms_snapshot": (c_int, [c_void_p, POINTER(c_uint32)]),
+    "ms_history_count": (c_int, [c_void_p, POINTER(c_uint32)]),
+    "ms_history_info": (c_int, [c_void_p, c_uint32, POINTER(State)]),
+    "ms_history_find": (c_int, [c_void_p, c_uint32, POINTER(c_uint32)]),
+    "ms_restore": (c_int, [c_void_p, c_uint32]),
+}
+
+# struct -> its name in memstore.h
+STRUCTS = {
+    Config: "ms_config",
+    FileSizes: "ms_file_sizes",
+    Port: "ms_port",
+    Report: "ms_report",
+    TeachResult: "ms_teach_result",
+    Info: "ms_info",
+    Stats: "ms_stats",
+    State: "ms_state",
+}
+
+
+def bind(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Declares memstore's functions on libbitmar.so; returns it."""
+    for name, (result, arguments) in SIGNATURES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
