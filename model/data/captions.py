@@ -1,0 +1,96 @@
+"""`vision: file`: BabyLM's own format, captions as JSON and one 768-d state per caption as .npy.
+
+    <data>/captions/NAME_captions.json            a list of N strings, or of objects with a "caption"
+    <data>/captions/NAME_*states*.npy             real numbers [N, 768]; several parts (..._1of2.npy, ..._2of2.npy) are joined
+
+Equal captions are one concept. The format has one state per caption and no artists: all states are one set, and a caption with a
+single state is asked with the state that taught it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.data.files import read_json
+from model.data.splits import is_held_out
+from model.errors import BitmarError
+from pi_app.picture import ABSMAX_FLOOR, FEATURES
+
+if TYPE_CHECKING:
+    from model.data.pictograms import Dataset
+
+FOLDER = "captions"
+CHUNK = 65_536  # rows quantised at a time
+
+
+def _captions(path: Path) -> list[str]:
+    entries = read_json(path)
+    texts = [
+        entry.get("caption") if isinstance(entry, dict) else entry for entry in entries if isinstance(entries, list)
+    ]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise BitmarError(f"{path}: expected a JSON list of captions (strings, or objects with a 'caption')")
+    return [" ".join(text.lower().split()) for text in texts]
+
+
+def _states(path: Path) -> np.ndarray:
+    try:
+        states = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BitmarError(f"{path}: broken .npy file ({error})") from None
+    if states.ndim != 2 or states.shape[1] != FEATURES or states.dtype.kind != "f":
+        raise BitmarError(f"{path}: {states.dtype} of shape {states.shape}, expected real numbers [N, {FEATURES}]")
+    return states
+
+
+def quantise_rows(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """float [N, 768] -> (int8 [N, 768], float32 [N]): `pi_app.picture.quantise_features` for many rows."""
+    q = np.empty(states.shape, np.int8)
+    scale = np.empty(len(states), np.float32)
+    for start in range(0, len(states), CHUNK):
+        x = np.asarray(states[start : start + CHUNK], np.float32)
+        if not np.isfinite(x).all():
+            raise BitmarError(f"states: row {start} or later has a number that is not finite")
+        m = np.maximum(np.abs(x).max(1), ABSMAX_FLOOR)
+        q[start : start + len(x)] = np.clip(np.rint(x * (np.float32(127) / m)[:, None]), -127, 127)
+        scale[start : start + len(x)] = m / np.float32(127)
+    return q, scale
+
+
+def load(data_dir: Path, split: str) -> Dataset:
+    """All NAME_captions.json with their states as one data set."""
+    from model.data.pictograms import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
+
+    folder = data_dir / FOLDER
+    tables = sorted(folder.glob("*_captions.json"))
+    if not tables:
+        raise BitmarError(
+            f"{folder}: no NAME_captions.json, expected captions and NAME_*states*.npy for `vision: file`"
+        )
+    texts: list[str] = []
+    parts = []
+    for table in tables:
+        name = table.name.removesuffix("_captions.json")
+        arrays = [_states(path) for path in sorted(folder.glob(f"{name}_*states*.npy"))]
+        found, here = sum(len(array) for array in arrays), _captions(table)
+        if found != len(here):
+            raise BitmarError(f"{table}: {len(here)} captions, but {found} states in {name}_*states*.npy")
+        texts += here
+        parts += [quantise_rows(array) for array in arrays]
+    names = list(dict.fromkeys(texts))
+    index = {name: i for i, name in enumerate(names)}
+    dataset = Dataset(
+        split=split,
+        concepts=tuple(Concept(str(i), name, (), FOLDER, "", is_held_out(name, split)) for i, name in enumerate(names)),
+        sets=(FOLDER,),
+        roles=(TRAIN,),
+        concept=np.array([index[text] for text in texts], np.int32),
+        set_index=np.zeros(len(texts), np.int32),
+        q=np.concatenate([q for q, _ in parts]),
+        scale=np.concatenate([scale for _, scale in parts]),
+        phrases=read_phrases(data_dir),
+    )
+    return without_held_out_text(dataset)

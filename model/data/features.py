@@ -1,0 +1,70 @@
+"""Drawings -> canonical pictures (int8 [768] + scale), one .npz per set: `features/<vision>-<set>.npz`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from model.data.files import replacing
+from model.data.progress import progress
+from model.errors import BitmarError
+from pi_app.picture import FEATURES, load_picture, open_image, prepare_image, thumb16_features, vision_features
+
+STATISTICS_SAMPLE = 1024  # training drawings that mean and standard deviation are measured on
+STATISTICS_SEED = 20
+STD_FLOOR = 1e-3
+
+
+class Features(NamedTuple):
+    """Canonical pictures of one set."""
+
+    ids: np.ndarray  # str [N]: concept ids
+    q: np.ndarray  # int8 [N, 768]
+    scale: np.ndarray  # float32 [N]; features ~ q * scale
+
+
+def statistics(pictures: list[Path], raw_vision: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (float32 [768] each) of the raw network's output over a seeded sample of `pictures`."""
+    chosen = np.random.default_rng(STATISTICS_SEED).permutation(len(pictures))[:STATISTICS_SAMPLE]
+    sample = [
+        vision_features(prepare_image(open_image(pictures[i])), raw_vision)
+        for i in progress(chosen, "vision.tflite: statistics")
+    ]
+    values = np.stack(sample).astype(np.float64)
+    return values.mean(0).astype(np.float32), (values.std(0) + STD_FLOOR).astype(np.float32)
+
+
+def thumbnails(pictures: list[Path], title: str) -> np.ndarray:
+    """float32 [N, 768]: 16x16 RGB thumbnails in 0..255, for finding near-duplicates."""
+    thumbs = [thumb16_features(prepare_image(open_image(path))) * 128 + 127 for path in progress(pictures, title)]
+    return np.stack(thumbs).astype(np.float32) if thumbs else np.zeros((0, FEATURES), np.float32)
+
+
+def compute(ids: list[str], pictures: list[Path], vision: Any, title: str) -> Features:
+    """Every picture through the code that the device runs (`pi_app.picture.load_picture`)."""
+    loaded = [load_picture(path, vision) for path in progress(pictures, title)]
+    q = np.array([picture[0] for picture in loaded], np.int8).reshape(-1, FEATURES)
+    return Features(np.array(ids, dtype=str), q, np.array([picture[1] for picture in loaded], np.float32))
+
+
+def save(features: Features, path: Path) -> None:
+    """Write .npz, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **features._asdict())
+
+
+def load(path: Path) -> Features:
+    """Read .npz; BitmarError if it is missing or broken."""
+    if not path.exists():
+        raise BitmarError(f"{path} is missing: run `pipeline.py data` first")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            features = Features(archive["ids"], archive["q"], archive["scale"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BitmarError(f"{path}: broken ({error}); delete it and run `pipeline.py data`") from None
+    count = len(features.ids)
+    if features.q.shape != (count, FEATURES) or features.q.dtype != np.int8 or features.scale.shape != (count,):
+        raise BitmarError(f"{path}: arrays of unexpected shape; delete it and run `pipeline.py data`")
+    return features

