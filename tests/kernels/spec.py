@@ -1,0 +1,223 @@
+"""Executable specification of the BITMAR_* ops, version 1: plain NumPy float32 in the same order of operations as kernels/.
+
+The C library gives these bits on every target; docs/custom-ops.md states the same in words. Ternary matrices are int8
+arrays [rows, cols] of -1, 0, 1; `pack` and `unpack` convert them to and from the byte layouts. gamma is float32 [1] (per
+matrix) or [rows] (per row). NumPy rounds every float32 operation to nearest even and never contracts to FMA.
+"""
+
+import numpy as np
+
+F = np.float32
+
+RM2, B3 = 0, 1
+LAYOUTS = {"rm2": RM2, "b3": B3}
+ACTIVATION_NONE, ACTIVATION_SQUARED_RELU = 0, 1
+
+_POWERS = 3 ** np.arange(5, dtype=np.int32)
+
+
+# ---- packing ----
+
+
+def packed_bytes(layout: int, rows: int, cols: int) -> int:
+    """Size of a packed matrix."""
+    return rows * ((cols + 3) // 4) if layout == RM2 else (rows + 4) // 5 * cols
+
+
+def pack(w: np.ndarray, layout: int) -> np.ndarray:
+    """uint8 [packed_bytes] of the ternary int8 matrix w [rows, cols]."""
+    rows, cols = w.shape
+    codes = w.astype(np.int32) + 1
+    if codes.min(initial=0) < 0 or codes.max(initial=0) > 2:
+        raise ValueError("weights must be -1, 0 or 1")
+    if layout == RM2:
+        codes = np.pad(codes, ((0, 0), (0, -cols % 4)), constant_values=1).reshape(rows, -1, 4)
+        return (codes << np.array([0, 2, 4, 6])).sum(-1).astype(np.uint8).ravel()
+    if layout == B3:
+        codes = np.pad(codes, ((0, -rows % 5), (0, 0)), constant_values=1).reshape(-1, 5, cols)
+        return (codes * _POWERS[:, None]).sum(1).astype(np.uint8).ravel()
+    raise ValueError(f"unknown layout {layout}")
+
+
+def unpack(packed: np.ndarray, layout: int, rows: int, cols: int) -> np.ndarray:
+    """The int8 matrix [rows, cols] of packed bytes."""
+    packed = np.asarray(packed, np.uint8).astype(np.int32)
+    if packed.size != packed_bytes(layout, rows, cols):
+        raise ValueError(f"{packed.size} bytes, expected {packed_bytes(layout, rows, cols)}")
+    if layout == RM2:
+        codes = (packed.reshape(rows, -1, 1) >> np.array([0, 2, 4, 6])) & 3
+        return (codes.reshape(rows, -1)[:, :cols] - 1).astype(np.int8)
+    codes = packed.reshape(-1, 1, cols) // _POWERS[:, None] % 3
+    return (codes.reshape(-1, cols)[:rows] - 1).astype(np.int8)
+
+
+# ---- building blocks ----
+
+
+def absmax_quantise(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int8 tokens q [..., n] and factors d [...] of x [..., n]: q = rne(x * (127 / m)), d = m / 127, m = max(|x|, 1e-5)."""
+    x = np.nan_to_num(np.asarray(x, F), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    m = np.maximum(np.abs(x).max(-1), F(1e-5))
+    t = np.rint(x * (F(127) / m)[..., None])
+    return np.clip(t, -127, 127).astype(np.int8), m / F(127)
+
+
+def lane_sum(t: np.ndarray) -> np.ndarray:
+    """Sum over the last axis in four lanes: lane j takes t_i with i % 4 == j in order; (l0 + l1) + (l2 + l3)."""
+    t = np.asarray(t, F)
+    lanes = np.zeros((*t.shape[:-1], 4), F)
+    for i in range(0, t.shape[-1], 4):
+        part = t[..., i : i + 4]
+        lanes[..., : part.shape[-1]] += part
+    return (lanes[..., 0] + lanes[..., 1]) + (lanes[..., 2] + lanes[..., 3])
+
+
+def rsqrt(x: np.ndarray) -> np.ndarray:
+    """1 / sqrt(x), each of the two correctly rounded."""
+    return F(1) / np.sqrt(np.asarray(x, F))
+
+
+_EXP_COEFFICIENTS = [
+    F(float.fromhex(c)) for c in ("0x1.6a23c2p-10", "0x1.123a22p-7", "0x1.5558f4p-5", "0x1.555492p-3", "0x1.fffffcp-2")
+]
+
+
+def exp32(x: np.ndarray) -> np.ndarray:
+    """exp(x) for x <= 0; 0 below -87. Relative error <= 1e-7. Constants as in kernels/src/exp32.c."""
+    x = np.asarray(x, F)
+    small = ~(x >= F(-87))
+    x = np.where(small, F(0), x)
+    n = np.rint(x * F(1.44269504088896341))
+    r = (x - n * F(0.693359375)) - n * F(-2.12194440e-4)
+    p = np.full_like(r, _EXP_COEFFICIENTS[0])
+    for c in (*_EXP_COEFFICIENTS[1:], F(1), F(1)):
+        p = p * r + c
+    power = ((n.astype(np.int32) + 127) << 23).view(F)
+    return np.where(small, F(0), p * power)
+
+
+def softmax(s: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
+    """Weights of s [n] over the allowed entries, in increasing index; all 0 if none is allowed."""
+    s = np.asarray(s, F)
+    index = np.arange(s.size) if allowed is None else np.flatnonzero(allowed)
+    weights = np.zeros(s.size, F)
+    if index.size == 0:
+        return weights
+    e = exp32(s[index] - s[index].max())
+    total = F(0)
+    for value in e:
+        total = total + value
+    weights[index] = e * (F(1) / total)
+    return weights
+
+
+def weighted_sum(weights: np.ndarray, values: np.ndarray, allowed: np.ndarray | None = None) -> np.ndarray:
+    """sum_i weights[i] * values[i] for values [n, d], i increasing over the allowed entries, from 0."""
+    y = np.zeros(values.shape[1], F)
+    for i in range(values.shape[0]):
+        if allowed is None or allowed[i]:
+            y = y + weights[i] * values[i]
+    return y
+
+
+def _exact_dot(q: np.ndarray, w: np.ndarray) -> np.ndarray:
+    # products and sums of small integers are exact in float64, and BLAS is fast
+    return (q.astype(np.float64) @ w.astype(np.float64).T).astype(np.int32)
+
+
+# ---- the ops ----
+
+
+def ternary_fc(x: np.ndarray, w: np.ndarray, gamma: np.ndarray, activation: int = ACTIVATION_NONE) -> np.ndarray:
+    """BITMAR_TERNARY_FC: y [..., rows] = act(dot * (d * gamma)) of x [..., cols], w [rows, cols]."""
+    q, d = absmax_quantise(x)
+    y = _exact_dot(q, w).astype(F) * (d[..., None] * np.asarray(gamma, F))
+    if activation == ACTIVATION_SQUARED_RELU:
+        t = np.maximum(y, F(0))
+        y = t * t
+    return y
+
+
+def ternary_embedding(ids: np.ndarray, w: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+    """BITMAR_TERNARY_EMBEDDING: y [n, cols] = w[ids] * gamma; IndexError if an id is outside [0, rows)."""
+    ids = np.asarray(ids)
+    if ids.min() < 0 or ids.max() >= w.shape[0]:
+        raise IndexError("id outside [0, rows)")
+    return w[ids].astype(F) * np.broadcast_to(np.asarray(gamma, F), w.shape[:1])[ids][:, None]
+
+
+def ternary_topk(x: np.ndarray, w: np.ndarray, gamma: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """BITMAR_TERNARY_TOPK: ids int32 [k] and logits [k] of x [cols] or [1, cols], descending, equal logits by lower id."""
+    logits = ternary_fc(np.reshape(x, -1), w, gamma)
+    ids = np.argsort(-logits, kind="stable")[:k].astype(np.int32)
+    return ids, logits[ids]
+
+
+def rms_norm(x: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """BITMAR_RMS_NORM: y [..., n] = (x * r) * g with r = rsqrt(mean(x^2) + 1e-6)."""
+    x = np.asarray(x, F)
+    r = rsqrt(lane_sum(x * x) / F(x.shape[-1]) + F(1e-6))
+    return (x * r[..., None]) * np.asarray(g, F)
+
+
+def _attend(q: np.ndarray, keys: np.ndarray, values: np.ndarray, allowed: np.ndarray | None) -> np.ndarray:
+    s = lane_sum(q * keys) * (F(1) / np.sqrt(F(q.size)))
+    return weighted_sum(softmax(s, allowed), values, allowed)
+
+
+def attention(
+    q: np.ndarray,
+    kv: np.ndarray,
+    mask: np.ndarray,
+    heads: int,
+    width: int,
+    q_offset: int,
+    k_offset: int,
+    v_offset: int,
+) -> np.ndarray:
+    """BITMAR_ATTENTION: y [T, width] of q [T, wq], kv [S, wkv], mask int32 [S] (0 = key takes no part)."""
+    q, kv, dh = np.asarray(q, F), np.asarray(kv, F), width // heads
+    y = np.zeros((q.shape[0], width), F)
+    for t in range(q.shape[0]):
+        for at in range(0, width, dh):
+            query = q[t, q_offset + at : q_offset + at + dh]
+            keys = kv[:, k_offset + at : k_offset + at + dh]
+            y[t, at : at + dh] = _attend(query, keys, kv[:, v_offset + at : v_offset + at + dh], mask)
+    return y
+
+
+def cache_slot(p: int, window: int, sinks: int) -> int:
+    """Cache slot of stream position p; -1 if p < 0, sinks < 0 or window <= sinks."""
+    if p < 0 or sinks < 0 or window <= sinks:
+        return -1
+    return p if p < window else sinks + (p - sinks) % (window - sinks)
+
+
+def cached_attention(
+    qkv: np.ndarray, position: int, k_cache: np.ndarray, v_cache: np.ndarray, heads: int, sinks: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """BITMAR_CACHED_ATTENTION, one step: y [width] and the new caches [window, width]; IndexError if position < 0."""
+    if position < 0:
+        raise IndexError("position < 0")
+    window, width = k_cache.shape
+    q, k, v = np.asarray(qkv, F).reshape(3, width)
+    k_cache, v_cache, dh = k_cache.astype(F), v_cache.astype(F), width // heads
+    slot = cache_slot(position, window, sinks)
+    k_cache[slot], v_cache[slot] = k, v
+    n = min(position, window - 1) + 1
+    y = np.zeros(width, F)
+    for at in range(0, width, dh):
+        head = slice(at, at + dh)
+        y[head] = _attend(q[head], k_cache[:n, head], v_cache[:n, head], None)
+    return y, k_cache, v_cache
+
+
+def memory_read(scores: np.ndarray, values: np.ndarray, mask: np.ndarray, temperature: float) -> np.ndarray:
+    """BITMAR_MEMORY_READ: context [D] of scores [k], values [k, D], mask int32 [k]."""
+    s = np.asarray(scores, F) / F(temperature)
+    return weighted_sum(softmax(s, mask), np.asarray(values, F), mask)
+
+
+def index_scores(query: np.ndarray, query_scale: float, keys: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """float32 [K]: (float)(query . key) * (query_scale * scale) for int8 query [D], keys [K, D], scales [K]."""
+    return _exact_dot(query, keys).astype(F) * (F(query_scale) * np.asarray(scales, F))
