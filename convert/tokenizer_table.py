@@ -19,6 +19,7 @@ from model.errors import BitmarError
 
 MAGIC = b"BPET"
 VERSION = 1
+HEADER_SIZE = 64
 FLAG_PREFIX_SPACE = 1
 ORIGIN_SPECIAL = 0xFEFF
 ORIGIN_BYTE = 0xFF00
@@ -173,9 +174,9 @@ def pack(vocabulary: Vocabulary, pad: int | None, bos: int | None, eos: int | No
     body = b"".join(section.tobytes() for section in sections)
     counts = (len(vocabulary.tokens), len(merges), len(displacements), len(slots))
     special = (ABSENT if token is None else token for token in (pad, bos, eos))
-    checked = struct.pack("<7I20x", *counts, *special) + body
     flags = FLAG_PREFIX_SPACE if vocabulary.prefix_space else 0
-    return struct.pack("<4sHHII", MAGIC, VERSION, flags, 16 + len(checked), zlib.crc32(checked)) + checked
+    header = struct.pack("<HHI7I20x", VERSION, flags, HEADER_SIZE + len(body), *counts, *special)
+    return MAGIC + struct.pack("<I", zlib.crc32(header + body)) + header + body
 
 
 def perfect_hash(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

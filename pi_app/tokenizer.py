@@ -69,7 +69,8 @@ class Tokenizer:
         """The text as models see it: ASCII white space stripped at both ends, runs of it turned into one space."""
         raw = _raw(text)
         buffer = ctypes.create_string_buffer(raw, max(len(raw), 1))
-        return buffer.raw[: self._library.bpe_normalise(buffer, len(raw))]
+        length = self._library.bpe_normalise(buffer, len(raw))
+        return buffer.raw[:length]
 
 
 def _raw(text: str | bytes) -> bytes:

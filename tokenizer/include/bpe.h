@@ -15,10 +15,10 @@
  *
  *   offset  size  field
  *        0     4  magic "BPET"
- *        4     2  version = 1
- *        6     2  flags: bit 0 = put a space before a text that does not start with one (`add_prefix_space`)
- *        8     4  size of the whole table in bytes
- *       12     4  CRC-32 (IEEE 802.3, as zlib's) of everything from offset 16 to the end
+ *        4     4  CRC-32 (IEEE 802.3, as zlib's) of everything from offset 8 to the end
+ *        8     2  version = 1
+ *       10     2  flags: bit 0 = put a space before a text that does not start with one (`add_prefix_space`)
+ *       12     4  size of the whole table in bytes
  *       16     4  V, entries in the vocabulary, 256..65535
  *       20     4  M, merges, 0..65279
  *       24     4  B, buckets of the perfect hash, >= 1

@@ -3,7 +3,7 @@
 
 #include "bpe_internal.h"
 
-enum { HEADER_SIZE = 64, CRC_FROM = 16 };
+enum { HEADER_SIZE = 64, CRC_FROM = 8 };
 
 static uint32_t crc32(const uint8_t* bytes, size_t size) {
   /* Half a byte at a time: 64 bytes of table, and flash wait states hide the second step. */
@@ -79,8 +79,8 @@ int bpe_open(bpe_table* table, const void* bytes, size_t size) {
   if (size < 4) return BPE_ERROR_SIZE;
   if (memcmp(b, "BPET", 4) != 0) return BPE_ERROR_MAGIC;
   if (size < HEADER_SIZE) return BPE_ERROR_SIZE;
-  table->flags = bpe_read16(b + 6);
-  if (bpe_read16(b + 4) != 1 || (table->flags & ~(uint32_t)BPE_FLAGS_KNOWN) != 0) return BPE_ERROR_VERSION;
+  table->flags = bpe_read16(b + 10);
+  if (bpe_read16(b + 8) != 1 || (table->flags & ~(uint32_t)BPE_FLAGS_KNOWN) != 0) return BPE_ERROR_VERSION;
 
   const uint32_t vocab = table->vocab_size = bpe_read32(b + 16);
   const uint32_t merges = table->merges = bpe_read32(b + 20);
@@ -89,8 +89,8 @@ int bpe_open(bpe_table* table, const void* bytes, size_t size) {
   if (vocab < 256 || vocab > 65535 || merges > BPE_MAX_MERGES) return BPE_ERROR_SIZE;
   if (buckets < 1 || buckets > 65535 || slots < 1 || slots < merges || slots > 65535) return BPE_ERROR_SIZE;
   const size_t expected = HEADER_SIZE + 6 * merges + 3 * vocab + 2 * buckets + 2 * slots + 512;
-  if (size != expected || bpe_read32(b + 8) != expected) return BPE_ERROR_SIZE;
-  if (crc32(b + CRC_FROM, size - CRC_FROM) != bpe_read32(b + 12)) return BPE_ERROR_CRC;
+  if (size != expected || bpe_read32(b + 12) != expected) return BPE_ERROR_SIZE;
+  if (crc32(b + CRC_FROM, size - CRC_FROM) != bpe_read32(b + 4)) return BPE_ERROR_CRC;
 
   table->pairs = b + HEADER_SIZE;
   table->merged = table->pairs + 4 * merges;
