@@ -204,7 +204,9 @@ class Memory:
     def __enter__(self) -> Memory:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -235,13 +237,9 @@ class Memory:
         self.library.ms_set_time(self.handle, int(time.time()))
         flags = abi.REPLACE if replace else 0
         z, k = self._vector(episode), self._vector(key)
-        code = self.library.ms_teach(
-            self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result)
-        )
+        code = self.library.ms_teach(self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result))
         self._check(code, f"name {name!r}")
-        return Taught(
-            result.slot, abi.ACTIONS[result.action], bool(result.saved), result.cosine, text(result.previous)
-        )
+        return Taught(result.slot, abi.ACTIONS[result.action], bool(result.saved), result.cosine, text(result.previous))
 
     def _vector(self, values: np.ndarray) -> np.ndarray:
         vector = np.ascontiguousarray(values, np.float32).reshape(-1)

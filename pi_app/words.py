@@ -42,7 +42,13 @@ class Call:
 
 
 WORDS = (
-    Word("teach", "show a picture and say its name: it is remembered on the card", ("PICTURE", "NAME"), ("--replace",), True),
+    Word(
+        "teach",
+        "show a picture and say its name: it is remembered on the card",
+        ("PICTURE", "NAME"),
+        ("--replace",),
+        True,
+    ),
     Word("ask", "show a picture: what is it called?", ("PICTURE",)),
     Word("caption", "describe a picture without the memory", ("PICTURE",)),
     Word("say", "recall by text alone", ("TEXT",), (), True),

@@ -1,7 +1,7 @@
 """Builds libbitmar.so from kernels/, memstore/, tokenizer/ and the delegate, with `cc` or the compiler named by $CC.
 
-    python -m pi_app.native.build --out libbitmar.so
-    CC=aarch64-linux-gnu-gcc python -m pi_app.native.build --out libbitmar.so
+python -m pi_app.native.build --out libbitmar.so
+CC=aarch64-linux-gnu-gcc python -m pi_app.native.build --out libbitmar.so
 """
 
 from __future__ import annotations
@@ -73,14 +73,21 @@ def build(out: Path, strict: bool = True, extra_flags: tuple[str, ...] = ()) -> 
     headers = [ROOT / library / "include" for library in LIBRARIES] + [ROOT / "memstore" / "posix"]
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         built = Path(folder) / NAME
-        command = [*compiler(), *ARITHMETIC, *(WARNINGS if strict else []), *SHARED, *(f"-I{folder}" for folder in headers), *extra_flags]
+        command = [
+            *compiler(),
+            *ARITHMETIC,
+            *(WARNINGS if strict else []),
+            *SHARED,
+            *(f"-I{folder}" for folder in headers),
+            *extra_flags,
+        ]
         command += [*map(str, sources()), "-o", str(built), "-lm", "-lpthread"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             lines = result.stderr.splitlines()
             first = next((line for line in lines if "error" in line), lines[-1] if lines else "no message")
             raise BitmarError(f"{NAME}: {command[0]} failed: {first.strip()}")
-        os.replace(built, out)
+        built.replace(out)
     return out
 
 

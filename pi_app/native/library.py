@@ -71,6 +71,8 @@ def load() -> ctypes.CDLL:
     """
     path = checked_path()
     try:
-        return ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path))
     except OSError as error:
         raise BitmarError(f"{path}: {error}") from error
+    library.bm_isa.restype = ctypes.c_char_p
+    return library
