@@ -4,7 +4,8 @@
     qemu_run.py --board mps2_an500 firmware.elf [ARG...]     (used by `pio run -t exec` and `pio test`)
 
 Standard input is the firmware's console (UART 0). Where it is not a terminal its end is passed on as one byte 0x04,
-because a serial line has no other way to tell that nothing follows. The card is a directory on this machine: `firmware.elf --card DIR`.
+because a serial line has no other way to tell that nothing follows. The card
+is a directory on this machine: `firmware.elf --card DIR`.
 """
 
 from __future__ import annotations

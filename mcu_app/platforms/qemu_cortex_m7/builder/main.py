@@ -55,7 +55,7 @@ elf = env.BuildProgram()
 env.Depends(elf, env["LDSCRIPT_PATH"])
 
 
-def run_qemu(target, source, env):  # noqa: ARG001 (SCons calls it so)
+def run_qemu(target, source, env):
     sys.stdout.flush()
     runner = [env.subst("$PYTHONEXE"), str(Path(platform.get_dir()) / "qemu_run.py"), "--board", board.id]
     options = shlex.split(env.GetProjectOption("custom_qemu_run", ""))

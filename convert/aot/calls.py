@@ -1,0 +1,251 @@
+"""One C call per operator, its shapes checked against its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+from convert.aot.graph import Operator, Tensor
+from convert.aot.schedule import Schedule, Step
+from convert.aot.weights import Weights
+from model.errors import BitmarError
+
+LAYOUTS = {0: "BM_LAYOUT_RM2", 1: "BM_LAYOUT_B3", 2: "BM_LAYOUT_PL14"}
+
+
+def packed_bytes(layout: int, rows: int, cols: int) -> int:
+    """Bytes of a packed matrix (docs/custom-ops.md)."""
+    return rows * -(-cols // 4) if layout == 0 else -(-rows // 5) * cols
+
+
+class Calls:
+    """Writes the calls of one graph; collects the ternary matrices that they name."""
+
+    def __init__(self, schedule: Schedule, weights: Weights) -> None:
+        self.schedule = schedule
+        self.weights = weights
+        self.matrices: list[str] = []
+        self.asserts: set[str] = set()
+
+    def lines(self, step: Step, operator: Operator) -> list[str]:
+        """The C of one operator inside its step."""
+        write: Callable = getattr(self, "_" + operator.kind.removeprefix("BITMAR_").lower(), None)
+        if write is None:
+            self._refuse(operator, f"{operator.kind} has no ahead-of-time form")
+        rows = self.schedule.tile_rows(step) if step.rows > 1 else operator.outputs[0].rows
+        self._rows, self._looped = rows, step.rows > 1
+        return write(operator)
+
+    # -- addresses
+
+    def at(self, tensor: Tensor, const: bool = False) -> str:
+        """Address of a tensor, or of its rows of this turn inside a loop."""
+        if tensor.data is not None:
+            letter = {"float": "WF", "int32_t": "WI"}.get(tensor.ctype, "W")
+            base = f"{letter}(0x{self.weights.offset(tensor):x})"
+        else:
+            letter = {"float": "F", "int32_t": "I"}.get(tensor.ctype, "B")
+            base = f"{letter}(0x{self.schedule.buffers[self.schedule.root(tensor)].offset:x})"
+        full = tensor.data is not None or not self.schedule.is_tiled(tensor)
+        return f"{base} + t * {tensor.width}" if self._looped and full and tensor.rows > 1 else base
+
+    def _scratch(self, operator: Operator) -> str:
+        buffer = self.schedule.scratch[operator.index]
+        return f"B(0x{buffer.offset:x}), {buffer.bytes}"
+
+    def _expect(self, operator: Operator, condition: bool, expected: str) -> None:
+        if not condition:
+            shapes = ", ".join(str(t) for t in operator.inputs)
+            self._refuse(operator, f"inputs {shapes}, options {operator.options}; expected {expected}")
+
+    def _refuse(self, operator: Operator, what: str) -> None:
+        raise BitmarError(f"{self.schedule.graph.name}.tflite: operator {operator.index} ({operator.kind}): {what}")
+
+    # -- ternary matrices
+
+    def _matrix(self, operator: Operator, packed: Tensor, gamma: Tensor) -> str:
+        layout, rows, cols = (operator.options[key] for key in ("layout", "rows", "cols"))
+        self._expect(operator, layout in (0, 1), "layout 0 (rm2) or 1 (b3)")
+        self._expect(operator, packed.data is not None and gamma.data is not None, "constant weights")
+        self._expect(
+            operator, packed.bytes == packed_bytes(layout, rows, cols), f"{packed_bytes(layout, rows, cols)} bytes"
+        )
+        self._expect(operator, gamma.count in (1, rows), "one gamma, or one per row")
+        name = f"{self.schedule.graph.name}_matrix_{operator.index}"
+        self.matrices.append(
+            f"/* {packed.name} */\nstatic const bm_ternary {name} = {{W(0x{self.weights.offset(packed):x}), "
+            f"WF(0x{self.weights.offset(gamma):x}), {rows}, {cols}, {LAYOUTS[layout]}, {int(gamma.count > 1)}}};"
+        )
+        return name
+
+    def _ternary_fc(self, operator: Operator) -> list[str]:
+        x, packed, gamma = operator.inputs
+        y, options = operator.outputs[0], operator.options
+        matrix = self._matrix(operator, packed, gamma)
+        self._expect(operator, x.width == options["cols"] and y.width == options["rows"], "[.., cols] -> [.., rows]")
+        self._expect(operator, x.rows == y.rows, "as many tokens out as in")
+        self.asserts.add(
+            f"BM_TOKEN_BYTES({x.width}) * {min(self._rows, self.schedule.tile)} <= {self.schedule.scratch[operator.index].bytes}"
+        )
+        arguments = f"&{matrix}, {self.at(x)}, {self._rows}, {options.get('activation', 0)}, {self.at(y)}"
+        return [f"CALL(bm_ternary_fc({arguments}, {self._scratch(operator)}));"]
+
+    def _ternary_embedding(self, operator: Operator) -> list[str]:
+        ids, packed, gamma = operator.inputs
+        y = operator.outputs[0]
+        matrix = self._matrix(operator, packed, gamma)
+        self._expect(operator, y.width == operator.options["cols"] and y.rows == ids.count, "[ids, cols] out")
+        first = f"{self.at(ids)} + t" if self._looped else self.at(ids)
+        return [f"CALL(bm_ternary_embedding(&{matrix}, {first}, {self._rows}, {self.at(y)}));"]
+
+    def _ternary_topk(self, operator: Operator) -> list[str]:
+        x, packed, gamma = operator.inputs
+        ids, logits = operator.outputs
+        k = operator.options["k"]
+        matrix = self._matrix(operator, packed, gamma)
+        self._expect(
+            operator, x.count == operator.options["cols"] and ids.count == logits.count == k, "[1, cols] -> k, k"
+        )
+        return [
+            f"CALL(bm_ternary_topk(&{matrix}, {self.at(x)}, {k}, {self.at(ids)}, {self.at(logits)}, {self._scratch(operator)}));"
+        ]
+
+    # -- normalisation and attention
+
+    def _rms_norm(self, operator: Operator) -> list[str]:
+        x, gain = operator.inputs
+        y = operator.outputs[0]
+        self._expect(
+            operator, gain.count == x.width and x.shape[-1:] == y.shape[-1:], "as many gains as numbers in a row"
+        )
+        return [f"CALL(bm_rms_norm({self.at(x)}, {self.at(gain)}, {self._rows}, {x.width}, {self.at(y)}));"]
+
+    def _attention(self, operator: Operator) -> list[str]:
+        q, kv, mask = operator.inputs
+        y, options = operator.outputs[0], operator.options
+        heads, width = options["heads"], options["width"]
+        offsets = [options[key] for key in ("q_offset", "k_offset", "v_offset")]
+        self._expect(operator, width % heads == 0 and y.width == width, "a width that the heads divide")
+        self._expect(
+            operator, mask.count == kv.rows and y.rows == q.rows, "one mask entry per key, one row out per query"
+        )
+        self._expect(operator, offsets[0] + width <= q.width, "queries inside q")
+        self._expect(operator, max(offsets[1:]) + width <= kv.width, "keys and values inside kv")
+        self.asserts.add(f"BM_ATTENTION_BYTES({kv.rows}) <= {self.schedule.scratch[operator.index].bytes}")
+        fields = [q.rows, kv.rows, q.width, kv.width, heads, width, *offsets]
+        name = f"{self.schedule.graph.name}_attention_{operator.index}"
+        self.matrices.append(f"static const bm_attention_shape {name} = {{{', '.join(map(str, fields))}}};")
+        arguments = f"&{name}, {self.at(q)}, {self.at(kv)}, {self.at(mask)}, {self.at(y)}, {self._scratch(operator)}"
+        return [f"CALL(bm_attention({arguments}));"]
+
+    def _cached_attention(self, operator: Operator) -> list[str]:
+        qkv, position, k_cache, v_cache = operator.inputs
+        y, options = operator.outputs[0], operator.options
+        heads, width, window, sinks = (options[key] for key in ("heads", "width", "window", "sinks"))
+        self._expect(operator, qkv.count == 3 * width and y.count == width, "[1, 3 * width] -> [1, width]")
+        self._expect(operator, k_cache.count == v_cache.count == window * width, "caches [window, width]")
+        self._expect(operator, k_cache.variable and v_cache.variable, "caches as variable tensors")
+        self.asserts.add(f"BM_ATTENTION_BYTES({window}) <= {self.schedule.scratch[operator.index].bytes}")
+        numbers = f"{self.at(position)}[0], {heads}, {width}, {window}, {sinks}".replace("I(", "(I(").replace(
+            ")[", "))["
+        )
+        arguments = f"{self.at(qkv)}, {numbers}, {self.at(k_cache)}, {self.at(v_cache)}, {self.at(y)}"
+        return [f"CALL(bm_cached_attention({arguments}, {self._scratch(operator)}));"]
+
+    def _memory_read(self, operator: Operator) -> list[str]:
+        scores, values, mask, temperature = operator.inputs
+        y = operator.outputs[0]
+        self._expect(
+            operator, scores.count == mask.count == values.rows and y.count == values.width, "k, [k, D], k -> [1, D]"
+        )
+        arguments = f"{self.at(scores)}, {self.at(values)}, {self.at(mask)}, *({self.at(temperature)})"
+        return [f"CALL(bm_memory_read({arguments}, {values.rows}, {values.width}, {self.at(y)}));"]
+
+    # -- builtin operators
+
+    def _elementwise(self, operator: Operator, function: str) -> list[str]:
+        a, b = operator.inputs
+        y = operator.outputs[0]
+        self._expect(operator, operator.options.get("activation", 0) == 0, "no fused activation")
+        self._expect(operator, a.ctype == b.ctype == y.ctype and y.ctype in ("float", "int32_t"), "float or int32")
+        operands = []
+        for tensor in (a, b):
+            self._expect(
+                operator, tensor.rows in (1, y.rows) and tensor.width in (1, y.width), "shapes that broadcast by rows"
+            )
+            row = tensor.width if tensor.rows > 1 else 0
+            operands.append(f"{self.at(tensor)}, {row}, {int(tensor.width > 1)}")
+        suffix = "" if y.ctype == "float" else "_int"
+        return [f"{function}{suffix}({', '.join(operands)}, {self._rows}, {y.width}, {self.at(y)});"]
+
+    def _add(self, operator: Operator) -> list[str]:
+        return self._elementwise(operator, "aot_add")
+
+    def _sub(self, operator: Operator) -> list[str]:
+        return self._elementwise(operator, "aot_sub")
+
+    def _mul(self, operator: Operator) -> list[str]:
+        return self._elementwise(operator, "aot_mul")
+
+    def _relu(self, operator: Operator) -> list[str]:
+        x, y = operator.inputs[0], operator.outputs[0]
+        return [f"aot_relu({self.at(x)}, {self._rows * y.width}, {self.at(y)});"]
+
+    def _cast(self, operator: Operator) -> list[str]:
+        x, y = operator.inputs[0], operator.outputs[0]
+        self._expect(operator, (x.ctype, y.ctype) == ("int32_t", "float"), "int32 -> float")
+        return [f"aot_cast({self.at(x)}, {y.count}, {self.at(y)});"]
+
+    def _gather(self, operator: Operator) -> list[str]:
+        data, ids = operator.inputs
+        y, options = operator.outputs[0], operator.options
+        self._expect(operator, options.get("axis", 0) == 0 and options.get("batch_dims", 0) == 0, "rows of axis 0")
+        self._expect(operator, ids.ctype == "int32_t", "int32 indices")
+        row_bytes = data.bytes // data.shape[0]
+        arguments = f"{self.at(data)}, {data.shape[0]}, {row_bytes}, {self.at(ids)}, {ids.count}, {self.at(y)}"
+        return [f"CALL(aot_gather({arguments}));"]
+
+    def _concatenation(self, operator: Operator) -> list[str]:
+        y = operator.outputs[0]
+        axis = operator.options.get("axis", 0) % len(y.shape)
+        outer, lines, offset = prod(y.shape[:axis]), [], 0
+        for tensor in operator.inputs:
+            row = tensor.bytes // outer
+            lines.append(
+                f"aot_copy({self.at(tensor)}, 0, {row}, {row}, {outer}, {self.at(y)}, {offset}, {y.bytes // outer});"
+            )
+            offset += row
+        return lines
+
+    def _slice(self, operator: Operator) -> list[str]:
+        x, begin, _size = operator.inputs
+        return self._cut(operator, x, [*memoryview(begin.data or b"").cast("i")] if begin.data else [])
+
+    def _strided_slice(self, operator: Operator) -> list[str]:
+        x, begin, _end, strides = operator.inputs
+        self._expect(operator, bool(begin.data and strides.data), "constant bounds")
+        starts, steps = ([*memoryview(t.data).cast("i")] for t in (begin, strides))
+        self._expect(operator, all(step == 1 for step in steps), "strides of 1")
+        unset = ("ellipsis_mask", "new_axis_mask")
+        self._expect(operator, not any(operator.options.get(name) for name in unset), "no ellipsis, no new axis")
+        starts = [0 if operator.options.get("begin_mask", 0) >> i & 1 else s % x.shape[i] for i, s in enumerate(starts)]
+        return self._cut(operator, x, starts)
+
+    def _cut(self, operator: Operator, x: Tensor, begin: list[int]) -> list[str]:
+        """A slice that is partial in one axis at most."""
+        y = operator.outputs[0]
+        self._expect(operator, len(begin) == len(x.shape), "constant bounds for every axis")
+        shape = (
+            y.shape
+            if len(y.shape) == len(x.shape)
+            else tuple(
+                1 if operator.options.get("shrink_axis_mask", 0) >> i & 1 else size for i, size in enumerate(x.shape)
+            )
+        )
+        self._expect(operator, prod(shape) == y.count, "a slice that is partial in one axis")
+        partial = [i for i, (whole, part) in enumerate(zip(x.shape, shape, strict=True)) if whole != part]
+        self._expect(operator, len(partial) <= 1, "a slice that is partial in one axis at most")
+        axis = partial[0] if partial else 0
+        outer, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :]) * x.item_bytes
+        source, part = x.shape[axis] * inner, shape[axis] * inner
+        return [f"aot_copy({self.at(x)}, {begin[axis] * inner}, {source}, {part}, {outer}, {self.at(y)}, 0, {part});"]

@@ -1,0 +1,230 @@
+"""A converted model -> C: bitmar_model.h (sizes and places), bitmar_model.c (the plan), the weights as an assembler file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.aot import arena, graph
+from convert.aot.calls import Calls
+from convert.aot.header import model_header
+from convert.aot.schedule import Schedule
+from convert.aot.weights import Weights
+from model.errors import BitmarError
+
+GRAPHS = ("encoder", "recall", "decoder")
+TILES = (1, 2, 4, 8, 16)
+
+
+@dataclass
+class Plan:
+    """One graph: its schedule for the chosen tile and what its arena takes."""
+
+    graph: graph.Graph
+    schedule: Schedule
+    arena_bytes: int
+    lower_bound: int
+
+
+def generate(model: Path, out: Path, engine: str = "aot") -> dict:
+    """Write the C of `model` (a folder of `pipeline.py convert`) into `out`; returns the report also found in plan.json.
+
+    Deterministic: equal input gives equal bytes, and a file whose content would not change is not touched. With
+    engine="tflm" the flatbuffers themselves go into flash. BitmarError: files missing or not of this format version.
+    """
+    description = _description(model)
+    plans = {plan.graph.name: plan for plan in _plan(model)}
+    _check_interface(model, plans)
+    weights, sources = Weights(), []
+    for plan in plans.values():
+        sources.append(_function(plan, weights))
+    report = _report(model, description, plans, weights, engine)
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer = (model / "tokenizer.bin").read_bytes()
+    files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_model.h": model_header(description, plans, report)}
+    if engine == "aot":
+        files["bitmar_weights.bin"] = bytes(weights.block)
+        files["bitmar_model.c"] = _source(report, sources)
+        files["bitmar_model_data.S"] = _data(
+            out, {"weights": "bitmar_weights.bin", "tokenizer": "bitmar_tokenizer.bin"}
+        )
+    else:
+        for name in GRAPHS:
+            files[f"bitmar_{name}.tflite"] = (model / f"{name}.tflite").read_bytes()
+        blobs = {name: f"bitmar_{name}.tflite" for name in GRAPHS} | {"tokenizer": "bitmar_tokenizer.bin"}
+        files["bitmar_model_data.S"] = _data(out, blobs)
+    files["plan.json"] = json.dumps(report, indent=2) + "\n"
+    for name, content in files.items():
+        _write(out / name, content.encode() if isinstance(content, str) else content)
+    for name in {"bitmar_model.c", "bitmar_weights.bin", *(f"bitmar_{g}.tflite" for g in GRAPHS)} - set(files):
+        (out / name).unlink(missing_ok=True)  # of the other engine
+    return report
+
+
+def _description(model: Path) -> dict:
+    try:
+        description = json.loads((model / "model.json").read_text())
+    except (OSError, ValueError) as error:
+        raise BitmarError(f"{model}/model.json: {error}; expected a folder written by `pipeline.py convert`") from error
+    if description.get("format") != 1:
+        raise BitmarError(f"{model}/model.json: format {description.get('format')}, expected 1")
+    for name in (*(f"{g}.tflite" for g in GRAPHS), "tokenizer.bin"):
+        if not (model / name).is_file():
+            raise BitmarError(f"{model}: {name} is missing, expected a folder written by `pipeline.py convert`")
+    return description
+
+
+def _plan(model: Path) -> list[Plan]:
+    """All graphs with the largest tile that does not make the arena larger than the best one."""
+    graphs = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
+    candidates = []
+    for tile in TILES:
+        plans = []
+        for g in graphs:
+            schedule = Schedule(g, tile)
+            buffers = schedule.all_buffers()
+            plans.append(Plan(g, schedule, arena.place(buffers), arena.lower_bound(buffers)))
+        candidates.append(plans)
+    totals = [max(plan.arena_bytes for plan in plans) for plans in candidates]
+    return candidates[max(i for i, total in enumerate(totals) if total == min(totals))]
+
+
+def _check_interface(model: Path, plans: dict[str, Plan]) -> None:
+    """The graphs fit each other: what one gives is what the next takes."""
+    expected = {
+        "encoder": ({"tokens", "mask", "vision"}, {"episode", "key", "query", "latent"}),
+        "recall": ({"scores", "slots", "mask"}, {"context"}),
+        "decoder": ({"token", "position", "slot", "context", "latent"}, {"ids", "logits"}),
+    }
+    for name, (inputs, outputs) in expected.items():
+        found = plans[name].graph
+        if set(found.inputs) != inputs or set(found.outputs) != outputs:
+            raise BitmarError(
+                f"{model}/{name}.tflite: inputs {sorted(found.inputs)}, outputs {sorted(found.outputs)}; "
+                f"expected {sorted(inputs)}, {sorted(outputs)}"
+            )
+    encoder, recall, decoder = (plans[name].graph for name in GRAPHS)
+    pairs = [
+        ("tokens and mask", encoder.inputs["tokens"].count, encoder.inputs["mask"].count),
+        ("episode and slots", encoder.outputs["episode"].count, recall.inputs["slots"].width),
+        ("query and key", encoder.outputs["query"].count, encoder.outputs["key"].count),
+        ("context of recall and decoder", recall.outputs["context"].count, decoder.inputs["context"].count),
+        ("latent of encoder and decoder", encoder.outputs["latent"].count, decoder.inputs["latent"].count),
+        ("vision", encoder.inputs["vision"].count, 768),
+    ]
+    for what, found, expected_count in pairs:
+        if found != expected_count:
+            raise BitmarError(f"{model}: {what} have {found} and {expected_count} numbers, expected equal sizes")
+
+
+def _function(plan: Plan, weights: Weights) -> str:
+    """The C function of one graph."""
+    calls, schedule, body = Calls(plan.schedule, weights), plan.schedule, []
+    for step in schedule.steps:
+        looped = step.rows > 1
+        indent = "    " if looped else "  "
+        if looped:
+            body.append(f"  for (int32_t t = 0; t < {step.rows}; t += {schedule.tile_rows(step)}) {{")
+        for operator in step.operators:
+            body.append(
+                f"{indent}/* {operator.index}: {operator.kind} -> {operator.outputs[0]} {operator.outputs[0].name} */"
+            )
+            body += [indent + line for line in calls.lines(step, operator)]
+        if looped:
+            body.append("  }")
+    name = plan.graph.name
+    head = (
+        f"/* {name}.tflite: {len(plan.graph.operators)} operators, "
+        f"arena {plan.arena_bytes} bytes, lower bound {plan.lower_bound} */"
+    )
+    asserts = [
+        f'_Static_assert({condition}, "the kernels need more scratch than planned");'
+        for condition in sorted(calls.asserts)
+    ]
+    return "\n".join(
+        [head, *calls.matrices, *asserts, f"\nbm_status bitmar_{name}(void) {{", *body, "  return BM_OK;", "}"]
+    )
+
+
+def _source(report: dict, functions: list[str]) -> str:
+    head = """/* Generated by convert/aot from the .tflite files; do not edit.
+ * The graphs share one arena: they never run at the same time, and only the decoder's caches outlive a call. */
+#include "bitmar_model.h"
+
+#include "aot_ops.h"
+#include "bitmar_kernels.h"
+
+BITMAR_ARENA _Alignas(16) uint8_t bitmar_arena[BITMAR_ARENA_BYTES];
+
+#define F(offset) ((float*)(bitmar_arena + (offset)))
+#define I(offset) ((int32_t*)(bitmar_arena + (offset)))
+#define B(offset) (bitmar_arena + (offset))
+#define W(offset) (bitmar_weights + (offset))
+#define WF(offset) ((const float*)(bitmar_weights + (offset)))
+#define WI(offset) ((const int32_t*)(bitmar_weights + (offset)))
+#define CALL(call)                     \\
+  do {                                 \\
+    const bm_status status = (call);   \\
+    if (status != BM_OK) return status; \\
+  } while (0)
+"""
+    return head + "\n" + "\n\n".join(functions) + "\n"
+
+
+def _data(out: Path, blobs: dict[str, str]) -> str:
+    """Binary files in flash, read in place. BITMAR_MODEL_SECTION names the section of boards that need another one."""
+    lines = [
+        "/* Generated by convert/aot; do not edit. */",
+        "#ifndef BITMAR_MODEL_SECTION",
+        '#define BITMAR_MODEL_SECTION .section .model, "a"',
+        "#endif",
+        "  BITMAR_MODEL_SECTION",
+    ]
+    for name, file in blobs.items():
+        lines += [
+            f"  .global bitmar_{name}",
+            "  .balign 32",
+            f"bitmar_{name}:",
+            f'  .incbin "{file}"',
+            f"  .global bitmar_{name}_end",
+            f"bitmar_{name}_end:",
+        ]
+    return "\n".join([*lines, '  .section .note.GNU-stack, "", %progbits', ""])
+
+
+def _report(model: Path, description: dict, plans: dict[str, Plan], weights: Weights, engine: str) -> dict:
+    digest = hashlib.sha256()
+    for name in GRAPHS:
+        digest.update((model / f"{name}.tflite").read_bytes())
+    return {
+        "engine": engine,
+        "model": description["name"],
+        "model_hash": description["model_hash"],
+        "digest": digest.hexdigest()[:16],
+        "tile": plans["encoder"].schedule.tile,
+        "arena_bytes": max(plan.arena_bytes for plan in plans.values()),
+        "arena_lower_bound": max(plan.lower_bound for plan in plans.values()),
+        "graphs": {
+            name: {
+                "operators": len(plan.graph.operators),
+                "arena_bytes": plan.arena_bytes,
+                "lower_bound": plan.lower_bound,
+                "cache_bytes": sum(t.bytes for t in plan.graph.tensors if t.variable),
+                "file_bytes": (model / f"{name}.tflite").stat().st_size,
+            }
+            for name, plan in plans.items()
+        },
+        "weights_bytes": len(weights.block),
+        "tokenizer_bytes": (model / "tokenizer.bin").stat().st_size,
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Only if it changes (builds compare times), and whole or not at all."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    temporary = path.with_suffix(path.suffix + ".new")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,0 +1,178 @@
+"""The order of the operators, which of them run tile by tile, and which tensors share memory.
+
+Most operators work token by token (normalisation, ternary matrices, element-wise sums). A run of such operators becomes
+one loop over a few tokens at a time: what only the run itself uses is then never stored for all tokens. So the hidden
+layer, four times as wide as the text, needs a few rows instead of the largest buffer of the model, and the weights are
+still read once for several tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convert.aot.arena import Buffer
+from convert.aot.graph import Graph, Operator, Tensor
+from convert.aot.scratch import scratch_bytes
+
+ALIASES = {"RESHAPE", "EXPAND_DIMS", "SQUEEZE"}
+ROW_WISE = {"BITMAR_TERNARY_FC", "BITMAR_TERNARY_EMBEDDING", "BITMAR_RMS_NORM", "ADD", "SUB", "MUL", "RELU"}
+IN_PLACE = {"BITMAR_RMS_NORM", "ADD", "SUB", "MUL", "RELU"}
+
+
+@dataclass
+class Step:
+    """Operators that run together: `rows` > 1 is a loop over that many tokens, 1 a plain sequence."""
+
+    operators: list[Operator]
+    rows: int
+
+
+class Schedule:
+    """Order, storage and lifetimes of one graph for tiles of `tile` tokens."""
+
+    def __init__(self, graph: Graph, tile: int) -> None:
+        self.graph = graph
+        self.tile = tile
+        self.alias = {o.outputs[0].index: o.inputs[0].index for o in graph.operators if o.kind in ALIASES}
+        self.steps = _steps([o for o in graph.operators if o.kind not in ALIASES], self.alias)
+        self.time = {o.index: t for t, o in enumerate(o for step in self.steps for o in step.operators)}
+        self.step_of = {o.index: step for step in self.steps for o in step.operators}
+        self._share_in_place()
+        self.buffers: dict[int, Buffer] = {}
+        self.scratch: dict[int, Buffer] = {}
+        self._lifetimes()
+
+    def root(self, tensor: Tensor) -> int:
+        """The tensor whose memory this one uses."""
+        return _root(self.alias, tensor.index)
+
+    def tile_rows(self, step: Step) -> int:
+        return next(n for n in range(min(self.tile, step.rows), 0, -1) if step.rows % n == 0)
+
+    def is_tiled(self, tensor: Tensor) -> bool:
+        """Only a few rows of this tensor exist at a time."""
+        return self.root(tensor) in self._tiled
+
+    def all_buffers(self) -> list[Buffer]:
+        return [*self.buffers.values(), *self.scratch.values()]
+
+    def _touching(self, root: int) -> list[Operator]:
+        return [
+            o
+            for step in self.steps
+            for o in step.operators
+            if any(t.data is None and self.root(t) == root for t in o.inputs + o.outputs)
+        ]
+
+    def _fixed(self) -> set[int]:
+        """Tensors that live from or to the outside of the graph."""
+        outside = [*self.graph.inputs.values(), *self.graph.outputs.values()]
+        return {self.root(t) for t in outside} | {self.root(t) for t in self.graph.tensors if t.variable}
+
+    def _share_in_place(self) -> None:
+        """Let an element-wise result overwrite its operand where nothing reads the operand any more: for a loop,
+        where nothing reads the same rows later in the loop either."""
+        for operator in sorted((o for s in self.steps for o in s.operators), key=lambda o: self.time[o.index]):
+            if operator.kind not in IN_PLACE:
+                continue
+            result = operator.outputs[0]
+            outputs = {self.root(t) for t in self.graph.outputs.values()}
+            for operand in operator.inputs:
+                root = self.root(operand)
+                if operand.data is not None or operand.variable or operand.bytes != result.bytes or root in outputs:
+                    continue
+                if self.graph.tensors[root].variable or self.graph.tensors[root].bytes != result.bytes:
+                    continue
+                later = [o for o in self._touching(root) if self.time[o.index] > self.time[operator.index]]
+                if later or self._escapes(root) != self._escapes(self.root(result)):
+                    continue
+                self.alias[self.root(result)] = root
+                break
+
+    def _escapes(self, root: int) -> bool:
+        """Needed in full: by the outside or by more than one step."""
+        return root in self._fixed() or len({id(self.step_of[o.index]) for o in self._touching(root)}) > 1
+
+    def _lifetimes(self) -> None:
+        end = len(self.time)
+        self._tiled: set[int] = set()
+        inputs = {self.root(t) for t in self.graph.inputs.values()}
+        outputs = {self.root(t) for t in self.graph.outputs.values()}
+        variables = {self.root(t) for t in self.graph.tensors if t.variable}
+        roots = {self.root(t) for t in self.graph.tensors if t.data is None and self._touching(self.root(t))}
+        for root in sorted(roots | inputs | outputs | variables):
+            tensor, users = self.graph.tensors[root], self._touching(root)
+            times = [self.time[o.index] for o in users] or [0]
+            steps = [self.step_of[o.index] for o in users]
+            size, first, last = tensor.bytes, min(times), max(times)
+            if users and steps[0].rows > 1 and not self._escapes(root):
+                self._tiled.add(root)
+                size = size // steps[0].rows * self.tile_rows(steps[0])
+            else:
+                for step in steps:  # a loop needs its full tensors from its first to its last operator
+                    if step.rows > 1:
+                        span = [self.time[o.index] for o in step.operators]
+                        first, last = min(first, span[0]), max(last, span[-1])
+            if root in inputs | variables:
+                first = 0
+            if root in outputs | variables:
+                last = end
+            self.buffers[root] = Buffer(tensor.name, size, first, last)
+        for step in self.steps:
+            for o in step.operators:
+                size = scratch_bytes(o, self.tile_rows(step) if step.rows > 1 else o.inputs[0].rows, self.tile)
+                if size:
+                    self.scratch[o.index] = Buffer(f"scratch {o.index}", size, self.time[o.index], self.time[o.index])
+
+
+def _root(alias: dict[int, int], index: int) -> int:
+    while index in alias:
+        index = alias[index]
+    return index
+
+
+def _row_count(operator: Operator) -> int:
+    """Tokens that this operator treats one by one; 1 if it needs all of its input at once."""
+    result = operator.outputs[0]
+    if operator.kind not in ROW_WISE or result.rows < 2:
+        return 1
+    if operator.kind == "BITMAR_TERNARY_EMBEDDING":
+        return result.rows if operator.inputs[0].count == result.rows else 1
+    for tensor in operator.inputs:
+        if tensor.data is None and tensor.rows not in (1, result.rows):
+            return 1
+    return result.rows
+
+
+def _steps(operators: list[Operator], alias: dict[int, int]) -> list[Step]:
+    """List scheduling: while an operator of the open loop's row count is ready it joins the loop."""
+    producer = {_root(alias, t.index): o.index for o in operators for t in o.outputs}
+    waiting, done, steps = list(operators), set(), []
+
+    def needs(operator: Operator) -> set[int]:
+        roots = (_root(alias, t.index) for t in operator.inputs if t.data is None)
+        return {producer[r] for r in roots if r in producer}
+
+    while waiting:
+        ready = [o for o in waiting if needs(o) <= done]
+        open_step = steps[-1] if steps and steps[-1].rows > 1 else None
+        inside = {o.index for o in open_step.operators} if open_step else set()
+        joining = [
+            o
+            for o in ready
+            if open_step and _row_count(o) == open_step.rows and _rows_match(o, alias, producer, inside)
+        ]
+        chosen = min(joining or ready, key=lambda o: o.index)
+        if joining:
+            open_step.operators.append(chosen)
+        else:
+            steps.append(Step([chosen], _row_count(chosen)))
+        waiting.remove(chosen)
+        done.add(chosen.index)
+    return steps
+
+
+def _rows_match(operator: Operator, alias: dict[int, int], producer: dict[int, int], inside: set[int]) -> bool:
+    """What comes from the open loop comes row by row: same rows as the result, not seen through a reshape."""
+    from_loop = [t for t in operator.inputs if t.data is None and producer.get(_root(alias, t.index)) in inside]
+    return all(t.index not in alias and t.rows == operator.outputs[0].rows for t in from_loop)

@@ -1,0 +1,28 @@
+"""Scratch memory of the kernels: the macros of bitmar_kernels.h (the generated C asserts that they agree)."""
+
+from __future__ import annotations
+
+from convert.aot.graph import Operator
+
+
+def token_bytes(cols: int) -> int:
+    """BM_TOKEN_BYTES."""
+    return (cols + 63) // 64 * 260 + 160
+
+
+def attention_bytes(keys: int) -> int:
+    """BM_ATTENTION_BYTES."""
+    return keys * 4 + 16
+
+
+def scratch_bytes(operator: Operator, rows: int, tile: int) -> int:
+    """Bytes that one call for `rows` tokens needs; ternary matrices take up to `tile` tokens in each pass."""
+    if operator.kind == "BITMAR_TERNARY_FC":
+        return min(rows, tile) * token_bytes(operator.options["cols"])
+    if operator.kind == "BITMAR_TERNARY_TOPK":
+        return token_bytes(operator.options["cols"])
+    if operator.kind == "BITMAR_ATTENTION":
+        return attention_bytes(operator.inputs[1].rows)
+    if operator.kind == "BITMAR_CACHED_ATTENTION":
+        return attention_bytes(operator.options["window"])
+    return 0
