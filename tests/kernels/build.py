@@ -45,7 +45,7 @@ class Target:
 
 
 _M7 = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard", "--specs=rdimon.specs")
-_M7_LINK = ("-Wl,--section-start=.vectors=0x0", "-Wl,-Ttext=0x400", "-Wl,-Tdata=0x20000000", "-lm")
+_M7_LINK = ("-Wl,--section-start=.vectors=0x0", "-Wl,--section-start=.init=0x400", "-Wl,-Tdata=0x20000000", "-lm")
 _M7_RUN = ("qemu-system-arm", "-M", "mps2-an500", "-nographic", "-monitor", "none", "-serial", "none", "-icount")
 _M7_RUN += ("shift=0", "-semihosting-config", "enable=on,target=native,arg=test{args}", "-kernel", "{elf}")
 

@@ -1,4 +1,5 @@
-/* The least that newlib's semihosting start-up needs on QEMU's mps2-an500: a vector table and the FPU switched on. */
+/* The least that newlib's semihosting start-up needs on QEMU's mps2-an500: a vector table and the FPU
+ * switched on. */
 #include <stdint.h>
 
 void _start(void);

@@ -49,7 +49,7 @@ class AttentionShape(Structure):
     """bm_attention_shape."""
 
     _names = ("queries", "keys", "q_stride", "kv_stride", "heads", "width", "q_offset", "k_offset", "v_offset")
-    _fields_ = [(name, c_int32) for name in _names]  # noqa: RUF012  (ctypes wants a list)
+    _fields_ = [(name, c_int32) for name in _names]
 
 
 def token_bytes(cols: int) -> int:
