@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""The whole way on real pictures: data, training, evaluation, conversion; then a device that is taught, killed and asked.
+
+Everything runs through pipeline.py as a user would type it; each command is printed before it runs. Leaves runs/demo/ with
+eval.json, the model, the card and demo.json (what was answered, beside the truth).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+RUN = Path("runs/demo")
+CARD = RUN / "card"
+CONFIG = Path("configs/bitmar_ultra_tiny.yaml")
+SLOTS = 16
+THINGS_FOR_PI, THINGS_FOR_BOARD = 8, 2
+SEED = 2026
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A held-out concept: its name, the drawing it is taught with and another artist's drawing to ask with."""
+
+    name: str
+    taught: str
+    asked: str
+
+
+class Console:
+    """A console process, driven line by line; answers are JSON objects."""
+
+    def __init__(self, target: str) -> None:
+        command = ["console", "--target", target, "--card", str(CARD), "--model", str(RUN / "model"), "--json"]
+        if target == "pi":
+            command += ["--slots", str(SLOTS)]
+        show(command)
+        self.process = subprocess.Popen(
+            [sys.executable, "pipeline.py", *command],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def say(self, line: str) -> dict[str, Any]:
+        """Send one line and wait for its answer."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"error: the console ended (exit code {self.process.wait()}) at: {line}")
+        return json.loads(answer)
+
+    def kill(self) -> None:
+        """Cut the power: SIGKILL, no goodbye, in the middle of whatever it does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        print(f"  -- power cut: SIGKILL, process {self.process.pid} is gone --", flush=True)
+
+    def quit(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+def show(command: list[str]) -> None:
+    print("\n$ ./pipeline.py " + " ".join(command), flush=True)
+
+
+def pipeline(*command: str, output: Path | None = None) -> None:
+    """Run one command of pipeline.py; its failure ends the demo."""
+    show(list(command))
+    start = time.monotonic()
+    with output.open("w") if output else subprocess_stdout() as stream:
+        code = subprocess.run([sys.executable, "pipeline.py", *command], cwd=ROOT, stdout=stream).returncode
+    if code:
+        raise SystemExit(f"error: pipeline.py {command[0]} ended with exit code {code}")
+    print(f"  [{command[0]}: {time.monotonic() - start:.0f} s]", flush=True)
+
+
+def subprocess_stdout() -> Any:
+    """This process's own standard output, as a context manager that leaves it open."""
+    return open(sys.stdout.fileno(), "w", closefd=False)
+
+
+def pick_things(count: int, split: str) -> list[Thing]:
+    """Seeded choice of held-out concepts, each with two artists' drawings; nothing is picked by hand."""
+    from model.config import load_config
+    from model.data.pictograms import load_dataset
+
+    dataset = load_dataset(load_config(ROOT / CONFIG), ROOT / "data", split=split)
+    pairs: dict[str, list[tuple[int, int]]] = {}
+    for taught, asked in dataset.held_out_pairs():
+        pairs.setdefault(dataset.name_of(taught), []).append((taught, asked))
+    chooser = random.Random(SEED)
+    things = []
+    for name in chooser.sample(sorted(pairs), count):
+        taught, asked = chooser.choice(pairs[name])
+        things.append(Thing(name, dataset.reference(taught), dataset.reference(asked)))
+    return things
+
+
+def teach(console: Console, things: list[Thing]) -> None:
+    for thing in things:
+        answer = console.say(f'teach {thing.taught} "{thing.name}"')
+        print(
+            f"  teach {thing.taught:<30} {thing.name!r}: slot {answer['slot']}, card {answer['card_ms']:.2f} ms",
+            flush=True,
+        )
+
+
+def ask(console: Console, device: str, things: list[Thing]) -> list[dict[str, Any]]:
+    """Ask with the other drawings; prints what was answered beside the truth."""
+    answers = []
+    for thing in things:
+        answer = console.say(f"ask {thing.asked}")
+        right = answer["text"] == thing.name
+        answers.append({"device": device, "asked": thing.asked, "truth": thing.name, "right": right, **answer})
+        verdict = "right" if right else f"WRONG, truth {thing.name!r}"
+        speed = f", {answer['tokens_per_s']:.0f} tokens/s" if answer.get("tokens_per_s") else ""
+        print(f"  ask {thing.asked:<30} -> {answer['text']!r:<34} {verdict}{speed}", flush=True)
+    return answers
+
+
+def device_story(split: str, board: bool) -> list[dict[str, Any]]:
+    """Teach the Pi app, kill it, ask it; the same card in the microcontroller; back to the Pi."""
+    things = pick_things(THINGS_FOR_PI + THINGS_FOR_BOARD, split)
+    first, second = things[:THINGS_FOR_PI], things[THINGS_FOR_PI:]
+    shutil.rmtree(CARD, ignore_errors=True)
+    CARD.mkdir(parents=True)
+    console = Console("pi")
+    teach(console, first)
+    console.kill()
+    console = Console("pi")
+    answers = ask(console, "pi", first)
+    console.quit()
+    if not board:
+        return answers
+    console = Console("qemu")
+    answers += ask(console, "cortex-m7 (emulated)", first)
+    teach(console, second)
+    console.kill()
+    console = Console("pi")
+    answers += ask(console, "pi, taught on the cortex-m7", second)
+    console.quit()
+    return answers
+
+
+def summary(answers: list[dict[str, Any]]) -> None:
+    """What a sceptic wants to see at the end: answers right, accuracy over 2,000 questions, sizes."""
+    evaluation = json.loads((RUN / "eval.json").read_text())
+    print("\nSummary")
+    for device in dict.fromkeys(answer["device"] for answer in answers):
+        own = [answer for answer in answers if answer["device"] == device]
+        print(f"  {device}: {sum(a['right'] for a in own)} of {len(own)} names right")
+    for ways in ("8", "16"):
+        for group, words in (
+            ("known_new_artist", "known things, unseen artist"),
+            ("held_out", "things never trained on"),
+        ):
+            row = evaluation["ways"][ways][group]
+            print(f"  {ways}-way, {words}: slot {row['slot']:.3f}, name exact {row['exact']:.3f} (n = {row['n']})")
+    files = sorted((RUN / "model").glob("*.tflite"))
+    print("  files: " + ", ".join(f"{file.name} {file.stat().st_size:,} B" for file in files))
+    card = sorted((CARD / "bitmar_memory").glob("*"))
+    print("  card: " + ", ".join(f"{file.name} {file.stat().st_size:,} B" for file in card if file.is_file()))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=11, help="training time")
+    parser.add_argument("--split", default="final", help="salt of the held-out concepts")
+    parser.add_argument("--no-board", action="store_true", help="leave the emulated Cortex-M7 out")
+    parser.add_argument("--no-train", action="store_true", help="use runs/demo as it is: only the device's part")
+    args = parser.parse_args()
+    start = time.monotonic()
+    if not args.no_train:
+        shutil.rmtree(ROOT / RUN, ignore_errors=True)
+        pipeline("data")
+        pipeline(
+            "train", "--config", str(CONFIG), "--run", str(RUN), "--minutes", f"{args.minutes:g}", "--split", args.split
+        )
+        pipeline("convert", "--run", str(RUN))
+        pipeline("eval", "--run", str(RUN), "--json", output=RUN / "eval.json")
+    if not args.no_board:
+        pipeline("deploy", "--target", "qemu", "--run", str(RUN))
+    answers = device_story(args.split, board=not args.no_board)
+    (RUN / "demo.json").write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
+    summary(answers)
+    print(f"  in all: {(time.monotonic() - start) / 60:.1f} minutes")
+    right = sum(answer["right"] for answer in answers)
+    if 2 * right < len(answers):
+        print(f"error: only {right} of {len(answers)} names right, expected most of them", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
