@@ -70,24 +70,36 @@ class Schedule:
         return {self.root(t) for t in outside} | {self.root(t) for t in self.graph.tensors if t.variable}
 
     def _share_in_place(self) -> None:
-        """Let an element-wise result overwrite its operand where nothing reads the operand any more: for a loop,
-        where nothing reads the same rows later in the loop either."""
-        for operator in sorted((o for s in self.steps for o in s.operators), key=lambda o: self.time[o.index]):
-            if operator.kind not in IN_PLACE:
-                continue
-            result = operator.outputs[0]
-            outputs = {self.root(t) for t in self.graph.outputs.values()}
-            for operand in operator.inputs:
-                root = self.root(operand)
-                if operand.data is not None or operand.variable or operand.bytes != result.bytes or root in outputs:
+        """Let a result overwrite what nothing reads any more: an element-wise result its operand, and inside a loop
+        any tensor of the same shape whose last reader stands earlier in the loop (rows before, rows after)."""
+        for step in self.steps:
+            for operator in step.operators:
+                result = self.graph.tensors[self.root(operator.outputs[0])]
+                if operator.kind not in ROW_WISE or result.index in self._fixed():
                     continue
-                if self.graph.tensors[root].variable or self.graph.tensors[root].bytes != result.bytes:
-                    continue
-                later = [o for o in self._touching(root) if self.time[o.index] > self.time[operator.index]]
-                if later or self._escapes(root) != self._escapes(self.root(result)):
-                    continue
-                self.alias[self.root(result)] = root
-                break
+                candidates = [t for t in operator.inputs if operator.kind in IN_PLACE]
+                if step.rows > 1:
+                    candidates += [
+                        t for o in step.operators for t in o.inputs if self.time[o.index] < self.time[operator.index]
+                    ]
+                for candidate in candidates:
+                    if self._may_overwrite(candidate, result, operator):
+                        self.alias[result.index] = self.root(candidate)
+                        break
+
+    def _may_overwrite(self, candidate: Tensor, result: Tensor, operator: Operator) -> bool:
+        if candidate.data is not None or self.root(candidate) == result.index:
+            return False
+        old = self.graph.tensors[self.root(candidate)]
+        kept = {self.root(t) for t in self.graph.outputs.values()} | {t.index for t in self.graph.tensors if t.variable}
+        last = max(self.time[o.index] for o in self._touching(old.index))
+        return (
+            old.index not in kept
+            and (old.shape, old.bytes) == (result.shape, result.bytes)
+            and last <= self.time[operator.index]
+            and (last < self.time[operator.index] or operator.kind in IN_PLACE)
+            and self._escapes(old.index) == self._escapes(result.index)
+        )
 
     def _escapes(self, root: int) -> bool:
         """Needed in full: by the outside or by more than one step."""
