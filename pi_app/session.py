@@ -183,11 +183,10 @@ class Session:
 
     def mem_show(self) -> Answer:
         slots, stats, shape = self.memory.slots(), self.memory.stats(), self.memory.shape
-        rows = [
-            [s.slot, s.name, s.uses, s.writes, f"{s.importance:.2f}"]
-            + ["yes" if s.hot else "no", when(s.time), "" if s.saved else "not saved"]
-            for s in slots
-        ]
+        rows = []
+        for s in slots:
+            row = [s.slot, s.name, s.uses, s.writes, f"{s.importance:.2f}", "yes" if s.hot else "no"]
+            rows.append([*row, when(s.time), "" if s.saved else "not saved"])
         lines = table(["slot", "name", "uses", "writes", "importance", "in RAM", "taught (UTC)", ""], rows)
         lines.append(f"{len(slots)} of {shape.slots} slots, {shape.dim} numbers each; {self.where()}")
         fields = {

@@ -106,10 +106,13 @@ def cached() -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=NATIVE / NAME, help="the file to write")
+    parser.add_argument("--out", type=Path, help="the file to write (default: this checkout's cache in build/native/)")
+    parser.add_argument("--quiet", action="store_true", help="do not print the file's path")
     args = parser.parse_args()
     try:
-        print(build(args.out))
+        path = build(args.out) if args.out else cached()
+        if not args.quiet:
+            print(path)
     except BitmarError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

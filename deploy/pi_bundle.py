@@ -1,0 +1,130 @@
+"""`pipeline.py deploy --target pi`: a folder that installs itself on a Raspberry Pi, copied there if a host is named."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from deploy.pi_wheel import ROOT, build_distributions
+from pi_app.errors import BitmarError
+from pi_app.model_folder import ModelFolder, default_model, read_model
+
+TEMPLATES = Path(__file__).resolve().parent / "pi"
+DEFAULT_OUT = ROOT / "build" / "pi"
+REMOTE_FOLDER = "bitmar"
+SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
+
+
+def run(args: argparse.Namespace) -> int:
+    model = read_model(args.model or default_model())
+    if args.host:
+        with tempfile.TemporaryDirectory(prefix="bitmar-bundle-") as folder:
+            bundle = build_bundle(model, Path(folder) / REMOTE_FOLDER, args.arch)
+            report = describe(bundle, model, args.arch)
+            install_on(args.host, bundle)
+            report |= {"host": args.host, "bundle": f"{args.host}:{REMOTE_FOLDER}"}
+    else:
+        out = args.out or DEFAULT_OUT
+        report = describe(build_bundle(model, out, args.arch), model, args.arch)
+    show(report, args.json)
+    return 0
+
+
+def build_bundle(model: ModelFolder, out: Path, arch: str) -> Path:
+    """Writes the bundle to `out`: whole or not at all. A bundle that is there already is replaced.
+
+    Raises:
+      BitmarError: `out` is something else than a bundle, the disk is full, or a build failed.
+    """
+    check_out(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+            fresh = Path(folder) / "new"
+            fresh.mkdir()
+            fill_bundle(model, fresh, arch)
+            if out.exists():
+                out.rename(Path(folder) / "old")
+            fresh.rename(out)
+    except OSError as error:
+        raise BitmarError(f"bundle {out}: cannot be written ({error.strerror or error})") from error
+    return out
+
+
+def check_out(out: Path) -> None:
+    """Refuses to replace what is not a bundle."""
+    if out.exists() and not (out.is_dir() and ((out / "install.sh").exists() or not any(out.iterdir()))):
+        raise BitmarError(f"--out {out}: exists and is not a bundle, expected a new or empty folder")
+
+
+def fill_bundle(model: ModelFolder, folder: Path, arch: str) -> None:
+    wheel, _ = build_distributions(arch, folder)
+    copy_model(model, folder / "model")
+    for name in ("install.sh", "bitmar.sh", "README.md"):
+        text = (TEMPLATES / name).read_text(encoding="utf-8")
+        for key, value in {"@WHEEL@": wheel.name, "@ARCH@": arch, "@MODEL@": model.name}.items():
+            text = text.replace(key, value)
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o755 if name.endswith(".sh") else 0o644)
+
+
+def copy_model(model: ModelFolder, target: Path) -> None:
+    """model.json and the files that it lists."""
+    target.mkdir()
+    description = json.loads((model.path / "model.json").read_text(encoding="utf-8"))
+    for name in ("model.json", *description["files"]):
+        shutil.copyfile(model.path / name, target / name)
+
+
+def install_on(host: str, bundle: Path) -> None:
+    """Copies the bundle with scp and runs its install.sh with ssh.
+
+    Raises:
+      BitmarError: no ssh here, no connection, or install.sh failed there.
+    """
+    if host.startswith("-"):
+        raise BitmarError(f"--host {host}: expected user@machine")
+    remote(["ssh", *SSH_OPTIONS, host, f"rm -rf {REMOTE_FOLDER}.new"], f"cannot reach {host}")
+    copy = ["scp", "-q", "-r", *SSH_OPTIONS, str(bundle), f"{host}:{REMOTE_FOLDER}.new"]
+    remote(copy, f"copying to {host} failed")
+    replace = (
+        f"rm -rf {REMOTE_FOLDER}.old && if [ -e {REMOTE_FOLDER} ]; then mv {REMOTE_FOLDER} {REMOTE_FOLDER}.old; fi && "
+        f"mv {REMOTE_FOLDER}.new {REMOTE_FOLDER} && {REMOTE_FOLDER}/install.sh"
+    )
+    remote(["ssh", *SSH_OPTIONS, host, replace], f"installing on {host} failed")
+
+
+def remote(command: list[str], what: str) -> None:
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BitmarError(f"{what}: {command[0]} is not installed here (apt install openssh-client)") from None
+    if result.returncode:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        raise BitmarError(f"{what}: {lines[-1] if lines else f'{command[0]} exited with {result.returncode}'}")
+
+
+def describe(bundle: Path, model: ModelFolder, arch: str) -> dict[str, Any]:
+    """What the bundle holds: name and bytes of each file."""
+    files = {
+        path.relative_to(bundle).as_posix(): path.stat().st_size for path in sorted(bundle.rglob("*")) if path.is_file()
+    }
+    return {"bundle": str(bundle), "model": model.name, "arch": arch, "files": files, "bytes": sum(files.values())}
+
+
+def show(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report))
+        return
+    for name, size in report["files"].items():
+        print(f"  {size:>11,}  {name}")
+    print(f"  {report['bytes']:>11,}  bytes in all: model {report['model']} for {report['arch']}")
+    if "host" in report:
+        print(f"Installed. On {report['host']}: {REMOTE_FOLDER}/bitmar.sh --card /media/card")
+    else:
+        print(f"Copy {report['bundle']} to the Pi and run its install.sh; then: bitmar.sh --card /media/card")
