@@ -109,6 +109,8 @@ typedef struct {
   int32_t (*write)(void* context, int32_t file, uint64_t offset, const void* data, uint32_t bytes);
   int (*sync)(void* context); /* barrier: all writes so far, to all files, are on the card when it returns */
   uint32_t (*micros)(void* context); /* a free-running microsecond clock for the counters; may be NULL */
+  /* Delete a file: only what ms_open has just made and cannot finish. May be NULL. */
+  int (*remove)(void* context, const char* name);
 } ms_port;
 
 /* ---- opening
@@ -127,14 +129,14 @@ typedef enum {
 } ms_state_kept;
 
 typedef struct {
-  uint32_t kept;                      /* ms_state_kept: what open or verify found, and which copy it took */
-  uint32_t primary_repaired;          /* sectors of memory_slots.bin and memory_index.bin rewritten */
-  uint32_t mirror_repaired;           /* sectors of memory_backup.bin rewritten */
-  uint32_t metadata_repaired;         /* sectors of memory_metadata.json rewritten (ms_verify only) */
-  uint32_t restore_finished;          /* 1: a restore that a cut had interrupted was carried to its end */
-  uint32_t occupied;                  /* slots in use */
-  uint32_t lost;                      /* slots whose both copies are damaged: they are empty now */
-  int32_t lost_slots[16];             /* the first of them, -1 after the last */
+  uint32_t kept;              /* ms_state_kept: what open or verify found, and which copy it took */
+  uint32_t primary_repaired;  /* sectors of memory_slots.bin and memory_index.bin rewritten */
+  uint32_t mirror_repaired;   /* sectors of memory_backup.bin rewritten */
+  uint32_t metadata_repaired; /* sectors of memory_metadata.json rewritten (ms_verify only) */
+  uint32_t restore_finished;  /* 1: a restore that a cut had interrupted was finished; 2: its state is gone */
+  uint32_t occupied;          /* slots in use */
+  uint32_t lost;              /* slots whose both copies are damaged: they are empty now */
+  int32_t lost_slots[16];     /* the first of them, -1 after the last */
   char lost_names[16][MS_NAME_BYTES]; /* their names where the record could be read, else "" */
   ms_config found;        /* K, D, dtype and hash in the card's header, also after MS_E_MODEL or MS_E_SHAPE */
   uint32_t found_version; /* of the card's header, also after MS_E_VERSION */
@@ -226,6 +228,8 @@ int ms_recall(ms_memory* memory, const int8_t* query, float scale, uint32_t k, f
 typedef struct {
   char name[MS_NAME_BYTES]; /* "" = empty slot */
   uint32_t occupied, saved, hot;
+  uint32_t
+      lost; /* both copies were damaged: free, the name that could still be read is kept until it is used */
   uint32_t uses;   /* reads */
   uint32_t writes; /* how often it was taught */
   uint32_t time;   /* unix seconds of the last teach, 0 unknown */

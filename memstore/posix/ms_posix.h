@@ -17,6 +17,7 @@ typedef struct {
   int fd[MS_POSIX_FILES];
   uint8_t dirty[MS_POSIX_FILES]; /* written since the last sync */
   uint8_t created;               /* a name was made since the last sync: the folders need one too */
+  uint8_t made_folder;           /* this process made the folder */
 } ms_posix;
 
 /* Fill `port` for the memory in folder/ (e.g. "/media/card/bitmar_memory"; the parent must exist, the folder

@@ -1,0 +1,52 @@
+/* The hot cache: the least recently used slot makes room; writes go through to the card. */
+#include "memory.h"
+
+uint8_t* ms_hot_find(ms_memory* m, uint32_t slot) {
+  uint32_t entry = m->hot_of[slot];
+  if (entry == MS_NONE) return NULL;
+  m->hot[entry].tick = ++m->tick;
+  return m->hot_data + (size_t)entry * m->header.layout.slot_bytes;
+}
+
+uint8_t* ms_hot_take(ms_memory* m, uint32_t slot) {
+  uint8_t* found = ms_hot_find(m, slot);
+  if (found) return found;
+  uint32_t oldest = MS_NONE;
+  for (uint32_t i = 0; i < m->config.hot; i++) {
+    uint32_t held = m->hot[i].slot;
+    if (held != MS_NONE && (m->flags[held] & MS_UNSAVED)) continue; /* its only copy */
+    if (oldest == MS_NONE || m->hot[i].tick < m->hot[oldest].tick) oldest = i;
+  }
+  if (oldest == MS_NONE) return NULL;
+  if (m->hot[oldest].slot != MS_NONE) m->hot_of[m->hot[oldest].slot] = MS_NONE;
+  m->hot[oldest].slot = slot;
+  m->hot[oldest].tick = ++m->tick;
+  m->hot_of[slot] = oldest;
+  return m->hot_data + (size_t)oldest * m->header.layout.slot_bytes;
+}
+
+void ms_hot_drop(ms_memory* m, uint32_t slot) {
+  uint32_t entry = m->hot_of[slot];
+  if (entry == MS_NONE) return;
+  m->hot[entry].slot = MS_NONE;
+  m->hot[entry].tick = 0;
+  m->hot_of[slot] = MS_NONE;
+}
+
+int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
+  const ms_layout* l = &m->header.layout;
+  uint32_t sector = slot / l->slots_per_sector, at = slot % l->slots_per_sector * l->slot_bytes;
+  uint32_t crc = ms_get32(ms_record(m, slot) + MS_R_SLOT_CRC);
+  int error = MS_E_DAMAGED;
+  for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++) {
+    int status = ms_read_slot_sector(m, copy, sector, m->scratch[2]);
+    if (status) {
+      error = status;
+    } else if (ms_crc32(0, m->scratch[2] + at, l->slot_bytes) == crc) {
+      memcpy(bytes, m->scratch[2] + at, l->slot_bytes);
+      m->stats.corrected += copy == MS_MIRROR;
+      return MS_OK;
+    }
+  }
+  return error;
+}

@@ -1,0 +1,286 @@
+/* Opening, making and closing a memory. */
+#include "memory.h"
+
+static int valid_config(const ms_config* c, ms_layout* l) {
+  if (!c || ms_layout_of(l, c->slots, c->dim, c->slot_dtype)) return MS_E_ARGUMENT;
+  int fits = c->hot >= 1 && c->hot <= c->slots && c->alpha >= 0.0f && c->alpha <= 1.0f &&
+             ms_finite(c->merge_threshold) && ms_finite(c->min_importance);
+  return fits ? MS_OK : MS_E_ARGUMENT;
+}
+
+/* Hand out the caller's buffer piece by piece; with a NULL memory, only count. */
+static size_t carve(const ms_config* c, const ms_layout* l, ms_memory* m) {
+  size_t at = (sizeof(ms_memory) + 7u) & ~(size_t)7u;
+  uint8_t* base = (uint8_t*)m;
+#define TAKE(field, bytes)                \
+  do {                                    \
+    if (m) m->field = (void*)(base + at); \
+    at += ((bytes) + 7u) & ~(size_t)7u;   \
+  } while (0)
+  TAKE(index, (size_t)c->slots * l->record_bytes);
+  TAKE(flags, c->slots);
+  TAKE(hot_of, c->slots * sizeof(uint32_t));
+  TAKE(hot, c->hot * sizeof(ms_hot_entry));
+  TAKE(hot_data, (size_t)c->hot * l->slot_bytes);
+  for (int i = 0; i < 4; i++) TAKE(scratch[i], MS_SECTOR);
+  TAKE(new_record, MS_SECTOR);
+  TAKE(new_slot, MS_SECTOR);
+  TAKE(work, l->dim * sizeof(float));
+#undef TAKE
+  return at;
+}
+
+size_t ms_memory_size(const ms_config* config) {
+  ms_layout layout;
+  return valid_config(config, &layout) ? 0 : carve(config, &layout, NULL);
+}
+
+/* Is this file there, and does it have its exact length? Shorter counts as absent, longer as whole but to be
+ * cut. */
+static int look(ms_memory* m, int which, const char* name, uint64_t want) {
+  if (m->file[which] < 0) {
+    int status = ms_open_file(m, name, m->read_only ? MS_READ : MS_WRITE, &m->file[which]);
+    if (status == MS_E_NOT_FOUND) {
+      m->present[which] = 0;
+      m->broken_sizes = 1;
+      return MS_OK;
+    }
+    if (status) return status;
+  }
+  uint64_t bytes = 0;
+  int status = m->port->size(m->port->context, m->file[which], &bytes);
+  m->present[which] = bytes >= want;
+  if (bytes != want) m->broken_sizes = 1;
+  return status;
+}
+
+/* The newest valid header of the three copies: MS_OK, MS_E_NOT_FOUND (none), MS_E_VERSION or the error of the
+ * card. */
+static int read_header(ms_memory* m, ms_header* best, int* from_mirror) {
+  static const uint64_t at[3] = {0, MS_MARGIN, 0};
+  int found = MS_E_NOT_FOUND, unreadable = MS_OK;
+  for (int i = 0; i < 3; i++) {
+    int32_t file = m->file[i ? MS_BACKUP_FILE : MS_INDEX_FILE];
+    uint64_t bytes = 0;
+    if (file < 0) continue;
+    int status = m->port->size(m->port->context, file, &bytes);
+    if (!status && bytes < at[i] + MS_SECTOR) continue;
+    if (!status) status = ms_card_read(m, file, at[i], m->scratch[0], MS_SECTOR);
+    if (status) {
+      unreadable = status;
+      continue;
+    }
+    ms_header header;
+    memset(&header, 0, sizeof header);
+    status = ms_header_unpack(m->scratch[0], &header);
+    if (status == MS_E_VERSION && found != MS_OK) {
+      found = MS_E_VERSION;
+      best->version = header.version;
+    } else if (status == MS_OK && (found != MS_OK || header.sequence > best->sequence)) {
+      found = MS_OK;
+      *best = header;
+      *from_mirror = i > 0;
+    }
+  }
+  return found == MS_E_NOT_FOUND && unreadable ? unreadable : found;
+}
+
+static void describe(const ms_header* h, ms_config* found) {
+  memset(found, 0, sizeof *found);
+  found->slots = h->layout.slots;
+  found->dim = h->layout.dim;
+  found->slot_dtype = h->layout.dtype;
+  memcpy(found->model_hash, h->identity + MS_IDENTITY - sizeof found->model_hash, sizeof found->model_hash);
+}
+
+/* A new, empty memory: the mirror first and whole, its header last; the scan then makes the primary files
+ * from it. Until that header is on the card there is no memory, from then on there is a whole one. */
+static int create(ms_memory* m) {
+  const ms_layout* l = &m->header.layout;
+  int status = MS_OK;
+  if (m->file[MS_BACKUP_FILE] < 0)
+    status = ms_open_file(m, "memory_backup.bin", MS_CREATE, &m->file[MS_BACKUP_FILE]);
+  if (!status) status = m->port->preallocate(m->port->context, m->file[MS_BACKUP_FILE], ms_backup_bytes(l));
+  if (status) return status;
+
+  /* On a card, new clusters hold what was deleted: records of an older memory must not pass for ours, so the
+   * salt differs from whatever salt stands there. Zeros give salt 0: equal memories are equal files. */
+  uint32_t salt = 0;
+  for (uint32_t i = 0; !status && i < 2; i++) {
+    status = ms_read_index_sector(m, MS_MIRROR, i, m->scratch[0]);
+    int zeros = 1;
+    for (uint32_t j = 0; j < MS_SECTOR; j++) zeros &= !m->scratch[0][j];
+    if (!zeros) salt = ms_crc32(salt, m->scratch[0], MS_SECTOR);
+  }
+  ms_identity(&m->header, &m->config, salt);
+  memset(m->scratch[0], 0, MS_SECTOR);
+  if (!status) status = ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->scratch[0], MS_SECTOR);
+  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->scratch[0]);
+  if (!status) status = ms_card_sync(m);
+  for (uint32_t slot = 0; slot < l->slots; slot++)
+    ms_record_empty(l, m->header.identity, ms_record(m, slot), slot, 0);
+  for (uint32_t i = 0; !status && i < l->slot_sectors; i++)
+    status = ms_write_slot_sector(m, MS_MIRROR, i, m->scratch[0]);
+  for (uint32_t i = 1; !status && i <= l->index_sectors; i++) {
+    ms_build_index_sector(m, i, m->scratch[0]);
+    status = ms_write_index_sector(m, MS_MIRROR, i, m->scratch[0]);
+  }
+  if (!status) status = ms_card_sync(m);
+  ms_header_pack(&m->header, m->scratch[0]);
+  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->scratch[0]);
+  if (!status) status = ms_card_sync(m);
+  if (!status) m->present[MS_BACKUP_FILE] = 1;
+  return status;
+}
+
+/* An error while making a memory leaves no half of one. */
+static void uncreate(ms_memory* m) {
+  static const char* const names[4] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
+                                       "memory_metadata.json"};
+  for (int i = 0; i < MS_FILES; i++) {
+    if (m->file[i] >= 0) m->port->close(m->port->context, m->file[i]);
+    m->file[i] = -1;
+  }
+  for (int i = 0; m->port->remove && i < MS_FILES; i++) m->port->remove(m->port->context, names[i]);
+}
+
+static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {
+  const ms_layout* l = &m->header.layout;
+  int status = look(m, MS_INDEX_FILE, "memory_index.bin", ms_index_bytes(l));
+  if (!status) status = look(m, MS_BACKUP_FILE, "memory_backup.bin", ms_backup_bytes(l));
+  if (!status) status = look(m, MS_SLOTS_FILE, "memory_slots.bin", l->slots_bytes);
+  if (status) return status;
+
+  ms_header header;
+  memset(&header, 0, sizeof header);
+  int from_mirror = 0;
+  status = read_header(m, &header, &from_mirror);
+  report->found_version = status == MS_OK ? MS_FORMAT_VERSION : header.version;
+  if (status == MS_E_NOT_FOUND) {
+    if (flags & (MS_OPEN_NO_CREATE | MS_OPEN_READ_ONLY)) {
+      return m->file[MS_INDEX_FILE] < 0 && m->file[MS_BACKUP_FILE] < 0 ? MS_E_NOT_FOUND : MS_E_FORMAT;
+    }
+    uint64_t bytes[2] = {0, 0}; /* primary files without a mirror: not one of ours that a cut interrupted */
+    for (int i = 0; i < 2; i++)
+      if (m->file[i] >= 0) m->port->size(m->port->context, m->file[i], bytes + i);
+    if (bytes[0] || bytes[1]) return MS_E_FORMAT;
+    report->kept = MS_STATE_CREATED;
+    status = create(m);
+  } else if (status == MS_OK) {
+    describe(&header, &report->found);
+    if (memcmp(report->found.model_hash, m->config.model_hash, sizeof m->config.model_hash))
+      return MS_E_MODEL;
+    if (header.layout.slots != l->slots || header.layout.dim != l->dim || header.layout.dtype != l->dtype)
+      return MS_E_SHAPE;
+    m->header = header;
+  }
+  int created = report->kept == MS_STATE_CREATED;
+  if (!status) status = ms_scan(m, report);
+  if (!status && m->header.pending) status = ms_finish_restore(m, report);
+  if (!status) status = ms_metadata_check(m);
+  if (status && created) uncreate(m);
+  describe(&m->header, &report->found);
+  return status;
+}
+
+int ms_open(ms_memory** memory, void* buffer, size_t buffer_bytes, const ms_config* config,
+            const ms_port* port, uint32_t flags, ms_report* report) {
+  ms_report local;
+  if (!report) report = &local;
+  memset(report, 0, sizeof *report);
+  for (int i = 0; i < 16; i++) report->lost_slots[i] = -1;
+  if (!memory) return MS_E_ARGUMENT;
+  *memory = NULL;
+  size_t need = ms_memory_size(config);
+  if (!need || !buffer || (uintptr_t)buffer % sizeof(uint64_t)) return MS_E_ARGUMENT;
+  if (buffer_bytes < need) return MS_E_BUFFER;
+
+  ms_memory* m = buffer;
+  memset(buffer, 0, need);
+  m->config = *config;
+  m->port = port;
+  m->read_only = (flags & MS_OPEN_READ_ONLY) != 0;
+  ms_layout_of(&m->header.layout, config->slots, config->dim, config->slot_dtype);
+  carve(config, &m->header.layout, m);
+  for (int i = 0; i < MS_FILES; i++) m->file[i] = -1;
+  m->segment = -1;
+  for (uint32_t i = 0; i < config->slots; i++) m->hot_of[i] = MS_NONE;
+  for (uint32_t i = 0; i < config->hot; i++) m->hot[i].slot = MS_NONE;
+
+  if (!port) {
+    ms_identity(&m->header, config, 0);
+    for (uint32_t i = 0; i < config->slots; i++)
+      ms_record_empty(&m->header.layout, m->header.identity, ms_record(m, i), i, 0);
+  } else {
+    int status = port->lock ? port->lock(port->context) : MS_OK;
+    if (status) return status;
+    status = open_card(m, flags, report);
+    if (status) {
+      ms_close_files(m);
+      return status;
+    }
+    ms_reset_stats(m);
+  }
+  *memory = m;
+  return MS_OK;
+}
+
+int ms_close(ms_memory* m) {
+  if (!m) return MS_E_ARGUMENT;
+  if (!m->port) return MS_OK;
+  int status = ms_flush(m);
+  ms_close_files(m);
+  return status;
+}
+
+int ms_verify(ms_memory* m, ms_report* report) {
+  ms_report local;
+  if (!report) report = &local;
+  memset(report, 0, sizeof *report);
+  for (int i = 0; i < 16; i++) report->lost_slots[i] = -1;
+  if (!m) return MS_E_ARGUMENT;
+  if (!m->port) return MS_OK;
+  int status = ms_flush(m);
+  if (!status) status = ms_scan(m, report);
+  if (!status && !m->read_only) status = ms_metadata_write(m, &report->metadata_repaired);
+  describe(&m->header, &report->found);
+  report->found_version = MS_FORMAT_VERSION;
+  return status;
+}
+
+int ms_probe(const ms_port* port, ms_config* found) {
+  static const char* const names[2] = {"memory_index.bin", "memory_backup.bin"};
+  uint8_t sector[MS_SECTOR];
+  int result = MS_E_NOT_FOUND;
+  if (!port || !found) return MS_E_ARGUMENT;
+  for (int i = 0; i < 2 && result != MS_OK; i++) {
+    int32_t file;
+    int status = port->open(port->context, names[i], MS_READ, &file);
+    if (status == MS_E_NOT_FOUND) continue;
+    if (status) return status;
+    for (uint32_t at = 0; at <= i * MS_MARGIN && result != MS_OK; at += MS_MARGIN) {
+      uint64_t bytes = 0;
+      ms_header header;
+      if (port->size(port->context, file, &bytes) || bytes < at + MS_SECTOR ||
+          port->read(port->context, file, at, sector, MS_SECTOR) != (int32_t)MS_SECTOR)
+        continue;
+      result = ms_header_unpack(sector, &header);
+      if (result == MS_OK) describe(&header, found);
+    }
+    port->close(port->context, file);
+    if (result == MS_E_NOT_FOUND) result = MS_E_FORMAT;
+  }
+  return result;
+}
+
+int ms_card_size(const ms_config* config, ms_file_sizes* sizes) {
+  ms_layout l;
+  if (!sizes || valid_config(config, &l)) return MS_E_ARGUMENT;
+  sizes->slots = l.slots_bytes;
+  sizes->index = ms_index_bytes(&l);
+  sizes->metadata = ms_metadata_bytes(&l);
+  sizes->backup = ms_backup_bytes(&l);
+  return MS_OK;
+}
+
+void ms_set_time(ms_memory* m, uint32_t unix_seconds) { m->time = unix_seconds; }

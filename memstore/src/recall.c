@@ -1,0 +1,122 @@
+/* Scores against every key in RAM, the k best, and their slots. */
+#include "memory.h"
+
+static float score(const ms_memory* m, uint32_t slot, const int8_t* query, float scale) {
+  const uint8_t* record = ms_record(m, slot);
+  const int8_t* key = (const int8_t*)record + MS_KEY_AT;
+  int32_t dot = 0;
+  for (uint32_t i = 0; i < m->header.layout.dim; i++) dot += query[i] * key[i];
+  return (float)dot * (scale * ms_getf(record + MS_R_KEY_SCALE));
+}
+
+void ms_scores(const ms_memory* m, const int8_t* query, float scale, float* scores) {
+  for (uint32_t i = 0; i < m->config.slots; i++)
+    scores[i] = ms_occupied(m, i) ? score(m, i, query, scale) : MS_NO_SCORE;
+}
+
+/* Insertion into a list of the k best; slots come in rising order, so equal scores keep the lower slot first.
+ */
+static uint32_t insert(int32_t* slots, float* scores, uint32_t n, uint32_t k, int32_t slot, float value) {
+  uint32_t at = n < k ? n : k;
+  while (at > 0 && value > scores[at - 1]) at--;
+  if (at >= k) return n;
+  for (uint32_t i = n < k ? n : k - 1; i > at; i--) slots[i] = slots[i - 1], scores[i] = scores[i - 1];
+  slots[at] = slot;
+  scores[at] = value;
+  return n < k ? n + 1 : k;
+}
+
+uint32_t ms_top_k(const ms_memory* m, const float* scores, uint32_t k, int32_t* slots) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; k && i < m->config.slots; i++) {
+    if (!ms_occupied(m, i)) continue;
+    uint32_t at = n;
+    while (at > 0 && scores[i] > scores[slots[at - 1]]) at--;
+    if (at >= k) continue;
+    for (uint32_t j = n < k ? n : k - 1; j > at; j--) slots[j] = slots[j - 1];
+    slots[at] = (int32_t)i;
+    if (n < k) n++;
+  }
+  for (uint32_t i = n; i < k; i++) slots[i] = -1;
+  return n;
+}
+
+int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
+  if (!m || slot >= m->config.slots || !values) return MS_E_ARGUMENT;
+  if (!ms_occupied(m, slot)) return MS_E_NOT_FOUND;
+  const ms_layout* l = &m->header.layout;
+  uint8_t* record = ms_record(m, slot);
+  uint8_t* bytes = ms_hot_find(m, slot);
+  if (bytes) {
+    m->stats.hits++;
+  } else {
+    m->stats.misses++;
+    int status = ms_load_slot(m, slot, m->new_slot);
+    if (status) return status;
+    bytes = ms_hot_take(m, slot);
+    if (bytes)
+      memcpy(bytes, m->new_slot, l->slot_bytes);
+    else
+      bytes = m->new_slot;
+  }
+  ms_decode_slot(l, bytes, ms_getf(record + MS_R_SLOT_SCALE), values);
+  ms_put64(record + MS_R_LAST_ACCESS, ++m->clock);
+  if (ms_get32(record + MS_R_USES) != 0xffffffffu)
+    ms_put32(record + MS_R_USES, ms_get32(record + MS_R_USES) + 1);
+  if (!(m->flags[slot] & MS_UNSAVED)) m->flags[slot] |= MS_DIRTY; /* sealed when it goes to the card */
+  return MS_OK;
+}
+
+int ms_recall(ms_memory* m, const int8_t* query, float scale, uint32_t k, float* scores, float* values,
+              int32_t* mask, int32_t* slots) {
+  if (!m || !query || !k || !scores || !values || !mask || !slots) return MS_E_ARGUMENT;
+  uint32_t n = 0, dim = m->header.layout.dim;
+  for (uint32_t i = 0; i < m->config.slots; i++)
+    if (ms_occupied(m, i)) n = insert(slots, scores, n, k, (int32_t)i, score(m, i, query, scale));
+  int result = MS_OK;
+  for (uint32_t i = 0; i < k; i++) {
+    int status = i < n ? ms_read_slot(m, (uint32_t)slots[i], values + (size_t)i * dim) : MS_E_NOT_FOUND;
+    if (i < n && status) result = status;
+    mask[i] = status == MS_OK;
+    if (status == MS_OK) continue;
+    slots[i] = -1;
+    scores[i] = 0.0f;
+    memset(values + (size_t)i * dim, 0, dim * sizeof(float));
+  }
+  return result;
+}
+
+int ms_slot_info(const ms_memory* m, uint32_t slot, ms_info* info) {
+  if (!m || slot >= m->config.slots || !info) return MS_E_ARGUMENT;
+  const uint8_t* record = ms_record(m, slot);
+  memset(info, 0, sizeof *info);
+  info->lost = record[MS_R_STATE] == MS_LOST;
+  info->occupied = ms_occupied(m, slot);
+  memcpy(info->name, record + MS_R_NAME, MS_NAME_BYTES);
+  info->sequence = ms_get64(record + MS_R_SEQUENCE);
+  info->key = (const int8_t*)record + MS_KEY_AT;
+  if (!info->occupied) return MS_OK;
+  info->saved = !(m->flags[slot] & MS_UNSAVED);
+  info->hot = m->hot_of[slot] != MS_NONE;
+  info->uses = ms_get32(record + MS_R_USES);
+  info->writes = ms_get32(record + MS_R_WRITES);
+  info->time = ms_get32(record + MS_R_TIME);
+  info->importance = ms_getf(record + MS_R_IMPORTANCE);
+  info->retention = ms_retention(m, slot, m->clock);
+  info->key_scale = ms_getf(record + MS_R_KEY_SCALE);
+  info->taught = ms_get64(record + MS_R_TAUGHT);
+  info->last_access = ms_get64(record + MS_R_LAST_ACCESS);
+  return MS_OK;
+}
+
+void ms_get_stats(const ms_memory* m, ms_stats* stats) {
+  *stats = m->stats;
+  stats->clock = m->clock;
+  stats->occupied = stats->unsaved = 0;
+  for (uint32_t i = 0; i < m->config.slots; i++) {
+    stats->occupied += (uint32_t)ms_occupied(m, i);
+    stats->unsaved += (m->flags[i] & MS_UNSAVED) != 0;
+  }
+}
+
+void ms_reset_stats(ms_memory* m) { memset(&m->stats, 0, sizeof m->stats); }
