@@ -54,9 +54,9 @@ class FileSizes(ctypes.Structure):
 
 
 class Port(ctypes.Structure):
-    """ms_port: a context and ten functions; filled and called by C alone."""
+    """ms_port: a context and eleven functions; filled and called by C alone."""
 
-    _fields_ = (("context", c_void_p), ("functions", c_void_p * 10))
+    _fields_ = (("context", c_void_p), ("functions", c_void_p * 11))
 
 
 class Report(ctypes.Structure):
@@ -91,6 +91,7 @@ class Info(ctypes.Structure):
         ("occupied", c_uint32),
         ("saved", c_uint32),
         ("hot", c_uint32),
+        ("lost", c_uint32),
         ("uses", c_uint32),
         ("writes", c_uint32),
         ("time", c_uint32),
