@@ -20,6 +20,11 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
+/* Instruction sets that this build contains. */
+#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+#define BM_HAVE_DSP 1
+#endif
+
 /* A function that computes in float stays between bm_fp_enter and bm_fp_leave only if it is not inlined. */
 #define BM_FLOAT_CODE static __attribute__((noinline))
 

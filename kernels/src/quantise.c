@@ -1,14 +1,26 @@
 #include "internal.h"
 
-float bm_absmax(const float* x, int32_t n) {
-  /* the order of non-negative floats is the order of their bits; integers keep NaN out and vectorise */
-  int32_t best = 0;
+/* The order of non-negative floats is the order of their bits; integer maxima vectorise. */
+static uint32_t max_bits(const float* x, int32_t n) {
+  uint32_t best = 0;
+#pragma GCC unroll 4
   for (int32_t i = 0; i < n; i++) {
-    int32_t u = (int32_t)(bm_bits(x[i]) & 0x7FFFFFFFu);
-    u = u > 0x7F800000 ? 0 : u;
+    uint32_t u = bm_bits(x[i]) << 1;
     best = u > best ? u : best;
   }
-  float m = bm_from_bits((uint32_t)best);
+  return best >> 1;
+}
+
+float bm_absmax(const float* x, int32_t n) {
+  uint32_t best = max_bits(x, n);
+  if (best > 0x7F800000u) { /* a NaN, which counts as 0: look again, one by one */
+    best = 0;
+    for (int32_t i = 0; i < n; i++) {
+      uint32_t u = max_bits(x + i, 1);
+      if (u <= 0x7F800000u && u > best) best = u;
+    }
+  }
+  float m = bm_from_bits(best);
   return m > 1e-5f ? m : 1e-5f;
 }
 

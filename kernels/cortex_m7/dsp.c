@@ -1,0 +1,70 @@
+/* The "dsp" instruction set: quantisation into the forms that dot_rm2.c and dot_b3.c read, and int8 dots. */
+#include "dsp.h"
+
+#if defined(BM_HAVE_DSP)
+
+/* int32 q[padded]: b3 multiplies whole registers */
+static void prepare_b3(bm_token* token, const float* x, float r) {
+  float* q = token->data; /* integers, moved by float registers */
+  int32_t n = token->cols;
+#pragma GCC unroll 4
+  for (int32_t i = 0; i < n; i++) {
+    float bits = dsp_round(x[i] * r);
+    memcpy(q + i, &bits, sizeof bits);
+  }
+}
+
+static inline int32_t rounded(float t) {
+  float bits = dsp_round(t);
+  return (int32_t)bm_bits(bits);
+}
+
+/* Per group of 16 columns eight words, word i with columns i (low half) and i + 8 (high half); sums of q per
+ * 64 columns, over the whole groups of 16 only: the columns after them are multiplied one by one, without an
+ * offset. */
+static void prepare_rm2(bm_token* token, const float* x, float r) {
+  int32_t cols = token->cols, whole = cols & ~15;
+  uint32_t* words = token->data;
+  for (int32_t block = 0; block < whole; block += BM_BLOCK) {
+    int32_t end = block + BM_BLOCK < whole ? block + BM_BLOCK : whole, sum = 0, ones = 0x00010001;
+    for (int32_t group = block; group < end; group += 16, x += 16, words += 8) {
+#pragma GCC unroll 8
+      for (int32_t i = 0; i < 8; i++) {
+        uint32_t word = ((uint32_t)rounded(x[i] * r) & 0xFFFFu) | (uint32_t)rounded(x[i + 8] * r) << 16;
+        DSP_SMLAD(sum, word, ones);
+        words[i] = word;
+      }
+    }
+    token->block_sums[block / BM_BLOCK] = sum;
+  }
+  int16_t* halves = (int16_t*)words;
+  for (int32_t i = 0; i < cols - whole; i++) halves[2 * (i % 8) + i / 8] = (int16_t)rounded(x[i] * r);
+}
+
+static void prepare(bm_token* token, const float* x, float r) {
+  if (token->layout == BM_LAYOUT_RM2) prepare_rm2(token, x, r);
+  if (token->layout == BM_LAYOUT_B3) prepare_b3(token, x, r);
+}
+
+#define SXTB16(d, w, rotation) __asm__("sxtb16 %0, %1, ror #" rotation : "=r"(d) : "r"(w))
+
+static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
+  int32_t sum = 0;
+  for (; n >= 4; n -= 4, a += 4, b += 4) {
+    uint32_t wa = dsp_load((const uint8_t*)a), wb = dsp_load((const uint8_t*)b), ha, hb;
+    SXTB16(ha, wa, "0");
+    SXTB16(hb, wb, "0");
+    DSP_SMLAD(sum, ha, hb);
+    SXTB16(ha, wa, "8");
+    SXTB16(hb, wb, "8");
+    DSP_SMLAD(sum, ha, hb);
+  }
+  for (; n > 0; n--) sum += *a++ * *b++;
+  return sum;
+}
+
+static int available(void) { return 1; }
+
+const bm_backend bm_backend_dsp = {"dsp", available, prepare, bm_dsp_dot_rm2, bm_dsp_dot_b3, dot_s8};
+
+#endif

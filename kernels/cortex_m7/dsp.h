@@ -1,0 +1,49 @@
+/* Single instructions of the Armv7E-M DSP extension (they exist in Thumb-2 on armv7-A too, where the tests
+ * also run them). Volatile, one instruction each: left to itself GCC splits the rotate off the AND and spills
+ * accumulators. */
+#ifndef BITMAR_KERNELS_DSP_H_
+#define BITMAR_KERNELS_DSP_H_
+
+#include "../src/internal.h"
+
+#if defined(BM_HAVE_DSP)
+
+/* d = mask & (w rotated right by n) */
+#define DSP_AND_ROR(d, mask, w, n)                                                                  \
+  do {                                                                                              \
+    if ((n) == 0)                                                                                   \
+      __asm__ volatile("and %0, %1, %2" : "=r"(d) : "r"(mask), "r"(w));                             \
+    else                                                                                            \
+      __asm__ volatile("and %0, %1, %2, ror %3" : "=r"(d) : "r"(mask), "r"(w), "i"((n) ? (n) : 1)); \
+  } while (0)
+
+/* acc += a.low * b.low + a.high * b.high, signed 16-bit halves */
+#define DSP_SMLAD(acc, a, b) __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b))
+/* acc += a * b */
+#define DSP_MLA(acc, a, b) __asm__ volatile("mla %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b))
+/* hi:lo += a * b, signed */
+#define DSP_SMLAL(lo, hi, a, b) __asm__ volatile("smlal %0, %1, %2, %3" : "+r"(lo), "+r"(hi) : "r"(a), "r"(b))
+/* a, b = p[0], p[1]; p += 2. p is word-aligned. */
+#define DSP_LDRD(a, b, p) __asm__ volatile("ldrd %0, %1, [%2], #8" : "=r"(a), "=r"(b), "+r"(p) : : "memory")
+
+static inline uint32_t dsp_load(const uint8_t* p) {
+  uint32_t w; /* any alignment: the M7's LDR takes it */
+  memcpy(&w, p, sizeof w);
+  return w;
+}
+
+/* Round to nearest even (the FP state is set); NaN gives 0. The integer's bits, in a float register. */
+static inline float dsp_round(float t) {
+  float n;
+  __asm__("vcvtr.s32.f32 %0, %1" : "=t"(n) : "t"(t));
+  return n;
+}
+
+/* the low `bits` bits of v, sign-extended */
+#define DSP_LOW(v, bits) ((int32_t)((uint32_t)(v) << (32 - (bits))) >> (32 - (bits)))
+
+void bm_dsp_dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc);
+void bm_dsp_dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc);
+
+#endif
+#endif
