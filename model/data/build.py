@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 from model.data import duplicates, features, lite0, text, tokenizers
+from model.data.dataset import TRAIN
 from model.data.download import fetch
 from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
 from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
 from model.data.names import read_concepts
 from model.data.notice import notice
-from model.data.pictograms import TRAIN
 from model.data.progress import progress
 from model.data.sources import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Source, all_sources
 from model.data.splits import SALTS, trains_in_every_split
@@ -31,12 +31,17 @@ class Builder:
     def run(self) -> None:
         """All steps in order."""
         self.download()
+        self.build()
+        self.gpt2()
+        write_text(self.data_dir / "NOTICE", notice(all_sources(self.sets)))
+
+    def build(self) -> None:
+        """Everything that is made from `packages`, GPT-2's tokenizer apart."""
         self.render()
         self.table()
         self.vision()
         self.features()
-        self.text()
-        write_text(self.data_dir / "NOTICE", notice(all_sources(self.sets)))
+        self.phrases()
 
     def download(self) -> None:
         for source in progress(all_sources(self.sets), "downloads"):
@@ -151,8 +156,8 @@ class Builder:
                 key = key_of(RULES, version, codes, self._keys())
                 self.stamps.step(f"features {vision} {name}", key, [output], work)
 
-    def text(self) -> None:
-        """phrases.txt and tokenizers/gpt2.json."""
+    def phrases(self) -> None:
+        """phrases.txt"""
         phrases = self.data_dir / "phrases.txt"
         wordnet = self.packages[WORDNET]
         self.stamps.step(
@@ -161,6 +166,9 @@ class Builder:
             [phrases],
             lambda: write_text(phrases, "\n".join(text.noun_phrases(wordnet)) + "\n"),
         )
+
+    def gpt2(self) -> None:
+        """tokenizers/gpt2.json"""
         gpt2 = self.data_dir / "tokenizers" / "gpt2.json"
         package = self.packages[GPT2]
         self.stamps.step("gpt2", key_of(RULES, GPT2.sha256), [gpt2], lambda: tokenizers.gpt2(package).save(gpt2))

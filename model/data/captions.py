@@ -10,17 +10,14 @@ single state is asked with the state that taught it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.files import read_json
 from model.data.splits import is_held_out
 from model.errors import BitmarError
 from pi_app.picture import ABSMAX_FLOOR, FEATURES
-
-if TYPE_CHECKING:
-    from model.data.pictograms import Dataset
 
 FOLDER = "captions"
 CHUNK = 65_536  # rows quantised at a time
@@ -62,8 +59,6 @@ def quantise_rows(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def load(data_dir: Path, split: str) -> Dataset:
     """All NAME_captions.json with their states as one data set."""
-    from model.data.pictograms import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
-
     folder = data_dir / FOLDER
     tables = sorted(folder.glob("*_captions.json"))
     if not tables:

@@ -29,7 +29,8 @@ def _run(command: list[str], folder: Path, source: Source) -> None:
         raise BitmarError(f"{source.name}: `{' '.join(command)}` took more than {TIMEOUT} s") from None
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-        raise BitmarError(f"{source.name}: `{' '.join(command)}` failed: {reason[0]}")
+        hint = " (run `apt-get update` first?)" if source.registry == "debian" else ""
+        raise BitmarError(f"{source.name}: `{' '.join(command)}` failed: {reason[0]}{hint}")
 
 
 def _fetch_npm(source: Source, folder: Path) -> None:

@@ -66,8 +66,8 @@ def read_json(path: Path) -> Any:
 class Stamps:
     """Which step was last completed with which inputs: `<data>/stamps.json`.
 
-    A step runs again if its key (inputs, rules, versions) has changed or one of its outputs is gone; its stamp is written after its
-    outputs, so an interrupted step runs again.
+    A step runs again if its key (inputs, rules, versions) has changed or one of its outputs is gone; its stamp is
+    written after its outputs, so an interrupted step runs again.
     """
 
     def __init__(self, data_dir: Path) -> None:

@@ -47,8 +47,9 @@ class _Unpickler(pickle.Unpickler):
 def read_weights(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
     """State dictionary of the legacy (before 1.6) PyTorch file format: {name: array}.
 
-    Layout: pickles of a magic number, protocol, system information, {name: (storage, offset, size, stride)} and the storages' keys;
-    then each storage as an int64 count and its raw numbers. Tensors need not be contiguous: the strides count.
+    Layout: pickles of a magic number, protocol, system information, {name: (storage, offset, size, stride)} and the
+    storages' keys; then each storage as an int64 count and its raw numbers. Tensors need not be contiguous: the strides
+    count.
     """
     if _Unpickler(file).load() != MAGIC:
         raise BitmarError("EfficientNet-Lite0 weights: not a PyTorch file of the legacy format")

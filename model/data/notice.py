@@ -17,7 +17,10 @@ TERMS = {
     "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
     "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
 }
-WORDNET_TERMS = "WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved. The full licence stands at the head of index.noun."
+WORDNET_TERMS = (
+    "WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved. The full licence stands at the head of "
+    "downloads/wordnet-base/usr/share/wordnet/index.noun."
+)
 
 
 def notice(sources: list[Source]) -> str:

@@ -1,0 +1,146 @@
+"""The data set as training and evaluation see it: concepts, drawings, phrases, and who may be trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from model.errors import BitmarError
+
+TRAIN, NEW_STYLE, HARD_STYLE = "train", "new_style", "hard_style"  # roles of drawing sets
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A thing with a name."""
+
+    id: str  # code points in hexadecimal, "1f353"
+    name: str
+    tags: tuple[str, ...]
+    group: str
+    gloss: str  # WordNet's definition of the name, or ""
+    held_out: bool
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N drawings of C concepts by several sets, P phrases. Arrays are parallel; all functions are deterministic.
+
+    `train_*` are the only drawings, names and phrases that training, its statistics and its tokenizer may touch.
+    """
+
+    split: str
+    concepts: tuple[Concept, ...]
+    sets: tuple[str, ...]
+    roles: tuple[str, ...]  # of each set: train | new_style | hard_style
+    concept: np.ndarray  # int32 [N], index into concepts
+    set_index: np.ndarray  # int32 [N], index into sets
+    q: np.ndarray  # int8 [N, 768]
+    scale: np.ndarray  # float32 [N]
+    phrases: tuple[str, ...]  # short noun phrases for training; no held-out name among them
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """float32 [N, 768]: q * scale, the numbers that the device's encoder gets."""
+        return self.q.astype(np.float32) * self.scale[:, None]
+
+    @cached_property
+    def held_out(self) -> np.ndarray:
+        """bool [C]"""
+        return np.array([concept.held_out for concept in self.concepts], bool)
+
+    @cached_property
+    def role(self) -> np.ndarray:
+        """str [N]: the role of each drawing's set."""
+        return np.array(self.roles)[self.set_index]
+
+    def name_of(self, drawing: int) -> str:
+        """What the drawing shows."""
+        return self.concepts[self.concept[drawing]].name
+
+    def reference(self, drawing: int) -> str:
+        """How the console calls the drawing: "noto/1f353"."""
+        return f"{self.sets[self.set_index[drawing]]}/{self.concepts[self.concept[drawing]].id}"
+
+    def find(self, reference: str) -> int:
+        """Index of the drawing called e.g. "noto/1f353"; BitmarError if there is none."""
+        if reference not in self._references:
+            raise BitmarError(
+                f"picture {reference}: not in the data, expected SET/CODE with SET of {', '.join(self.sets)}"
+            )
+        return self._references[reference]
+
+    @cached_property
+    def _references(self) -> dict[str, int]:
+        return {self.reference(i): i for i in range(len(self.concept))}
+
+    def train_drawings(self) -> np.ndarray:
+        """int64 [n]: drawings that may be trained on: training concepts, neither test style."""
+        return np.flatnonzero((self.role == TRAIN) & ~self.held_out[self.concept])
+
+    def train_drawings_by_concept(self, at_least: int = 2) -> dict[int, np.ndarray]:
+        """{concept: its training drawings}, for concepts with `at_least` of them (two: one to teach, one to ask)."""
+        return _by_concept(self.concept, self.train_drawings(), at_least)
+
+    def train_names(self) -> list[str]:
+        """Names of the training concepts."""
+        return [concept.name for concept in self.concepts if not concept.held_out]
+
+    def known_pairs(self) -> np.ndarray:
+        """int64 [n, 2] (taught, asked): training concepts, taught by a training drawing, asked by an unseen artist's."""
+        return self._pairs(~self.held_out, (TRAIN,), (NEW_STYLE,))
+
+    def held_out_pairs(self) -> np.ndarray:
+        """int64 [n, 2] (taught, asked): held-out concepts, two different sets' drawings, line art excluded."""
+        return self._pairs(self.held_out, (TRAIN, NEW_STYLE), (TRAIN, NEW_STYLE))
+
+    def hard_style_pairs(self) -> np.ndarray:
+        """int64 [n, 2] (taught, asked): held-out concepts, taught in colour, asked in line art."""
+        return self._pairs(self.held_out, (TRAIN, NEW_STYLE), (HARD_STYLE,))
+
+    def _pairs(self, concepts: np.ndarray, taught: tuple[str, ...], asked: tuple[str, ...]) -> np.ndarray:
+        allowed = concepts[self.concept]
+        asks = _by_concept(self.concept, np.flatnonzero(allowed & np.isin(self.role, asked)))
+        pairs = [
+            (teach, ask)
+            for teach in np.flatnonzero(allowed & np.isin(self.role, taught))
+            for ask in asks.get(int(self.concept[teach]), ())
+            if teach != ask or len(self.sets) == 1
+        ]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _by_concept(concept: np.ndarray, drawings: np.ndarray, at_least: int = 1) -> dict[int, np.ndarray]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for drawing in drawings:
+        groups[int(concept[drawing])].append(int(drawing))
+    return {index: np.array(group) for index, group in groups.items() if len(group) >= at_least}
+
+
+def without_held_out_text(dataset: Dataset) -> Dataset:
+    """The same data with exact held-out names taken out of the phrases and out of the training concepts' tags
+    and glosses."""
+    secret = {concept.name for concept in dataset.concepts if concept.held_out}
+    concepts = tuple(
+        c
+        if c.held_out
+        else dataclasses.replace(
+            c, tags=tuple(tag for tag in c.tags if tag not in secret), gloss="" if c.gloss in secret else c.gloss
+        )
+        for c in dataset.concepts
+    )
+    phrases = tuple(phrase for phrase in dataset.phrases if phrase not in secret)
+    return dataclasses.replace(dataset, concepts=concepts, phrases=phrases)
+
+
+def read_phrases(data_dir: Path) -> tuple[str, ...]:
+    """All of phrases.txt, held-out names included."""
+    path = data_dir / "phrases.txt"
+    if not path.exists():
+        raise BitmarError(f"{path} is missing: run `pipeline.py data` first")
+    return tuple(path.read_text(encoding="utf-8").splitlines())
