@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -24,7 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What console and bench both take."""
     parser.add_argument("--model", type=Path, help="folder of a converted model (default: model/ or runs/demo/model/)")
-    parser.add_argument("--slots", type=int, help="number of things that the memory holds (default: the model's)")
+    parser.add_argument(
+        "--slots",
+        type=int,
+        help="number of things that the memory holds (default: what the card has, or the model says)",
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of `pipeline.py data`, for pictures SET/CODE")
     parser.add_argument("--runtime", help="tflite-runtime or ai-edge-litert, where both are installed")
     parser.add_argument("--json", action="store_true", help="one JSON object per answer")
@@ -38,14 +43,18 @@ def run(args: argparse.Namespace) -> int:
     script = read_script(args.script) if args.script else None
     with open_session(args) as session:
         console = Console(session, args.json)
-        if script is not None:
-            console.run_script(script, str(args.script))
-        elif sys.stdin.isatty():
-            if not args.json:
-                print(session.greeting())
-            console.run_interactive()
-        else:
-            console.run_script(sys.stdin, "standard input")
+        try:
+            if script is not None:
+                console.run_script(script, str(args.script))
+            elif sys.stdin.isatty():
+                if not args.json:
+                    print(session.greeting())
+                console.run_interactive()
+            else:
+                console.run_script(sys.stdin, "standard input")
+        except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
     return 0
 
 

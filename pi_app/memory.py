@@ -6,6 +6,7 @@ A memory belongs to one card, one model and one process at a time; every change 
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from ctypes import byref
 from dataclasses import dataclass
@@ -132,6 +133,25 @@ def aligned(size: int) -> np.ndarray:
     return raw[start : start + size]
 
 
+def posix_port(card: Path) -> tuple[abi.Port, np.ndarray]:
+    """The storage port for a card's folder, and the state that must live as long as it."""
+    memstore = abi.bind(library.load())
+    if not card.is_dir():
+        raise CardError(f"card {card}: no such folder", abi.E_NO_CARD)
+    port, state = abi.Port(), aligned(memstore.ms_posix_size())
+    code = memstore.ms_posix_port(byref(port), state.ctypes.data, os.fsencode((card / FOLDER).resolve()))
+    if code:
+        raise CardError(f"card {card}: {text(memstore.ms_strerror(code))}", code)
+    return port, state
+
+
+def slots_on(card: Path) -> int | None:
+    """Number of slots of the memory on a card; None if there is no memory, or none that can be read."""
+    port, _state = posix_port(card)
+    found = abi.Config()
+    return None if abi.bind(library.load()).ms_probe(byref(port), byref(found)) else found.slots
+
+
 class Memory:
     """An open memory; a context manager that closes it.
 
@@ -155,7 +175,7 @@ class Memory:
         if size == 0:
             raise BitmarError(f"memory of {shape.slots} slots of {shape.dim} numbers: sizes that memstore cannot hold")
         self._buffer = aligned(size)
-        self._port = self._make_port(card)
+        self._port, self._port_state = posix_port(card) if card else (None, None)
         flags = (abi.OPEN_READ_ONLY if read_only else 0) | (0 if create else abi.OPEN_NO_CREATE)
         code = self.library.ms_open(
             byref(self.handle),
@@ -170,17 +190,6 @@ class Memory:
             self.handle = ctypes.c_void_p()
             raise self._opening_error(code)
         self.library.ms_set_time(self.handle, int(time.time()))
-
-    def _make_port(self, card: Path | None) -> abi.Port | None:
-        if card is None:
-            return None
-        if not card.is_dir():
-            raise CardError(f"card {card}: no such folder", -3)
-        self._port_state = aligned(self.library.ms_posix_size())
-        port = abi.Port()
-        folder = str((card / FOLDER).resolve()).encode()
-        self._check(self.library.ms_posix_port(byref(port), self._port_state.ctypes.data, folder))
-        return port
 
     def _opening_error(self, code: int) -> CardError:
         """The reason, with what was found on the card beside what was expected."""

@@ -28,8 +28,7 @@ DTYPES = {"float16": 0, "int8": 1}
 ACTIONS = ("new", "merged", "replaced", "evicted")
 
 # ms_error, the ones that the app tells apart
-E_NOT_FOUND = -15
-E_READ_ONLY = -5
+E_NO_CARD = -3
 E_VERSION = -9
 E_MODEL = -10
 E_SHAPE = -11

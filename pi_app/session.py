@@ -15,17 +15,17 @@ import numpy as np
 from pi_app.answers import Answer, Timing, measured, table, when
 from pi_app.engine import Encoding, Engine
 from pi_app.errors import BitmarError
-from pi_app.memory import Memory, Recalled, Shape
+from pi_app.memory import Memory, Recalled, Shape, slots_on
 from pi_app.model_folder import ModelFolder
 from pi_app.native import library
 from pi_app.picture_source import PictureSource
 from pi_app.tokenizer import Tokenizer
 
 
-def shape_of(model: ModelFolder, slots: int | None = None) -> Shape:
-    """The memory that a model needs; `slots` overrides its number of slots."""
+def shape_of(model: ModelFolder, card: Path | None, slots: int | None = None) -> Shape:
+    """The memory that a model needs: as many slots as asked for, or as the card has, or as the model says."""
     return Shape(
-        slots=slots or model.memory_slots,
+        slots=slots or (slots_on(card) if card else None) or model.memory_slots,
         dim=model.episode_dim,
         hot=model.hot_slots,
         model_hash=model.model_hash,
@@ -41,7 +41,7 @@ class Session:
 
     Args:
       card: the card's folder, or None for a memory in RAM.
-      slots: number of slots, if not the model's own.
+      slots: number of slots, if not the card's or the model's own.
       data: folder of `pipeline.py data`, for pictures named SET/CODE.
     """
 
@@ -57,7 +57,7 @@ class Session:
         self.engine = Engine(model, runtime)
         self.tokenizer = Tokenizer(model.path / "tokenizer.bin", library.load())
         self.pictures = PictureSource(model, data, runtime)
-        self.memory = Memory(card, shape_of(model, slots))
+        self.memory = Memory(card, shape_of(model, card, slots))
 
     def __enter__(self) -> Session:
         return self
