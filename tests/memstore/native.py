@@ -1,0 +1,326 @@
+"""Build memstore's C files for the tests and call them through ctypes."""
+
+from __future__ import annotations
+
+import ctypes as c
+import functools
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "tests" / "memstore"
+SOURCES = sorted((ROOT / "memstore" / "src").glob("*.c"))
+POSIX = ROOT / "memstore" / "posix" / "ms_posix.c"
+INCLUDES = ["-I", str(ROOT / "memstore" / "include"), "-I", str(ROOT / "memstore" / "posix")]
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"]
+SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+
+
+def build(target: str, sources: list[Path], compiler: str = "gcc", flags: list[str] | None = None) -> Path:
+    """Compile and link once; again when a source or a header is newer. Returns the file's path."""
+    out = BUILD / target
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folders = {s.parent for s in sources} | {ROOT / "memstore" / d for d in ("include", "src", "posix")}
+    newest = max(p.stat().st_mtime for d in folders for p in [*d.glob("*.h"), *d.glob("*.c")])
+    if not out.exists() or out.stat().st_mtime < newest:
+        temporary = out.with_suffix(f".{os.getpid()}")
+        command = [compiler, *FLAGS, *(flags or []), *INCLUDES, *map(str, sources), "-o", str(temporary), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+        temporary.replace(out)
+    return out
+
+
+class Config(c.Structure):
+    _fields_ = (
+        ("slots", c.c_uint32),
+        ("dim", c.c_uint32),
+        ("hot", c.c_uint32),
+        ("slot_dtype", c.c_uint32),
+        ("alpha", c.c_float),
+        ("merge_threshold", c.c_float),
+        ("min_importance", c.c_float),
+        ("segment_bytes", c.c_uint32),
+        ("model_hash", c.c_uint8 * 8),
+    )
+
+
+class Report(c.Structure):
+    _fields_ = (
+        ("kept", c.c_uint32),
+        ("primary_repaired", c.c_uint32),
+        ("mirror_repaired", c.c_uint32),
+        ("metadata_repaired", c.c_uint32),
+        ("restore_finished", c.c_uint32),
+        ("occupied", c.c_uint32),
+        ("lost", c.c_uint32),
+        ("lost_slots", c.c_int32 * 16),
+        ("lost_names", (c.c_char * 64) * 16),
+        ("found", Config),
+        ("found_version", c.c_uint32),
+    )
+
+
+class TeachResult(c.Structure):
+    _fields_ = (
+        ("slot", c.c_uint32),
+        ("action", c.c_uint32),
+        ("saved", c.c_uint32),
+        ("cosine", c.c_float),
+        ("previous", c.c_char * 64),
+    )
+
+
+class Info(c.Structure):
+    _fields_ = (
+        ("name", c.c_char * 64),
+        ("occupied", c.c_uint32),
+        ("saved", c.c_uint32),
+        ("hot", c.c_uint32),
+        ("lost", c.c_uint32),
+        ("uses", c.c_uint32),
+        ("writes", c.c_uint32),
+        ("time", c.c_uint32),
+        ("importance", c.c_float),
+        ("retention", c.c_float),
+        ("key_scale", c.c_float),
+        ("sequence", c.c_uint64),
+        ("taught", c.c_uint64),
+        ("last_access", c.c_uint64),
+        ("key", c.POINTER(c.c_int8)),
+    )
+
+
+STATS = (
+    "hits misses sectors_read sectors_written metadata_written states_written barriers bytes_read bytes_written "
+    "micros_read micros_write corrected clock"
+)
+
+
+class Stats(c.Structure):
+    _fields_ = (*((name, c.c_uint64) for name in STATS.split()), ("occupied", c.c_uint32), ("unsaved", c.c_uint32))
+
+
+class State(c.Structure):
+    _fields_ = (
+        ("number", c.c_uint32),
+        ("time", c.c_uint32),
+        ("clock", c.c_uint64),
+        ("occupied", c.c_uint32),
+        ("valid", c.c_uint32),
+    )
+
+
+class FileSizes(c.Structure):
+    _fields_ = tuple((name, c.c_uint64) for name in ("slots", "index", "metadata", "backup"))
+
+
+PORT_FUNCTIONS = (
+    *("lock", "unlock", "open", "close", "size", "preallocate"),
+    *("read", "write", "sync", "micros", "remove"),
+)
+
+
+class Port(c.Structure):
+    _fields_ = (
+        ("context", c.c_void_p),
+        *((n, c.c_void_p) for n in PORT_FUNCTIONS),
+    )
+
+
+OK, ARGUMENT, BUFFER, NO_CARD, LOCKED, READ_ONLY, CARD_FULL, IO, FORMAT, VERSION, MODEL, SHAPE = range(0, -12, -1)
+NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL = range(-12, -19, -1)
+CLEAN, CREATED, OLD_KEPT, NEW_KEPT, MERGED = range(5)
+NEW, MERGE, REPLACED, EVICTED = range(4)
+
+
+@functools.cache
+def library() -> c.CDLL:
+    lib = c.CDLL(str(build("libmemstore.so", [*SOURCES, POSIX], flags=["-shared", "-fPIC"])))
+    lib.ms_strerror.restype = c.c_char_p
+    lib.ms_memory_size.restype = lib.ms_posix_size.restype = lib.ms_report_text.restype = c.c_size_t
+    lib.ms_half_from_float.restype = c.c_uint16
+    lib.ms_half_from_float.argtypes = (c.c_float,)
+    lib.ms_half_to_float.restype = c.c_float
+    lib.ms_half_to_float.argtypes = (c.c_uint16,)
+    lib.ms_history_capacity.restype = c.c_uint64
+    lib.ms_history_capacity.argtypes = (c.c_void_p, c.c_uint64)
+    lib.ms_teach.argtypes = (c.c_void_p, c.c_char_p, c.c_void_p, c.c_void_p, c.c_float, c.c_uint32, c.c_void_p)
+    lib.ms_prune.argtypes = (c.c_void_p, c.c_float, c.c_void_p)
+    for name in (
+        "close",
+        "flush",
+        "verify",
+        "forget",
+        "rename",
+        "find",
+        "set_time",
+        "get_stats",
+        "reset_stats",
+        "snapshot",
+    ):
+        getattr(lib, f"ms_{name}").argtypes = None
+    return lib
+
+
+def config(slots: int = 16, dim: int = 128, hot: int = 8, **more) -> Config:
+    """tiny_edge's memory unless told otherwise."""
+    model_hash = more.pop("model_hash", b"\x01\x23\x45\x67\x89\xab\xcd\xef")
+    values = {"slot_dtype": 0, "alpha": 0.2, "merge_threshold": 0.9, "min_importance": 0.0, "segment_bytes": 0, **more}
+    result = Config(slots=slots, dim=dim, hot=hot, **values)
+    result.model_hash[:] = model_hash
+    return result
+
+
+class StoreError(Exception):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def pointer(array: np.ndarray) -> c.c_void_p:
+    return c.c_void_p(array.ctypes.data)
+
+
+class Memory:
+    """A memory opened through the C library; `folder` None: in RAM alone."""
+
+    def __init__(self, folder: Path | None, cfg: Config | None = None, flags: int = 0) -> None:
+        self.lib, self.config, self.report = library(), cfg or config(), Report()
+        size = self.lib.ms_memory_size(c.byref(self.config))
+        self.buffer = np.zeros(size // 8 + 1, np.uint64)
+        self.port, self.posix = Port(), c.create_string_buffer(self.lib.ms_posix_size())
+        if folder is not None:
+            self.check(self.lib.ms_posix_port(c.byref(self.port), self.posix, str(folder).encode()))
+        port = c.byref(self.port) if folder is not None else None
+        handle = c.c_void_p()
+        self.handle = None
+        code = self.lib.ms_open(
+            c.byref(handle),
+            pointer(self.buffer),
+            c.c_size_t(size),
+            c.byref(self.config),
+            port,
+            c.c_uint32(flags),
+            c.byref(self.report),
+        )
+        self.check(code)
+        self.handle = handle
+
+    def check(self, code: int) -> int:
+        if code < 0:
+            raise StoreError(code, self.lib.ms_strerror(code).decode())
+        return code
+
+    def teach(
+        self, name: str | bytes, episode: np.ndarray, key: np.ndarray, importance: float = 1.0, replace: bool = False
+    ) -> TeachResult:
+        result = TeachResult()
+        name = name.encode() if isinstance(name, str) else name
+        z, k = np.ascontiguousarray(episode, np.float32), np.ascontiguousarray(key, np.float32)
+        self.check(
+            self.lib.ms_teach(self.handle, name, pointer(z), pointer(k), importance, int(replace), c.byref(result))
+        )
+        return result
+
+    def read(self, slot: int) -> np.ndarray:
+        out = np.empty(self.config.dim, np.float32)
+        self.check(self.lib.ms_read_slot(self.handle, c.c_uint32(slot), pointer(out)))
+        return out
+
+    def quantize(self, x: np.ndarray) -> tuple[np.ndarray, float]:
+        q, scale = np.empty(len(x), np.int8), c.c_float()
+        x = np.ascontiguousarray(x, np.float32)
+        self.lib.ms_quantize(pointer(x), len(x), pointer(q), c.byref(scale))
+        return q, scale.value
+
+    def scores(self, query: np.ndarray, scale: float) -> np.ndarray:
+        out = np.empty(self.config.slots, np.float32)
+        self.lib.ms_scores(self.handle, pointer(query), c.c_float(scale), pointer(out))
+        return out
+
+    def top_k(self, scores: np.ndarray, k: int) -> list[int]:
+        out = np.empty(k, np.int32)
+        self.lib.ms_top_k(self.handle, pointer(scores), k, pointer(out))
+        return out.tolist()
+
+    def recall(self, query: np.ndarray, scale: float, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        scores, values = np.empty(k, np.float32), np.empty((k, self.config.dim), np.float32)
+        mask, slots = np.empty(k, np.int32), np.empty(k, np.int32)
+        code = self.lib.ms_recall(
+            self.handle,
+            pointer(query),
+            c.c_float(scale),
+            k,
+            pointer(scores),
+            pointer(values),
+            pointer(mask),
+            pointer(slots),
+        )
+        self.check(code)
+        return scores, values, mask, slots
+
+    def info(self, slot: int) -> Info:
+        info = Info()
+        self.check(self.lib.ms_slot_info(self.handle, c.c_uint32(slot), c.byref(info)))
+        return info
+
+    def find(self, name: str, start: int = 0) -> int:
+        return self.lib.ms_find(self.handle, name.encode(), start)
+
+    def call(self, function: str, *arguments) -> int:
+        """Any other function that takes the memory first; raises StoreError on an error code."""
+        return self.check(getattr(self.lib, f"ms_{function}")(self.handle, *arguments))
+
+    def verify(self) -> Report:
+        report = Report()
+        self.call("verify", c.byref(report))
+        return report
+
+    def stats(self) -> Stats:
+        stats = Stats()
+        self.lib.ms_get_stats(self.handle, c.byref(stats))
+        return stats
+
+    def names(self) -> dict[int, str]:
+        infos = ((slot, self.info(slot)) for slot in range(self.config.slots))
+        return {slot: info.name.decode() for slot, info in infos if info.occupied}
+
+    def report_text(self, report: Report | None = None) -> str:
+        text = c.create_string_buffer(1024)
+        self.lib.ms_report_text(c.byref(report or self.report), text, c.c_size_t(1024))
+        return text.value.decode()
+
+    def close(self) -> None:
+        if self.handle is not None:
+            handle, self.handle = self.handle, None
+            self.check(self.lib.ms_close(handle))
+
+
+@contextmanager
+def opened(folder: Path | None, cfg: Config | None = None, flags: int = 0) -> Iterator[Memory]:
+    memory = Memory(folder, cfg, flags)
+    try:
+        yield memory
+    finally:
+        memory.close()
+
+
+def abandon(memory: Memory) -> None:
+    """Drop the lock and the files without closing: what SIGKILL does."""
+    for fd in np.frombuffer(memory.posix, np.int32, 9, offset=1024):
+        if fd >= 0:
+            os.close(int(fd))
+    memory.handle = None
+
+
+def random_episode(rng: np.random.Generator, dim: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """An episode and a unit-length key."""
+    key = rng.standard_normal(dim).astype(np.float32)
+    return rng.standard_normal(dim).astype(np.float32), key / np.linalg.norm(key)

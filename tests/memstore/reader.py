@@ -1,0 +1,221 @@
+"""An independent reader of a card's memory: Python's standard library and the pages of docs/sd-format.md, nothing of memstore.
+
+`python tests/memstore/reader.py CARD/bitmar_memory` prints what is on a card. It never writes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SECTOR = 512
+MARGIN = 65536
+EMPTY, OCCUPIED, LOST = 0, 1, 2
+RECORD = struct.Struct("<BBHIQQQIfffII4xI")  # up to and with the CRC at byte 60
+
+
+class CardError(Exception):
+    """The files are not a memory, or no header of it can be read."""
+
+
+@dataclass
+class Header:
+    """Sector 0 of memory_index.bin; two more copies stand in memory_backup.bin, at 65536 and at 0."""
+
+    version: int
+    record_bytes: int
+    slots: int
+    dim: int
+    dtype: int  # 0 float16, 1 int8
+    salt: int
+    model_hash: bytes
+    sequence: int
+    pending: int
+    identity: bytes
+
+    @property
+    def slot_bytes(self) -> int:
+        return self.dim * (2 if self.dtype == 0 else 1)
+
+    @property
+    def index_bytes(self) -> int:
+        return SECTOR + -(-self.slots * self.record_bytes // SECTOR) * SECTOR
+
+    @property
+    def backup_bytes(self) -> int:
+        return MARGIN + self.index_bytes + -(-self.slots * self.slot_bytes // SECTOR) * SECTOR + MARGIN
+
+
+@dataclass
+class Record:
+    """One record of the index, its CRC already checked."""
+
+    state: int
+    slot: int
+    slot_crc: int
+    sequence: int
+    taught: int
+    last_access: int
+    uses: int
+    importance: float
+    key_scale: float
+    slot_scale: float
+    time: int
+    writes: int
+    name: str
+    key: bytes
+
+
+@dataclass
+class Memory:
+    """What a card holds: for every slot the newest record that can be believed, and the slot's bytes."""
+
+    header: Header
+    records: list[Record | None]
+    contents: list[bytes | None]
+    lost: list[int] = field(default_factory=list)
+
+    def values(self, slot: int) -> list[float]:
+        """The D numbers of a slot."""
+        raw, header = self.contents[slot], self.header
+        if header.dtype == 0:
+            return list(struct.unpack(f"<{header.dim}e", raw))
+        scale = self.records[slot].slot_scale
+        return [q * scale for q in struct.unpack(f"{header.dim}b", raw)]
+
+    def state(self) -> tuple:
+        """What must be old or new after a cut: names, contents and keys of the slots in use."""
+        return tuple(
+            (i, r.name, r.writes, r.key, r.key_scale, r.slot_scale, self.contents[i])
+            for i, r in enumerate(self.records)
+            if r is not None and r.state == OCCUPIED
+        )
+
+
+def parse_header(sector: bytes) -> Header | None:
+    """A header, or None where the sector is not one or is damaged."""
+    if (
+        len(sector) < SECTOR
+        or sector[:8] != b"BITMARMS"
+        or zlib.crc32(sector[:508]) != struct.unpack_from("<I", sector, 508)[0]
+    ):
+        return None
+    version, record_bytes, slots, dim, dtype, salt = struct.unpack_from("<HHIHHI", sector, 8)
+    sequence, pending, margin = struct.unpack_from("<QII", sector, 32)
+    if version != 1:
+        raise CardError(f"format version {version}, expected 1")
+    if margin != MARGIN:
+        return None
+    return Header(version, record_bytes, slots, dim, dtype, salt, sector[24:32], sequence, pending, sector[:32])
+
+
+def parse_record(raw: bytes, slot: int, header: Header) -> Record | None:
+    """A record whose CRC (over the header's first 32 bytes, then the record without its CRC) is right, else None."""
+    if len(raw) < header.record_bytes:
+        return None
+    *values, crc = RECORD.unpack_from(raw)
+    if zlib.crc32(raw[64:], zlib.crc32(raw[:60], zlib.crc32(header.identity))) != crc or values[2] != slot:
+        return None
+    state, name_bytes, _, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale, time, writes = (
+        values
+    )
+    name = raw[64 : 64 + name_bytes].decode("utf-8", errors="replace")
+    key = raw[128 : 128 + header.dim]
+    return Record(
+        state, slot, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale, time, writes, name, key
+    )
+
+
+class Copy:
+    """Index and slots of one copy: the primary files or the mirror."""
+
+    def __init__(self, header: Header, index: bytes, slots: bytes) -> None:
+        self.header, self.index, self.slots = header, index, slots
+
+    def record(self, slot: int) -> Record | None:
+        at = SECTOR + slot * self.header.record_bytes
+        return parse_record(self.index[at : at + self.header.record_bytes], slot, self.header)
+
+    def content(self, slot: int) -> bytes:
+        return self.slots[slot * self.header.slot_bytes : (slot + 1) * self.header.slot_bytes]
+
+
+def read_files(index: bytes, slots: bytes, backup: bytes) -> Memory:
+    """Both copies of everything to one memory, by the rules of docs/sd-format.md."""
+    headers = [
+        parse_header(index[:SECTOR]),
+        parse_header(backup[MARGIN : MARGIN + SECTOR]),
+        parse_header(backup[:SECTOR]),
+    ]
+    headers = [h for h in headers if h is not None]
+    if not headers:
+        raise CardError("no valid header in memory_index.bin or memory_backup.bin")
+    header = max(headers, key=lambda h: h.sequence)
+    mirror = (
+        backup[MARGIN : MARGIN + header.index_bytes],
+        backup[MARGIN + header.index_bytes : header.backup_bytes - MARGIN],
+    )
+    copies = [Copy(header, index, slots), Copy(header, *mirror)]
+
+    def believed(copy: Copy, slot: int) -> tuple[Record, bytes] | None:
+        record = copy.record(slot)
+        if record is None:
+            return None
+        for content in (c.content(slot) for c in copies):
+            if len(content) == header.slot_bytes and zlib.crc32(content) == record.slot_crc:
+                return record, content
+        return None
+
+    memory = Memory(header, [None] * header.slots, [None] * header.slots)
+    per_sector = SECTOR // header.record_bytes
+    for first in range(0, header.slots, per_sector):
+        group = range(first, min(first + per_sector, header.slots))
+        found = [[believed(copy, slot) for slot in group] for copy in copies]
+        whole = [f for f in found if all(f)]
+        if whole:  # the newer whole copy; the primary of two equally new ones
+            chosen = max(whole, key=lambda f: max(r.sequence for r, _ in f))
+        else:
+            pairs = zip(*found, strict=True)
+            chosen = [max((c for c in pair if c), key=lambda c: c[0].sequence, default=None) for pair in pairs]
+        for slot, entry in zip(group, chosen, strict=True):
+            if entry is None:
+                memory.lost.append(slot)
+            else:
+                memory.records[slot], memory.contents[slot] = entry
+    return memory
+
+
+def read_memory(folder: Path | str) -> Memory:
+    """Read CARD/bitmar_memory/; missing files count as damaged copies."""
+
+    def load(name: str) -> bytes:
+        path = Path(folder) / name
+        return path.read_bytes() if path.exists() else b""
+
+    return read_files(load("memory_index.bin"), load("memory_slots.bin"), load("memory_backup.bin"))
+
+
+def main() -> int:
+    memory = read_memory(sys.argv[1])
+    h = memory.header
+    print(
+        f"format {h.version}, {h.slots} x {h.dim} {'float16' if h.dtype == 0 else 'int8'}, model {h.model_hash.hex()}"
+    )
+    for slot, record in enumerate(memory.records):
+        if record is not None and record.state == OCCUPIED:
+            head = ", ".join(f"{v:+.3f}" for v in memory.values(slot)[:4])
+            print(
+                json.dumps(record.name, ensure_ascii=False),
+                f"slot {slot}, used {record.uses}, written {record.writes}: {head} ...",
+            )
+    if memory.lost:
+        print("lost:", *memory.lost)
+    return 1 if memory.lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
