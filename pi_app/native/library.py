@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 from functools import cache
 from pathlib import Path
@@ -28,17 +29,25 @@ def elf_architecture(path: Path) -> str:
     """The architecture that an ELF file is for, e.g. "aarch64".
 
     Raises:
-      BitmarError: no such file, or not ELF.
+      BitmarError: no such file, not ELF, or cut short (the loader would crash on it).
     """
     try:
         with path.open("rb") as file:
-            header = file.read(20)
+            header = file.read(64)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise BitmarError(f"{path}: cannot be read ({error.strerror}), expected {build.NAME}") from error
-    if len(header) < 20 or header[:4] != b"\x7fELF":
+    if len(header) < 64 or header[:4] != b"\x7fELF":
         raise BitmarError(f"{path}: not a shared object (no ELF header)")
+    order = "<" if header[5] == 1 else ">"
     bits = {1: 32, 2: 64}.get(header[4], 0)
-    machine = int.from_bytes(header[18:20], "little" if header[5] == 1 else "big")
+    (machine,) = struct.unpack_from(f"{order}H", header, 18)
+    (sections,) = (
+        struct.unpack_from(f"{order}Q", header, 40) if bits == 64 else struct.unpack_from(f"{order}I", header, 32)
+    )
+    entry_size, entries = struct.unpack_from(f"{order}HH", header, 58 if bits == 64 else 46)
+    if sections + entry_size * entries > size:
+        raise BitmarError(f"{path}: cut short: {size} bytes, expected {sections + entry_size * entries}")
     return MACHINES.get((machine, bits), f"ELF machine {machine}, {bits} bit")
 
 
