@@ -4,8 +4,8 @@
  *   low[byte]  = w0 + 2^15 w1 + 2^30 w2   SMLAL: 64-bit sum, three rows
  *   high[byte] = w3 + 2^16 w4             MLA:   32-bit sum, two rows
  *
- * Six instructions a byte, the load of x included. A field holds |sum| < 2^14, and 128 columns give at most
- * 128 * 127: the sums are taken apart after every 128 columns. */
+ * Five and a half instructions a byte, the load of x included. A field holds |sum| < 2^14, and 128 columns
+ * give at most 128 * 127: the sums are taken apart after every 128 columns. */
 #include "dsp.h"
 
 #if defined(BM_HAVE_DSP)
@@ -26,53 +26,58 @@ static const int32_t high[256] = {ALL(HIGH)};
 
 #define COLUMN(byte, x)       \
   do {                        \
-    int32_t b = (byte);       \
+    uint32_t b = (byte);      \
     int32_t e = low_table[b]; \
     DSP_SMLAL(lo, hi, e, x);  \
     e = high_table[b];        \
     DSP_MLA(pair, e, x);      \
   } while (0)
 
-/* Adds five rows over n <= COLUMNS columns to acc. */
-static inline void add_block(const uint8_t* packed, const int32_t* x, int32_t n, int32_t* acc) {
-  const int32_t *low_table = low, *high_table = high;
-  __asm__("" : "+r"(low_table), "+r"(high_table)); /* two registers: one would cost an addition a look-up */
-  uint32_t lo = 0, hi = 0;
-  int32_t pair = 0, xa, xb;
-  const uint8_t* end = packed + (n & ~7);
-  for (; packed != end; packed += 8) {
-    for (int32_t i = 0; i < 8; i += 2) {
-      DSP_LDRD(xa, xb, x);
-      COLUMN(packed[i], xa);
-      COLUMN(packed[i + 1], xb);
-    }
+/* Half a field's range: added at the start, it makes every field non-negative, so that no borrow crosses
+ * fields. */
+enum { BIAS = 1 << 14, PAIR_BIAS = 1 << 15 };
+
+/* The columns after the last whole group of 16, one by one. */
+static __attribute__((noinline)) void add_rest(const uint8_t* packed, const int32_t* x, int32_t n,
+                                               int32_t* acc) {
+  for (int32_t c = 0; c < n; c++) {
+    uint32_t v = packed[c];
+    for (int32_t i = 0; i < 4; i++, v /= 3) acc[i] += ((int32_t)(v % 3) - 1) * x[c];
+    acc[4] += ((int32_t)v - 1) * x[c];
   }
-  for (int32_t i = 0; i < (n & 7); i++) {
-    xa = x[i];
-    COLUMN(packed[i], xa);
-  }
-  int64_t triple = (int64_t)((uint64_t)hi << 32 | lo);
-  int32_t s = DSP_LOW(lo, 15);
-  acc[0] += s;
-  triple = (triple - s) >> 15;
-  s = DSP_LOW(triple, 15);
-  acc[1] += s;
-  acc[2] += (int32_t)((triple - s) >> 15);
-  s = DSP_LOW(pair, 16);
-  acc[3] += s;
-  acc[4] += (pair - s) >> 16;
 }
 
 void bm_dsp_dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc) {
-  int32_t cols = token->cols;
-  for (int32_t g = 0; g < groups; g++, acc += 5) {
+  const int32_t *low_table = low, *high_table = high;
+  int32_t cols = token->cols, rest = cols % 16, xa, xb;
+  for (; groups > 0; groups--, acc += 5) {
     const int32_t* x = token->data;
+    const uint8_t* end = packed + (cols - rest);
     for (int32_t i = 0; i < 5; i++) acc[i] = 0;
-    for (int32_t left = cols; left > 0; left -= COLUMNS, x += COLUMNS) {
-      int32_t n = left < COLUMNS ? left : COLUMNS;
-      add_block(packed, x, n, acc);
-      packed += n;
+    while (packed != end) {
+      const uint8_t* stop = end - packed > COLUMNS ? packed + COLUMNS : end;
+      uint32_t lo = BIAS + (BIAS << 15), hi = 0;
+      int32_t pair = PAIR_BIAS;
+      __asm__(""
+              : "+r"(low_table), "+r"(high_table)); /* two registers: one would cost an addition a look-up */
+      do {
+#pragma GCC unroll 8
+        for (int32_t i = 0; i < 16; i += 2) {
+          DSP_LDRD(xa, xb, x);
+          COLUMN(packed[i], xa);
+          COLUMN(packed[i + 1], xb);
+        }
+        packed += 16;
+      } while (packed != stop);
+      int32_t upper = (int32_t)(lo >> 15 | hi << 17);
+      acc[0] += (int32_t)(lo & 0x7FFF) - BIAS;
+      acc[1] += (upper & 0x7FFF) - BIAS;
+      acc[2] += upper >> 15;
+      acc[3] += (pair & 0xFFFF) - PAIR_BIAS;
+      acc[4] += pair >> 16;
     }
+    if (rest) add_rest(packed, x, rest, acc);
+    packed += rest;
   }
 }
 

@@ -3,9 +3,9 @@
  * the rest row b. Two words of 16 codes become two words of such lanes with six logical instructions; AND
  * with a rotated operand picks the lanes out.
  *
- * The low field holds |sum| <= 8191, and 64 columns give at most 64 * 127: the sums are taken apart after
- * every block of 64 columns. Both sums start so that the codes' offsets cancel: a by -sum(x), b's -2 + 1 by
- * adding sum(x) at the end. */
+ * The low field holds |sum| <= 8191: the sums are taken apart after every block of columns whose sum of |x|
+ * stays below that, at least 64 columns. Both sums start so that the codes' offsets cancel: a by -sum(x), b's
+ * -2 + 1 by adding sum(x) at the end. */
 #include "dsp.h"
 
 #if defined(BM_HAVE_DSP)
@@ -40,13 +40,14 @@ static inline void split(int32_t pair, int32_t sum, int32_t* acc) {
   acc[1] += ((pair - a) >> 14) + sum;
 }
 
-/* Adds four rows over `words` groups of 16 columns (at most 4) to acc. */
-static inline void add_block(const uint8_t* packed, size_t stride, int32_t words, const uint32_t* x,
-                             int32_t sum, int32_t* acc) {
+/* Adds four rows over a block to acc. */
+static inline void add_block(const uint8_t* packed, size_t stride, const dsp_block* block, const uint32_t* x,
+                             int32_t* acc) {
   uint32_t mask = 0xC003C003u;
   __asm__("" : "+r"(mask)); /* stays in a register */
-  int32_t s01 = -sum, s23 = -sum;
-  for (const uint8_t* end = packed + 4 * words; packed != end; packed += 4) {
+  int32_t s01 = -block->sum, s23 = s01;
+  const uint8_t* end = packed + 4 * block->words;
+  do {
     uint32_t even01, odd01, even23, odd23, xa, xb;
     uint32_t a = dsp_load(packed), b = dsp_load(packed + stride);
     PAIR(even01, odd01, a, b);
@@ -65,9 +66,10 @@ static inline void add_block(const uint8_t* packed, size_t stride, int32_t words
     DSP_LDRD(xa, xb, x);
     LANES(even01, even23, xa, 12);
     LANES(odd01, odd23, xb, 14);
-  }
-  split(s01, sum, acc);
-  split(s23, sum, acc + 2);
+    packed += 4;
+  } while (packed != end);
+  split(s01, block->sum, acc);
+  split(s23, block->sum, acc + 2);
 }
 
 /* One row from column `from` on, a multiple of 16. x as in prepare: column c of a group of 16 is half c / 8
@@ -82,20 +84,20 @@ static int32_t rest_of_row(const uint8_t* row, int32_t from, int32_t cols, const
 }
 
 void bm_dsp_dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc) {
-  int32_t cols = token->cols, words = cols / 16;
+  int32_t cols = token->cols, rest = cols % 16;
   size_t stride = (size_t)bm_rm2_row_bytes(cols);
+  const dsp_block* blocks = dsp_blocks(token);
   for (; rows >= 4; rows -= 4, packed += 4 * stride, acc += 4) {
-    for (int32_t i = 0; i < 4; i++) acc[i] = 0;
-    const uint8_t* block = packed;
+    const uint8_t* at = packed;
     const uint32_t* x = token->data;
-    const int32_t* sums = token->block_sums;
-    for (int32_t left = words; left > 0; left -= 4, block += 16, x += 32) {
-      add_block(block, stride, left < 4 ? left : 4, x, *sums++, acc);
+    for (int32_t i = 0; i < 4; i++) acc[i] = 0;
+    for (const dsp_block* block = blocks; block->words; block++) {
+      add_block(at, stride, block, x, acc);
+      at += 4 * block->words;
+      x += 8 * block->words;
     }
-    if (cols % 16) {
-      for (int32_t i = 0; i < 4; i++) {
-        acc[i] += rest_of_row(packed + (size_t)i * stride, 16 * words, cols, token->data);
-      }
+    for (int32_t i = 0; rest && i < 4; i++) {
+      acc[i] += rest_of_row(packed + (size_t)i * stride, cols - rest, cols, token->data);
     }
   }
   for (; rows > 0; rows--, packed += stride) *acc++ = rest_of_row(packed, 0, cols, token->data);

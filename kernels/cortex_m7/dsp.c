@@ -19,26 +19,37 @@ static inline int32_t rounded(float t) {
   return (int32_t)bm_bits(bits);
 }
 
-/* Per group of 16 columns eight words, word i with columns i (low half) and i + 8 (high half); sums of q per
- * 64 columns, over the whole groups of 16 only: the columns after them are multiplied one by one, without an
- * offset. */
+/* Per group of 16 columns eight words, word i with columns i (low half) and i + 8 (high half), then the list
+ * of blocks. Blocks cover whole groups only: the columns after them are multiplied one by one. */
 static void prepare_rm2(bm_token* token, const float* x, float r) {
-  int32_t cols = token->cols, whole = cols & ~15;
+  int32_t rest = token->cols % 16, ones = 0x00010001;
   uint32_t* words = token->data;
-  for (int32_t block = 0; block < whole; block += BM_BLOCK) {
-    int32_t end = block + BM_BLOCK < whole ? block + BM_BLOCK : whole, sum = 0, ones = 0x00010001;
-    for (int32_t group = block; group < end; group += 16, x += 16, words += 8) {
+  dsp_block* block = dsp_blocks(token);
+  int32_t room = 0;
+  *block = (dsp_block){0, 0};
+  for (const float* end = x + (token->cols - rest); x != end; x += 16, words += 8) {
+    int32_t sum = 0, magnitude = 0;
 #pragma GCC unroll 8
-      for (int32_t i = 0; i < 8; i++) {
-        uint32_t word = ((uint32_t)rounded(x[i] * r) & 0xFFFFu) | (uint32_t)rounded(x[i + 8] * r) << 16;
-        DSP_SMLAD(sum, word, ones);
-        words[i] = word;
-      }
+    for (int32_t i = 0; i < 8; i++) {
+      uint32_t word = ((uint32_t)rounded(x[i] * r) & 0xFFFFu) | (uint32_t)rounded(x[i + 8] * r) << 16,
+               absolute;
+      DSP_SMLAD(sum, word, ones);
+      DSP_ABS16(absolute, word);
+      DSP_SMLAD(magnitude, absolute, ones);
+      words[i] = word;
     }
-    token->block_sums[block / BM_BLOCK] = sum;
+    if (magnitude > room) { /* the next block; the first one if there is none yet */
+      if (block->words) block++;
+      *block = (dsp_block){0, 0};
+      room = 8191;
+    }
+    block->words++;
+    block->sum += sum;
+    room -= magnitude;
   }
+  if (block->words) *++block = (dsp_block){0, 0};
   int16_t* halves = (int16_t*)words;
-  for (int32_t i = 0; i < cols - whole; i++) halves[2 * (i % 8) + i / 8] = (int16_t)rounded(x[i] * r);
+  for (int32_t i = 0; i < rest; i++) halves[2 * (i % 8) + i / 8] = (int16_t)rounded(x[i] * r);
 }
 
 static void prepare(bm_token* token, const float* x, float r) {

@@ -21,6 +21,8 @@
 #define DSP_SMLAD(acc, a, b) __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b))
 /* acc += a * b */
 #define DSP_MLA(acc, a, b) __asm__ volatile("mla %0, %1, %2, %0" : "+r"(acc) : "r"(a), "r"(b))
+/* |low half| and |high half| */
+#define DSP_ABS16(d, w) __asm__("ssub16 %0, %2, %1\n sel %0, %0, %1" : "=&r"(d) : "r"(w), "r"(0))
 /* hi:lo += a * b, signed */
 #define DSP_SMLAL(lo, hi, a, b) __asm__ volatile("smlal %0, %1, %2, %3" : "+r"(lo), "+r"(hi) : "r"(a), "r"(b))
 /* a, b = p[0], p[1]; p += 2. p is word-aligned. */
@@ -41,6 +43,18 @@ static inline float dsp_round(float t) {
 
 /* the low `bits` bits of v, sign-extended */
 #define DSP_LOW(v, bits) ((int32_t)((uint32_t)(v) << (32 - (bits))) >> (32 - (bits)))
+
+/* Neighbouring groups of 16 columns whose |q| add up to at most 8191, and the sum of their q. Words 0 ends
+ * the list. */
+typedef struct dsp_block {
+  int32_t words; /* of 16 columns */
+  int32_t sum;
+} dsp_block;
+
+/* For rm2 the columns take half of a token's data; the list of blocks begins after them. */
+static inline dsp_block* dsp_blocks(const bm_token* token) {
+  return (dsp_block*)((int16_t*)token->data + bm_padded(token->cols));
+}
 
 void bm_dsp_dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc);
 void bm_dsp_dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc);

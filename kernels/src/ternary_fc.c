@@ -11,6 +11,7 @@ BM_FLOAT_CODE void fc_token(const bm_ternary* w, const bm_token* token, int32_t 
     for (int32_t i = 0; i < n; i++) y[i] = (float)acc[i] * (token->d * gamma[i]);
   } else {
     float scale = token->d * w->gamma[0];
+#pragma GCC unroll 4
     for (int32_t i = 0; i < n; i++) y[i] = (float)acc[i] * scale;
   }
   if (activation == BM_ACTIVATION_SQUARED_RELU) {
