@@ -25,6 +25,7 @@ def model_header(description: dict, plans: dict, report: dict) -> str:
         "BITMAR_SLOT_DTYPE": code_of[memory["slot_dtype"]],
         "BITMAR_ALPHA": f"{float(memory['alpha'])!r}f",
         "BITMAR_MERGE_THRESHOLD": f"{float(memory['merge_threshold'])!r}f",
+        "BITMAR_MIN_IMPORTANCE": f"{float(description['config'].get('min_importance', 0.0))!r}f",
         "BITMAR_ARENA_BYTES": report["arena_bytes"],
         "BITMAR_WEIGHTS_BYTES": report["weights_bytes"],
     }

@@ -1,1 +1,33 @@
-"""PlatformIO pre-script : turns the converted model into C before the firmware is compiled."""
+"""PlatformIO pre-script: the converted model becomes C before the firmware is compiled.
+
+The model is the folder named by BITMAR_MODEL, or that of the tests. `custom_engine` of the environment says what goes into
+flash: the plan and weights of the ahead-of-time engine, or the flatbuffers for TensorFlow Lite Micro.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+Import("env")  # noqa: F821 (SCons)
+
+root = Path(env.subst("$PROJECT_DIR"))  # noqa: F821
+sys.path.insert(0, str(root))
+
+from convert.aot import generate  # noqa: E402
+from model.errors import BitmarError  # noqa: E402
+
+model = Path(os.environ.get("BITMAR_MODEL") or root / "tests" / "fixtures" / "model")
+out = Path(env.subst("$BUILD_DIR")) / "model"  # noqa: F821
+try:
+    report = generate(model if model.is_absolute() else root / model, out, env.GetProjectOption("custom_engine"))  # noqa: F821
+except BitmarError as error:
+    sys.stderr.write(f"error: {error}\n")
+    env.Exit(2)  # noqa: F821
+
+print(f"Model {report['model']} {report['digest']}: engine {report['engine']}, arena {report['arena_bytes']} bytes")
+env.Append(  # noqa: F821
+    CPPPATH=[str(path) for path in (out, root / "mcu_app" / "include", root / "kernels" / "include")],
+    ASFLAGS=[f"-Wa,-I{out}"],
+    ASPPFLAGS=[f"-Wa,-I{out}"],
+)
+env.BuildSources(str(out / "objects"), str(out))  # noqa: F821

@@ -1,6 +1,37 @@
-#include "machine.h"
+/** BitMar Edge on a microcontroller: board, model, card, console. */
+#include <cstring>
 
-int main() {
-  machine_console_puts("BitMar Edge\n");
-  return 0;
+#include "app/card.h"
+#include "app/console.h"
+#include "app/output.h"
+#include "app/session.h"
+#include "bitmar_model.h"
+#include "board.h"
+#include "engine.h"
+
+int bitmar_main(int argc, char** argv) {
+  using bitmar::put;
+  board_open(argc, argv);
+  put("BitMar Edge: " BITMAR_MODEL_NAME " " BITMAR_MODEL_DIGEST " on ");
+  put(board_name());
+  put(", engine ");
+  put(engine_name());
+  put("\n");
+  if (const char* problem = bitmar::session_open()) {
+    put("error: ");
+    put(problem);
+    put("\n");
+    board_exit(1);
+  }
+  if (!bitmar::card_open(false)) {
+    put("error: no room for the memory\n");
+    board_exit(1);
+  }
+  const int code = bitmar::console_run();
+  bitmar::card_close();
+  board_exit(code);
 }
+
+#ifndef ARDUINO
+int main(int argc, char** argv) { return bitmar_main(argc, argv); }
+#endif

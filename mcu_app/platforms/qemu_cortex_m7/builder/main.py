@@ -42,6 +42,7 @@ env.Append(
         "--specs=nano.specs",
         "-Wl,--gc-sections",
         "-Wl,--fatal-warnings",
+        "-Wl,-z,noexecstack",
         "-Wl,-Map=${BUILD_DIR}/${PROGNAME}.map",
     ],
     LIBS=["m"],

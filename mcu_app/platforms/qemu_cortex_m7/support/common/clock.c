@@ -29,6 +29,8 @@ void machine_counter_start(void) {
   TIMER_CTRL = 1;
 }
 
+void machine_counter_stop(void) { TIMER_CTRL = 0; }
+
 uint32_t machine_counter(void) {
   const uint32_t ticks = 0xFFFFFFFFu - TIMER_VALUE;
   return (uint32_t)(((uint64_t)ticks * 5 + 8) / 16);

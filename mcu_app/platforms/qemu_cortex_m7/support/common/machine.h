@@ -20,9 +20,10 @@ void machine_protect(void);
 uint32_t machine_stack_size(void);
 uint32_t machine_stack_used(void);
 
-/** Instructions executed since machine_counter_start(), exact under `-icount shift=7,sleep=off`; wraps
+/** Instructions executed since machine_counter_start(), exact under `-icount shift=7`; wraps
  * after 1.3e9. */
 void machine_counter_start(void);
+void machine_counter_stop(void);
 uint32_t machine_counter(void);
 
 /** Reset the machine unless machine_watchdog_feed() is called every `milliseconds` of its own time; 0 stops

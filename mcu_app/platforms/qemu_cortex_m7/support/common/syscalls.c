@@ -39,3 +39,14 @@ int _fstat(int file, struct stat* status) {
   status->st_mode = S_IFCHR;
   return 0;
 }
+
+/* newlib's own brings printf and the heap with it */
+void __assert_func(const char* file, int line, const char* function, const char* expression) {
+  (void)line;
+  (void)function;
+  machine_console_puts(file);
+  machine_console_puts(": assertion failed: ");
+  machine_console_puts(expression);
+  machine_console_puts("\n");
+  __builtin_trap();
+}

@@ -1,0 +1,53 @@
+/** What the application needs of a board: a console, a card, a clock, a watchdog. One folder src/board_*
+ * implements it. */
+#pragma once
+#include <stdint.h>
+
+#include "memstore.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** First call: console and clock. Prints why the board restarted, if it did. */
+void board_open(int argc, char** argv);
+
+/** "qemu mps2-an500", "teensy41". */
+const char* board_name(void);
+
+/** Next byte of the console, waiting for it; 4 (end of transmission) when nothing can follow. */
+uint8_t board_read(void);
+void board_write(const char* text, uint32_t bytes);
+
+/** The port of the card, mounted; NULL if there is none. */
+const ms_port* board_card(void);
+
+/** A free-running counter of what board_unit() names ("instructions" under the emulator, "us" on a board).
+ * The emulator counts between start and stop only: its idle time is not simulated. */
+void board_count_start(void);
+uint32_t board_count(void);
+void board_count_stop(void);
+const char* board_unit(void);
+
+/** Seconds since 1970, 0 if unknown. */
+uint32_t board_time(void);
+
+/** The board resets if `feed` is not called for a while after `start`; `stop` while waiting for input. */
+void board_watchdog_start(void);
+void board_watchdog_feed(void);
+void board_watchdog_stop(void);
+
+/** Bytes: the most stack ever in use, and the stack there is. */
+uint32_t board_stack_used(void);
+uint32_t board_stack_size(void);
+
+/** Leave: the emulator ends with this code, a board prints that it may be switched off and waits for a reset.
+ */
+void board_exit(int code) __attribute__((noreturn));
+
+/** For tests of the fault report: what an application must never do. "null", "stack", "model" or "hang". */
+void board_provoke(const char* what);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,104 @@
+#include "card.h"
+
+#include <cstring>
+
+#include "bitmar_model.h"
+#include "board.h"
+#include "output.h"
+
+#ifndef BITMAR_MEMORY_BYTES
+#define BITMAR_MEMORY_BYTES \
+  24576 /* the memory of up to 32 slots of 128 numbers; a larger card needs a larger build */
+#endif
+
+namespace bitmar {
+
+alignas(8) static uint8_t buffer[BITMAR_MEMORY_BYTES];
+static ms_memory* opened;
+static const char* problem;
+static uint32_t slots, used;
+
+ms_memory* memory() { return opened; }
+uint32_t memory_slots() { return slots; }
+const char* card_problem() { return problem; }
+uint32_t memory_bytes() { return used; }
+
+static ms_config model_config() {
+  ms_config config = {};
+  config.slots = BITMAR_SLOTS;
+  config.dim = BITMAR_DIM;
+  config.hot = BITMAR_HOT_SLOTS;
+  config.slot_dtype = BITMAR_SLOT_DTYPE;
+  config.alpha = BITMAR_ALPHA;
+  config.merge_threshold = BITMAR_MERGE_THRESHOLD;
+  config.min_importance = BITMAR_MIN_IMPORTANCE;
+  const uint8_t hash[8] = BITMAR_MODEL_HASH;
+  std::memcpy(config.model_hash, hash, sizeof hash);
+  return config;
+}
+
+/* One model runs with any number of slots: the card's own number counts, if it fits into RAM. */
+static int open_card(const ms_port* port, ms_config* config, ms_report* report) {
+  ms_config found;
+  if (ms_probe(port, &found) == MS_OK) {
+    config->slots = found.slots;
+    config->slot_dtype = found.slot_dtype;
+    if (config->hot > config->slots) config->hot = config->slots;
+  }
+  const int error = ms_open(&opened, buffer, sizeof buffer, config, port, 0, report);
+  if (error != MS_E_BUFFER) return error;
+  config->hot = 1;
+  return ms_open(&opened, buffer, sizeof buffer, config, port, 0, report);
+}
+
+static const char* reason(int error) {
+  switch (error) {
+    case MS_E_NO_CARD:
+      return "no card";
+    case MS_E_READ_ONLY:
+      return "the card is read-only";
+    case MS_E_CARD_FULL:
+      return "the card is full";
+    case MS_E_MODEL:
+      return "the card was written by another model";
+    case MS_E_VERSION:
+      return "the card has another format version";
+    case MS_E_SHAPE:
+      return "the card's memory has another shape";
+    case MS_E_LOCKED:
+      return "the card is open elsewhere";
+    case MS_E_BUFFER:
+      return "the card's memory has more slots than this board has room for";
+    default:
+      return "the card is broken";
+  }
+}
+
+bool card_open(bool read_only) {
+  ms_config config = model_config();
+  static ms_report report;
+  const ms_port* port = board_card();
+  const int error = !port ? MS_E_NO_CARD : read_only ? MS_E_READ_ONLY : open_card(port, &config, &report);
+  problem = nullptr;
+  if (error != MS_OK) {
+    problem = reason(error);
+    config = model_config();
+    if (ms_open(&opened, buffer, sizeof buffer, &config, nullptr, 0, &report) != MS_OK) return false;
+  }
+  slots = problem ? config.hot : config.slots;
+  used = static_cast<uint32_t>(ms_memory_size(&config));
+  ms_set_time(opened, board_time());
+  static char text[256];
+  ms_report_text(&report, text, sizeof text);
+  put(problem ? "in RAM alone, nothing is saved: " : "card: ");
+  put(problem ? problem : text);
+  put("\n");
+  return true;
+}
+
+void card_close() {
+  if (opened) ms_close(opened);
+  opened = nullptr;
+}
+
+}  // namespace bitmar

@@ -1,0 +1,24 @@
+/** The episodic memory: on the card, or in RAM alone where the card cannot be used. */
+#pragma once
+#include <cstdint>
+
+#include "memstore.h"
+
+namespace bitmar {
+
+/** Opens the memory of the card; where that fails, one in RAM. Prints what it found. False: not even RAM
+ * works. */
+bool card_open(bool read_only);
+void card_close();
+
+/** The open memory; its number of slots. */
+ms_memory* memory();
+uint32_t memory_slots();
+
+/** nullptr, or why nothing is saved: said with every answer. */
+const char* card_problem();
+
+/** Bytes of RAM that the memory has taken (index, hot slots, buffers). */
+uint32_t memory_bytes();
+
+}  // namespace bitmar

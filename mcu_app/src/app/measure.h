@@ -1,0 +1,28 @@
+/** What one answer cost: time or instructions, tokens, card traffic. */
+#pragma once
+#include <cstdint>
+
+#include "memstore.h"
+#include "output.h"
+
+namespace bitmar {
+
+class Measure {
+ public:
+  explicit Measure(const ms_memory* memory);
+  void decode_begin();
+  void decode_end();
+  void end();
+  uint32_t per_token() const { return tokens ? decode_ / tokens : 0; }
+  void write(Json* json) const;
+  void write_text() const;
+
+  uint32_t tokens = 0;
+
+ private:
+  const ms_memory* memory_;
+  ms_stats before_ = {}, after_ = {};
+  uint32_t begin_ = 0, total_ = 0, decode_ = 0;
+};
+
+}  // namespace bitmar

@@ -1,0 +1,227 @@
+#include "memory_words.h"
+
+#include <cstring>
+
+#include "board.h"
+#include "bpe.h"
+#include "card.h"
+
+namespace bitmar {
+
+static void normalise(char* text) { text[bpe_normalise(text, std::strlen(text))] = 0; }
+
+static void finish(Json* json) {
+  const char* problem = card_problem();
+  json->text("card", problem ? problem : "ok");
+  json->end();
+  if (json->on()) return;
+  if (problem) put("  (not saved: "), put(problem), put(")");
+  put("\n");
+}
+
+/* Digits only, at most `most`; false for anything else. */
+static bool parse_number(const char* text, uint32_t most, uint32_t* value) {
+  uint64_t number = 0;
+  if (!*text) return false;
+  for (; *text; text++) {
+    if (*text < '0' || *text > '9') return false;
+    number = number * 10 + static_cast<uint32_t>(*text - '0');
+    if (number > most) return false;
+  }
+  *value = static_cast<uint32_t>(number);
+  return true;
+}
+
+/* 0, 1 or a decimal fraction between them. */
+static bool parse_fraction(const char* text, float* value) {
+  uint32_t digits = 0, number = 0, scale = 1;
+  bool point = false;
+  for (; *text; text++) {
+    if (*text == '.' && !point) {
+      point = true;
+    } else if (*text >= '0' && *text <= '9') {
+      if (++digits > 7) return false;
+      number = number * 10 + static_cast<uint32_t>(*text - '0');
+      if (point) scale *= 10;
+    } else {
+      return false;
+    }
+  }
+  *value = static_cast<float>(number) / static_cast<float>(scale);
+  return digits && number <= scale;
+}
+
+/* "2026-01-31", "2026-01-31 12:00" or "2026-01-31T12:00:59", UTC, as seconds since 1970. */
+static bool parse_time(const char* text, uint32_t* seconds) {
+  uint32_t part[6] = {0, 1, 1, 0, 0, 0};
+  static const char separators[] = "--T::";
+  uint32_t i = 0;
+  for (; i < 6; i++) {
+    uint32_t digits = 0, number = 0;
+    for (; *text >= '0' && *text <= '9' && digits < 4; digits++)
+      number = number * 10 + static_cast<uint32_t>(*text++ - '0');
+    if (digits != (i ? 2u : 4u)) return false;
+    part[i] = number;
+    if (!*text) break;
+    if (i == 5 || (*text != separators[i] && !(i == 2 && *text == ' '))) return false;
+    text++;
+  }
+  if (i < 2 || i == 3 || part[0] < 1970 || part[0] > 2105 || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
+      part[2] > 31)
+    return false;
+  if (part[3] > 23 || part[4] > 59 || part[5] > 59) return false;
+  /* days of the civil calendar, years beginning in March */
+  const uint32_t year = part[0] - (part[1] <= 2), month = (part[1] + 9) % 12;
+  const uint32_t days =
+      365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + part[2] - 1 - 719468;
+  *seconds = days * 86400 + part[3] * 3600 + part[4] * 60 + part[5];
+  return true;
+}
+
+Problem forget(char* name, bool as_json) {
+  normalise(name);
+  uint32_t count = 0;
+  if (const int error = ms_forget(memory(), name, &count)) return ms_strerror(error);
+  Json json(as_json);
+  json.begin("forget");
+  json.text("name", name);
+  json.number("count", count);
+  if (!as_json) put(name), put(": "), put_number(count), put(" forgotten");
+  finish(&json);
+  return nullptr;
+}
+
+Problem rename(char* old_name, char* new_name, bool as_json) {
+  normalise(old_name);
+  normalise(new_name);
+  if (const int error = ms_rename(memory(), old_name, new_name)) return ms_strerror(error);
+  Json json(as_json);
+  json.begin("rename");
+  json.text("old", old_name);
+  json.text("new", new_name);
+  if (!as_json) put(old_name), put(" is now "), put(new_name);
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_show(bool as_json) {
+  Json json(as_json);
+  json.begin("mem show");
+  json.begin_list("slots");
+  uint32_t occupied = 0;
+  for (uint32_t slot = 0; slot < memory_slots(); slot++) {
+    ms_info info;
+    if (ms_slot_info(memory(), slot, &info) != MS_OK || !info.occupied) continue;
+    occupied++;
+    json.begin_item();
+    json.number("slot", slot);
+    json.text("name", info.name);
+    json.number("uses", info.uses);
+    json.number("writes", info.writes);
+    json.decimal("importance", info.importance, 2);
+    json.boolean("hot", info.hot);
+    json.boolean("saved", info.saved);
+    json.number("time", info.time);
+    json.end_item();
+    if (as_json) continue;
+    put_number(slot), put("  "), put(info.name), put("  uses "), put_number(info.uses), put(", writes ");
+    put_number(info.writes), put(info.hot ? ", in RAM" : ""), put(info.saved ? "\n" : ", not saved\n");
+  }
+  json.end_list();
+  ms_stats stats;
+  ms_get_stats(memory(), &stats);
+  json.number("size", memory_slots());
+  json.number("sectors_read", static_cast<uint32_t>(stats.sectors_read));
+  json.number("sectors_written", static_cast<uint32_t>(stats.sectors_written));
+  json.number("barriers", static_cast<uint32_t>(stats.barriers));
+  json.number("hits", static_cast<uint32_t>(stats.hits));
+  json.number("misses", static_cast<uint32_t>(stats.misses));
+  if (!as_json) put_number(occupied), put(" of "), put_number(memory_slots()), put(" slots");
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_verify(bool as_json) {
+  static ms_report report;
+  static char text[256];
+  if (const int error = ms_verify(memory(), &report)) return ms_strerror(error);
+  ms_report_text(&report, text, sizeof text);
+  Json json(as_json);
+  json.begin("mem verify");
+  json.text("report", text);
+  json.number("lost", report.lost);
+  if (!as_json) put(text);
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_prune(const char* importance, bool as_json) {
+  float below;
+  if (!parse_fraction(importance, &below)) return "mem prune: expected a number from 0 to 1";
+  uint32_t count = 0;
+  if (const int error = ms_prune(memory(), below, &count)) return ms_strerror(error);
+  Json json(as_json);
+  json.begin("mem prune");
+  json.number("count", count);
+  if (!as_json) put_number(count), put(" forgotten");
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_snapshot(bool as_json) {
+  uint32_t number = 0;
+  ms_set_time(memory(), board_time());
+  if (const int error = ms_snapshot(memory(), &number)) return ms_strerror(error);
+  Json json(as_json);
+  json.begin("mem snapshot");
+  json.number("state", number);
+  if (!as_json) put("state "), put_number(number), put(" archived");
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_history(bool as_json) {
+  enum { kShown = 20 };
+  uint32_t count = 0;
+  if (const int error = ms_history_count(memory(), &count)) return ms_strerror(error);
+  Json json(as_json);
+  json.begin("mem history");
+  json.number("count", count);
+  json.begin_list("states");
+  for (uint32_t number = count > kShown ? count - kShown : 0; number < count; number++) {
+    ms_state state;
+    if (ms_history_info(memory(), number, &state) != MS_OK) continue;
+    json.begin_item();
+    json.number("number", number);
+    json.number("time", state.time);
+    json.number("occupied", state.occupied);
+    json.end_item();
+    if (!as_json) put("state "), put_number(number), put(": "), put_number(state.occupied), put(" things\n");
+  }
+  json.end_list();
+  if (!as_json) put_number(count), put(" states");
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_restore(const char* state, bool as_json) {
+  uint32_t number, seconds;
+  if (!parse_number(state, 0xFFFFFFFEu, &number)) {
+    if (!parse_time(state, &seconds))
+      return "mem restore: expected a state's number or a time like 2026-01-31 12:00";
+    if (const int error = ms_history_find(memory(), seconds, &number)) return ms_strerror(error);
+  }
+  if (const int error = ms_restore(memory(), number)) return ms_strerror(error);
+  ms_stats stats;
+  ms_get_stats(memory(), &stats);
+  Json json(as_json);
+  json.begin("mem restore");
+  json.number("state", number);
+  json.number("occupied", stats.occupied);
+  if (!as_json)
+    put("state "), put_number(number), put(" restored: "), put_number(stats.occupied), put(" things");
+  finish(&json);
+  return nullptr;
+}
+
+}  // namespace bitmar

@@ -1,0 +1,127 @@
+#include "parse.h"
+
+#include <cstring>
+
+#include "output.h"
+
+namespace bitmar {
+
+/* The words of pi_app/words.py, in its order; tests/mcu/test_words.py compares the two tables. */
+const Word kWords[] = {
+    {"teach", "teach PICTURE NAME [--replace]",
+     "show a picture and say its name: it is remembered on the card", 2, 2, true, "--replace"},
+    {"ask", "ask PICTURE", "show a picture: what is it called?", 1, 1, false, nullptr},
+    {"caption", "caption PICTURE", "describe a picture without the memory", 1, 1, false, nullptr},
+    {"say", "say TEXT", "recall by text alone", 1, 1, true, nullptr},
+    {"forget", "forget NAME", "erase what was taught under a name", 1, 1, true, nullptr},
+    {"rename", "rename OLD NEW", "give a remembered thing another name", 2, 2, false, nullptr},
+    {"mem show", "mem show", "list the slots: names, uses, ages", 0, 0, false, nullptr},
+    {"mem verify", "mem verify", "check every slot and its mirror, repair what can be repaired", 0, 0, false,
+     nullptr},
+    {"mem prune", "mem prune IMPORTANCE", "forget what is less important than a number from 0 to 1", 1, 1,
+     false, nullptr},
+    {"mem snapshot", "mem snapshot", "keep the whole memory as it is now in the archive", 0, 0, false,
+     nullptr},
+    {"mem history", "mem history", "list the archived states", 0, 0, false, nullptr},
+    {"mem restore", "mem restore STATE", "go back to an archived state, by its number or its time", 1, 1,
+     false, nullptr},
+    {"bench", "bench [TOKENS]", "measure tokens/s, recall and card times", 0, 1, false, nullptr},
+    {"help", "help [WORD]", "list the words, or explain one", 0, 1, true, nullptr},
+    {"quit", "quit", "leave; nothing is lost", 0, 0, false, nullptr},
+    {"digest", "digest PICTURE", "checksum of everything that the model computes from a picture", 1, 1, false,
+     nullptr},
+    {"provoke", "provoke WHAT", "test the protection: null, stack, model or hang", 1, 1, false, nullptr},
+};
+const uint32_t kWordCount = sizeof kWords / sizeof *kWords;
+
+const char* split_line(char* text, Line* line) {
+  char* to = text;
+  line->count = 0;
+  for (const char* from = text;;) {
+    while (*from == ' ' || *from == '\t') from++;
+    if (*from == 0 || *from == '#') return nullptr;
+    if (line->count == kMaxArguments) return "more than 64 words";
+    line->arguments[line->count++] = to;
+    while (*from && *from != ' ' && *from != '\t' && *from != '#') {
+      if (*from == '\'' || *from == '"') {
+        const char quote = *from++;
+        while (*from && *from != quote) {
+          if (quote == '"' && *from == '\\' && (from[1] == '"' || from[1] == '\\')) from++;
+          *to++ = *from++;
+        }
+        if (!*from++) return "no closing quotation, expected quotes in pairs";
+      } else {
+        if (*from == '\\' && !*++from) return "no escaped character, expected quotes in pairs";
+        *to++ = *from++;
+      }
+    }
+    const bool comment = *from == '#', more = *from != 0;
+    if (more) from++;
+    *to++ = 0; /* never past `from`: at least one character was a separator or the end */
+    if (comment || !more) return nullptr;
+  }
+}
+
+static int32_t find_word(const Line& line, uint32_t* used) {
+  for (uint32_t i = 0; i < kWordCount; i++) {
+    const char* name = kWords[i].name;
+    const char* space = std::strchr(name, ' ');
+    if (!space) {
+      if (std::strcmp(line.arguments[0], name) == 0) return *used = 1, static_cast<int32_t>(i);
+    } else if (line.count >= 2 && std::strncmp(line.arguments[0], name, space - name) == 0 &&
+               line.arguments[0][space - name] == 0 && std::strcmp(line.arguments[1], space + 1) == 0) {
+      return *used = 2, static_cast<int32_t>(i);
+    }
+  }
+  return -1;
+}
+
+/* Joins arguments[first..count) by single spaces, in place: they lie one behind the other. */
+static void join(char** arguments, uint32_t first, uint32_t count) {
+  char* to = arguments[first] + std::strlen(arguments[first]);
+  for (uint32_t i = first + 1; i < count; i++) {
+    const uint32_t length = std::strlen(arguments[i]);
+    *to++ = ' ';
+    std::memmove(to, arguments[i], length + 1);
+    to += length;
+  }
+}
+
+bool parse_call(Line* line, Call* call, char* error, uint32_t capacity) {
+  *call = Call{-1, {nullptr, nullptr}, 0, false};
+  if (line->count == 0) return true;
+  uint32_t used = 0;
+  const int32_t index = find_word(*line, &used);
+  if (index < 0) {
+    compose(error, capacity, {"'", line->arguments[0], "' is not a word; `help` lists them"});
+    return false;
+  }
+  const Word& word = kWords[index];
+  char* arguments[kMaxArguments];
+  uint32_t count = 0;
+  for (uint32_t i = used; i < line->count; i++) {
+    if (word.option && std::strcmp(line->arguments[i], word.option) == 0) {
+      call->option = true;
+    } else if (std::strncmp(line->arguments[i], "--", 2) == 0) {
+      compose(error, capacity,
+              {word.name, ": unknown option ", line->arguments[i], ", expected: ", word.usage});
+      return false;
+    } else {
+      arguments[count++] = line->arguments[i];
+    }
+  }
+  if (word.free_text && count > word.most) {
+    join(arguments, word.most - 1, count);
+    count = word.most;
+  }
+  if (count < word.needed || count > word.most) {
+    compose(error, capacity, {word.name, ": other arguments expected: ", word.usage});
+    return false;
+  }
+  call->word = index;
+  call->count = count;
+  for (uint32_t i = 0; i < count; i++) call->arguments[i] = arguments[i];
+  return true;
+}
+
+}  // namespace bitmar

@@ -1,0 +1,23 @@
+/** A picture as it comes over the console: base64 of 768 int8 numbers, their float32 scale and a CRC-32. */
+#pragma once
+#include <cstdint>
+
+#include "engine.h"
+
+namespace bitmar {
+
+/** Bytes of a picture on the line before base64: numbers, scale and CRC-32 of both, little-endian. */
+constexpr uint32_t kPictureBytes = BITMAR_VISION + 4 + 4;
+
+/** CRC-32 of IEEE 802.3 (zlib's), continued from `crc` (0 to begin). */
+uint32_t crc32(uint32_t crc, const void* data, uint32_t bytes);
+
+/** Bytes of base64 (RFC 4648, with padding) into out[0..capacity); returns how many, or -1 where it is not
+ * base64 or does not fit. */
+int32_t base64_decode(const char* text, uint8_t* out, uint32_t capacity);
+
+/** nullptr, or what is wrong: broken base64, another length, a wrong CRC, a scale that is no positive number.
+ */
+const char* picture_decode(const char* text, engine_picture* picture);
+
+}  // namespace bitmar

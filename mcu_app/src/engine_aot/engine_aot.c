@@ -1,0 +1,65 @@
+/** The `aot` engine: inputs and outputs are places in the arena of the generated plan (bitmar_model.c). */
+#include <string.h>
+
+#include "engine.h"
+
+#define FLOATS(at) ((float*)(bitmar_arena + (at)))
+#define INTS(at) ((int32_t*)(bitmar_arena + (at)))
+
+static struct {
+  const float *context, *latent;
+  int32_t position;
+} stream;
+
+const char* engine_open(void) { return NULL; }
+const char* engine_name(void) { return "aot"; }
+uint32_t engine_arena_bytes(void) { return sizeof bitmar_arena; }
+
+bool engine_encode(const int32_t* tokens, int32_t count, const engine_picture* picture,
+                   engine_encoding* encoding) {
+  if (count < 0 || count > BITMAR_TOKENS - 1) return false;
+  const int32_t told = count ? count + 1 : 0;
+  for (int32_t i = 0; i < BITMAR_TOKENS; i++) {
+    INTS(BITMAR_ENCODER_TOKENS_AT)[i] = i < count ? tokens[i] : i < told ? BITMAR_EOS : BITMAR_PAD;
+    INTS(BITMAR_ENCODER_MASK_AT)[i] = i < told;
+  }
+  for (int32_t i = 0; i < BITMAR_VISION; i++)
+    FLOATS(BITMAR_ENCODER_VISION_AT)[i] = picture ? (float)picture->q[i] * picture->scale : 0.0f;
+  if (bitmar_encoder() != BM_OK) return false;
+  memcpy(encoding->episode, FLOATS(BITMAR_ENCODER_EPISODE_AT), sizeof encoding->episode);
+  memcpy(encoding->key, FLOATS(BITMAR_ENCODER_KEY_AT), sizeof encoding->key);
+  memcpy(encoding->query, FLOATS(BITMAR_ENCODER_QUERY_AT), sizeof encoding->query);
+  memcpy(encoding->latent, FLOATS(BITMAR_ENCODER_LATENT_AT), sizeof encoding->latent);
+  return true;
+}
+
+bool engine_recall(const float* scores, const float* slots, const int32_t* mask, float* context) {
+  memcpy(FLOATS(BITMAR_RECALL_SCORES_AT), scores, BITMAR_TOP_SLOTS * sizeof *scores);
+  memcpy(FLOATS(BITMAR_RECALL_SLOTS_AT), slots, BITMAR_TOP_SLOTS * BITMAR_DIM * sizeof *slots);
+  memcpy(INTS(BITMAR_RECALL_MASK_AT), mask, BITMAR_TOP_SLOTS * sizeof *mask);
+  if (bitmar_recall() != BM_OK) return false;
+  memcpy(context, FLOATS(BITMAR_RECALL_CONTEXT_AT), BITMAR_DIM * sizeof *context);
+  return true;
+}
+
+void engine_start(const float* context, const float* latent) {
+  static const uint32_t caches[][2] = BITMAR_CACHES;
+  for (size_t i = 0; i < sizeof caches / sizeof *caches; i++)
+    memset(bitmar_arena + caches[i][0], 0, caches[i][1]);
+  stream.context = context;
+  stream.latent = latent;
+  stream.position = 0;
+}
+
+bool engine_step(int32_t token, int32_t* ids, float* logits) {
+  *INTS(BITMAR_DECODER_TOKEN_AT) = token;
+  *INTS(BITMAR_DECODER_POSITION_AT) = stream.position;
+  *INTS(BITMAR_DECODER_SLOT_AT) = bm_cache_slot(stream.position, BITMAR_WINDOW, BITMAR_SINKS);
+  memcpy(FLOATS(BITMAR_DECODER_CONTEXT_AT), stream.context, BITMAR_DIM * sizeof(float));
+  memcpy(FLOATS(BITMAR_DECODER_LATENT_AT), stream.latent, BITMAR_LATENT * sizeof(float));
+  if (bitmar_decoder() != BM_OK) return false;
+  memcpy(ids, INTS(BITMAR_DECODER_IDS_AT), BITMAR_TOP_TOKENS * sizeof *ids);
+  memcpy(logits, FLOATS(BITMAR_DECODER_LOGITS_AT), BITMAR_TOP_TOKENS * sizeof *logits);
+  stream.position++;
+  return true;
+}
