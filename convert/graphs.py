@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -37,8 +36,8 @@ def quantised(layer: TernaryDense | TernaryEmbedding) -> tuple[np.ndarray, np.nd
     """A layer's weights as the model itself quantises them: codes int8 [rows, cols], gamma float32 [1]. Rows are outputs."""
     dense = isinstance(layer, TernaryDense)
     codes, gamma = ternary_codes(layer.kernel if dense else layer.embeddings)
-    codes = keras.ops.convert_to_numpy(codes).astype(np.int8)
-    return codes.T if dense else codes, keras.ops.convert_to_numpy(gamma).reshape(1).astype(np.float32)
+    codes = codes.numpy().astype(np.int8)
+    return codes.T if dense else codes, gamma.numpy().reshape(1)
 
 
 class Ops:
@@ -74,7 +73,7 @@ class Ops:
 
     def norm(self, name: str, layer: RMSNorm, x: tf.Tensor) -> tf.Tensor:
         with tf.init_scope():
-            gain = keras.ops.convert_to_numpy(layer.gain)
+            gain = layer.gain.numpy()
         return composites.rms_norm()(x, self.constant(name + GAIN, gain))
 
     def l2_normalize(self, x: tf.Tensor) -> tf.Tensor:

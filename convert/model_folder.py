@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -115,11 +114,11 @@ def write_json(path: Path, value: Any) -> None:
 def move_into_place(folder: Path, out: Path, replaced: Path) -> None:
     """Rename; a former model at `out` moves aside first and back if the rename fails."""
     if out.exists():
-        os.rename(out, replaced)
+        out.rename(replaced)
     try:
-        os.rename(folder, out)
+        folder.rename(out)
     except OSError:
         if replaced.exists():
-            os.rename(replaced, out)
+            replaced.rename(out)
         raise
     shutil.rmtree(replaced, ignore_errors=True)
