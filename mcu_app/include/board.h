@@ -22,6 +22,9 @@ void board_write(const char* text, uint32_t bytes);
 /** The port of the card, mounted; NULL if there is none. */
 const ms_port* board_card(void);
 
+/** Slots of a new memory; 0: as many as the model says. */
+uint32_t board_slots(void);
+
 /** A free-running counter of what board_unit() names ("instructions" under the emulator, "us" on a board).
  * The emulator counts between start and stop only: its idle time is not simulated. */
 void board_count_start(void);

@@ -25,9 +25,9 @@ uint32_t memory_bytes() { return used; }
 
 static ms_config model_config() {
   ms_config config = {};
-  config.slots = BITMAR_SLOTS;
+  config.slots = board_slots() ? board_slots() : BITMAR_SLOTS;
   config.dim = BITMAR_DIM;
-  config.hot = BITMAR_HOT_SLOTS;
+  config.hot = BITMAR_HOT_SLOTS < config.slots ? BITMAR_HOT_SLOTS : config.slots;
   config.slot_dtype = BITMAR_SLOT_DTYPE;
   config.alpha = BITMAR_ALPHA;
   config.merge_threshold = BITMAR_MERGE_THRESHOLD;

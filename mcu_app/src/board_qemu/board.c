@@ -1,6 +1,7 @@
-/** The emulated board: console on UART 0, the card is a directory of the host, `firmware.elf --card DIR`. */
+/** The emulated board: console on UART 0, the card is a directory of the host, `firmware.elf --card DIR [--slots N]`. */
 #include "board.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "card_semihosting.h"
@@ -10,6 +11,7 @@
 enum { WATCHDOG_MS = 60000 }; /* of emulated time: 128 ns an instruction, so 0.9e9 instructions */
 
 static const char* card_folder;
+static uint32_t slots;
 
 static void print_reset(void) {
   const machine_reset_record record = machine_last_reset();
@@ -26,14 +28,18 @@ void machine_after_fault(uint32_t exception) {
 void board_open(int argc, char** argv) {
   machine_watchdog_start(0);
   print_reset();
-  for (int i = 1; i + 1 < argc; i++)
+  for (int i = 1; i + 1 < argc; i++) {
     if (strcmp(argv[i], "--card") == 0) card_folder = argv[i + 1];
+    if (strcmp(argv[i], "--slots") == 0) slots = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+  }
 }
 
 const char* board_name(void) { return "qemu mps2-an500"; }
 uint8_t board_read(void) { return machine_console_read(); }
 void board_write(const char* text, uint32_t bytes) { machine_console_write(text, bytes); }
 const ms_port* board_card(void) { return card_folder ? card_semihosting(card_folder) : NULL; }
+
+uint32_t board_slots(void) { return slots; }
 
 void board_count_start(void) { machine_counter_start(); }
 uint32_t board_count(void) { return machine_counter(); }
