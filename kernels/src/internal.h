@@ -20,8 +20,15 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-/* Instruction sets that this build contains. */
-#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+/* Instruction sets that this build contains. AVX2 and SDOT are looked for at run time too. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define BM_HAVE_AVX2 1
+#elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
+#define BM_HAVE_NEON 1
+#if !defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD)
+#define BM_HAVE_NEON_DOTPROD 1 /* older clang has vdotq_s32 only where the whole file may use it */
+#endif
+#elif defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 #define BM_HAVE_DSP 1
 #endif
 
