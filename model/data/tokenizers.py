@@ -29,6 +29,11 @@ class Encoded(NamedTuple):
     fits: np.ndarray  # bool [n]: False where the text is too long; its row is all padding
 
 
+def normalise(text: str) -> str:
+    """ASCII white space stripped at both ends, runs of it turned into one space: bpe_normalise of the C tokenizer."""
+    return b" ".join(text.encode().split()).decode()
+
+
 class TextTokenizer:
     """A tokenizer with the three special tokens that the model needs (GPT-2 has one for all three)."""
 
@@ -41,6 +46,7 @@ class TextTokenizer:
         if None in ids:
             raise BitmarError(f"tokenizer: has neither {' '.join(SPECIAL_TOKENS)} nor {GPT2_END}")
         self.pad, self.bos, self.eos = ids
+        tokenizer.encode_special_tokens = True  # "<eos>" in a text is text, as for the C tokenizer on the device
 
     @classmethod
     def read(cls, path: Path) -> TextTokenizer:
@@ -61,7 +67,7 @@ class TextTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids without special tokens; white space is stripped and collapsed before."""
-        return self.tokenizer.encode(" ".join(text.split()), add_special_tokens=False).ids
+        return self.tokenizer.encode(normalise(text), add_special_tokens=False).ids
 
     def decode(self, ids: list[int]) -> str:
         """Text of the tokens before the first <eos>, special tokens left out."""
@@ -71,7 +77,7 @@ class TextTokenizer:
 
     def encode_batch(self, texts: list[str], length: int) -> Encoded:
         """Rows of `length` ids, each text followed by <eos>; a text of more than length - 1 tokens does not fit."""
-        rows = self.tokenizer.encode_batch([" ".join(text.split()) for text in texts], add_special_tokens=False)
+        rows = self.tokenizer.encode_batch([normalise(text) for text in texts], add_special_tokens=False)
         ids = np.full((len(texts), length), self.pad, np.int32)
         mask = np.zeros((len(texts), length), np.int32)
         fits = np.zeros(len(texts), bool)

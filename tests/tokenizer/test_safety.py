@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import re
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from convert.tokenizer_table import write_table
 from . import random_text, reference, vocabularies
 from .build_c import build, build_sanitized, compiler, run
 from .conftest import Pair
+from .vectors import write_vectors
 
 HERE = Path(__file__).parent
 MACHINES = {
@@ -70,3 +72,20 @@ def test_damaged_tables_under_sanitizers(amount: int, tmp_path: Path):
 def test_damaged_tables_of_1024_entries(small: Pair, tmp_path: Path):
     program = build_sanitized(tmp_path / "damage_table", HERE / "damage_table.c")
     run([str(program), str(small.table), "2", "20000"], timeout=1_000)
+
+
+@pytest.mark.parametrize("vocabulary", ["small", pytest.param("gpt2", marks=pytest.mark.full)])
+def test_vectors_for_boards(vocabulary: str, tmp_path: Path):
+    """The C file of vectors.py passes, and fails where one expected id is changed."""
+    write_vectors(tmp_path / "vectors.c", vocabulary, cases=300, seed=3)
+    main = tmp_path / "main.c"
+    main.write_text(
+        '#include "check_vectors.h"\n'
+        "int main(void) { return check_tokenizer_vectors() != (int32_t)tokenizer_vector_count; }\n"
+    )
+    command = [compiler("gcc"), "-I", str(HERE)]
+    sources = [main, HERE / "check_vectors.c", tmp_path / "vectors.c"]
+    run([str(build(command, tmp_path / "vectors", *sources))])
+    text = sources[-1].read_text()
+    sources[-1].write_text(re.sub(r"(vector_ids\[\] = \{\s*\d+,)(\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}", text))
+    assert subprocess.run([build(command, tmp_path / "wrong", *sources)], check=False).returncode == 1

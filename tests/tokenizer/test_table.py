@@ -158,3 +158,77 @@ def test_refused_tables(small: Pair, library: ctypes.CDLL, tmp_path: Path):
             Tokenizer(tmp_path / name, library)
     with pytest.raises(BitmarError, match=r"missing.bin: cannot be read"):
         Tokenizer(tmp_path / "missing.bin", library)
+
+
+def offsets(data: bytes) -> dict[str, int]:
+    """Where each section of a table begins."""
+    vocab, merges, buckets, slots = struct.unpack_from("<4I", data, 16)
+    sizes = {"pairs": 4 * merges, "merged": 2 * merges, "origin": 2 * vocab, "displacements": 2 * buckets}
+    sizes |= {"slots": 2 * slots, "byte_ids": 512, "lengths": vocab}
+    result, at = {}, 64
+    for name, size in sizes.items():
+        result[name] = at
+        at += size
+    return result
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "cycle",
+        "length of a merge",
+        "length of a byte",
+        "length of a special token",
+        "merge of a special token",
+        "another merge's token",
+        "bytes exchanged",
+        "slot behind the merges",
+        "bos is text",
+        "reserved",
+    ],
+)
+def test_contradictions(change: str, small: Pair, library: ctypes.CDLL, tmp_path: Path):
+    """Tables with a right checksum whose contents would make decoding loop or lie."""
+    data = bytearray(small.table.read_bytes())
+    at = offsets(data)
+    first_merge = struct.unpack_from("<H", data, at["merged"])[0]
+    letter = struct.unpack_from("<H", data, at["byte_ids"] + 2 * ord("a"))[0]
+
+    def put(offset: int, *values: int) -> None:
+        struct.pack_into(f"<{len(values)}H", data, offset, *values)
+
+    if change == "cycle":
+        put(at["pairs"], first_merge, letter)
+    elif change == "length of a merge":
+        data[at["lengths"] + first_merge] += 1
+    elif change == "length of a byte":  # a byte that no merge has: the length of "a" is in many sums
+        data[at["lengths"] + struct.unpack_from("<H", data, at["byte_ids"] + 2 * 0xFF)[0]] = 2
+    elif change == "length of a special token":
+        data[at["lengths"]] = 1
+    elif change == "merge of a special token":  # its length is 0, so only that check stands between it and a cycle
+        put(at["pairs"], 0, first_merge)
+    elif change == "another merge's token":
+        put(at["origin"] + 2 * first_merge, 1)
+    elif change == "bytes exchanged":
+        put(at["byte_ids"], *struct.unpack_from("<2H", data, at["byte_ids"])[::-1])
+    elif change == "slot behind the merges":
+        put(at["slots"], 0xFFF0)
+    elif change == "bos is text":
+        put(36, letter)
+    elif change == "reserved":
+        data[63] = 1
+    struct.pack_into("<I", data, 4, zlib.crc32(data[8:]))
+    (tmp_path / "changed.bin").write_bytes(data)
+    with pytest.raises(BitmarError, match="the contents contradict each other"):
+        Tokenizer(tmp_path / "changed.bin", library)
+
+
+def test_decode_capacity(small: Pair, library: ctypes.CDLL):
+    """A token is written whole or not at all."""
+    for token in range(3, small.ours.vocab_size, 7):
+        expected = small.ours.decode_bytes([token])
+        buffer = ctypes.create_string_buffer(b"\xaa" * 64, 64)
+        assert library.bpe_decode(small.ours._table, token, buffer, len(expected) - 1) == -6
+        assert buffer.raw == b"\xaa" * 64
+        assert library.bpe_decode(small.ours._table, token, buffer, len(expected)) == len(expected)
+        assert buffer.raw == expected + b"\xaa" * (64 - len(expected))

@@ -74,9 +74,8 @@ typedef struct {
   uint32_t longest;
 } bpe_table;
 
-/* Checks `size` bytes at `bytes` (which must outlive `table`) and fills *table. O(size), about 10 ms for
- * GPT-2's table on a 600 MHz Cortex-M7. Any bytes are safe: everything that the other functions index with is
- * checked here. Returns BPE_OK, BPE_ERROR_SIZE, _MAGIC, _VERSION, _CRC or _CONTENT; *table is undefined after
+/* Checks `size` bytes at `bytes` (which must outlive `table`) and fills *table. O(size). Any bytes are
+ * safe: everything that the other functions index with is checked here. Returns BPE_OK, BPE_ERROR_SIZE, _MAGIC, _VERSION, _CRC or _CONTENT; *table is undefined after
  * an error. */
 int bpe_open(bpe_table* table, const void* bytes, size_t size);
 
