@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 
 from model.bitmar import BitMar
+from model.checkpoint import TOKENIZER, load_run
 from model.config import BitMarConfig, load_config
-from model.errors import BitmarError
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,9 @@ def find_vision(config: BitMarConfig, data: Path) -> Path | None:
 
 
 def trained(run: Path, data: Path) -> Source:
-    """The weights and the tokenizer of a finished run."""
-    raise BitmarError(f"{run}: no trained run")
+    """The weights and the tokenizer of a finished run; vision.tflite is the one that its pictures went through."""
+    model = load_run(run)
+    vision, missing = find_vision(model.config, data), ()
+    if vision is None and model.config.vision == "lite0":
+        missing = (f"vision.tflite: not in {data}; without it the device takes no image files, only .npy",)
+    return Source(model, run / TOKENIZER, vision, missing)
