@@ -127,7 +127,16 @@ def ask(console: Console, device: str, things: list[Thing]) -> list[dict[str, An
     for thing in things:
         answer = console.say(f"ask {thing.asked}")
         right = answer["text"] == thing.name
-        answers.append({"device": device, "asked": thing.asked, "truth": thing.name, "right": right, **answer})
+        answers.append(
+            {
+                "device": device,
+                "taught": thing.taught,
+                "asked": thing.asked,
+                "truth": thing.name,
+                "right": right,
+                **answer,
+            }
+        )
         verdict = "right" if right else f"WRONG, truth {thing.name!r}"
         speed = f", {answer['tokens_per_s']:.0f} tokens/s" if answer.get("tokens_per_s") else ""
         print(f"  ask {thing.asked:<30} -> {answer['text']!r:<34} {verdict}{speed}", flush=True)
