@@ -19,8 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE_FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE")
 PACKAGE_FOLDERS = (
     "pi_app",
-    "kernels/include",
-    "kernels/src",
+    "kernels",
     "memstore/include",
     "memstore/src",
     "memstore/posix",
