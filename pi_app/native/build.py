@@ -36,7 +36,13 @@ def has_sources() -> bool:
 
 def sources() -> list[Path]:
     """The C files of libbitmar.so, in a fixed order."""
-    folders = [ROOT / "kernels", ROOT / "memstore" / "src", ROOT / "memstore" / "posix", ROOT / "tokenizer" / "src", NATIVE]
+    folders = [
+        ROOT / "kernels",
+        ROOT / "memstore" / "src",
+        ROOT / "memstore" / "posix",
+        ROOT / "tokenizer" / "src",
+        NATIVE,
+    ]
     return [path for folder in folders for path in sorted(folder.rglob("*.c"))]
 
 
