@@ -72,15 +72,16 @@ class Engine:
     def encode(self, tokens: Sequence[int], picture: Picture | None) -> Encoding:
         """Encodes a text (ids without special tokens; empty: no text) and a picture (None: none).
 
+        The encoder was trained on texts without <eos>; one place stays free because the decoder has to write it.
+
         Raises:
           BitmarError: more tokens than the model takes.
         """
         size = self.model.max_tokens
-        told = [*tokens, self.model.eos] if tokens else []
-        if len(told) > size:
+        if len(tokens) >= size:
             raise BitmarError(f"a text of {len(tokens)} tokens, expected at most {size - 1}")
         ids, mask = np.full(size, self.model.pad, np.int32), np.zeros(size, np.int32)
-        ids[: len(told)], mask[: len(told)] = told, 1
+        ids[: len(tokens)], mask[: len(tokens)] = tokens, 1
         vision = np.zeros((1, FEATURES), np.float32) if picture is None else picture.features()
         return Encoding(**self.encoder.run(tokens=ids, mask=mask, vision=vision))
 

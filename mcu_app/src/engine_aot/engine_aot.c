@@ -18,10 +18,9 @@ uint32_t engine_arena_bytes(void) { return sizeof bitmar_arena; }
 bool engine_encode(const int32_t* tokens, int32_t count, const engine_picture* picture,
                    engine_encoding* encoding) {
   if (count < 0 || count > BITMAR_TOKENS - 1) return false;
-  const int32_t told = count ? count + 1 : 0;
   for (int32_t i = 0; i < BITMAR_TOKENS; i++) {
-    INTS(BITMAR_ENCODER_TOKENS_AT)[i] = i < count ? tokens[i] : i < told ? BITMAR_EOS : BITMAR_PAD;
-    INTS(BITMAR_ENCODER_MASK_AT)[i] = i < told;
+    INTS(BITMAR_ENCODER_TOKENS_AT)[i] = i < count ? tokens[i] : BITMAR_PAD;
+    INTS(BITMAR_ENCODER_MASK_AT)[i] = i < count;
   }
   for (int32_t i = 0; i < BITMAR_VISION; i++)
     FLOATS(BITMAR_ENCODER_VISION_AT)[i] = picture ? (float)picture->q[i] * picture->scale : 0.0f;
