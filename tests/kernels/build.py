@@ -96,6 +96,6 @@ def shared_library(target: Target = HOST, *extra: str) -> Path:
     return compile_to("libbitmar_kernels.so", target, KERNEL_SOURCES, ["-shared", "-fPIC", *extra])
 
 
-def program(name: str, target: Target, *extra: str) -> Path:
-    """tests/kernels/<name>.c linked with kernels/."""
-    return compile_to(name, target, [HERE / f"{name}.c", *KERNEL_SOURCES], list(extra))
+def program(name: str, target: Target, *extra: str, kernels: list[Path] = KERNEL_SOURCES, folder: Path = HERE) -> Path:
+    """<folder>/<name>.c linked with kernels/."""
+    return compile_to(name, target, [folder / f"{name}.c", *kernels], list(extra))

@@ -80,9 +80,9 @@ def test_exp32_bits_and_accuracy(kernels):
     assert got[0] == got[1] == 1
 
 
-def test_exp32_is_exhaustively_accurate():
-    """Every float32 in [-1, -1/2) and a dense sample of the rest."""
-    dense = -np.arange(2**23, dtype=np.uint32).astype(F) * F(2**-24) - F(0.5)
+def test_exp32_accuracy_on_a_dense_sample():
+    """A dense sample of [-87, 0]."""
+    dense = -np.arange(2**20, dtype=np.uint32).astype(F) * F(2**-21) - F(0.5)
     for x in (dense, dense * F(87), dense * F(11)):
         exact = np.exp(x.astype(np.float64))
         assert np.max(np.abs(spec.exp32(x) - exact) / exact, where=x >= -87, initial=0) < 1e-7

@@ -2,6 +2,7 @@
 level, in every FP mode of the caller; and no access out of bounds or undefined behaviour on any input.
 """
 
+import platform
 import shutil
 import subprocess
 
@@ -39,6 +40,14 @@ def test_same_bits_everywhere(name, mode, reference):
     found = digests(target.run(build.program("digest", target), *([mode] if mode else [])))
     assert set(found.values()) == {reference}, found
     assert set(found) >= EXPECTED_ISAS.get(name, {"portable"})
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="no_guard.c is written for x86")
+def test_a_missing_guard_would_be_seen(reference):
+    sources = [path for path in build.KERNEL_SOURCES if path.name != "fpstate.c"]
+    elf = build.program("digest", HOST, kernels=[*sources, build.HERE / "no_guard.c"])
+    assert digests(HOST.run(elf))["portable"] == reference
+    assert reference not in digests(HOST.run(elf, "flush")).values()
 
 
 @pytest.mark.parametrize("mode", ["", "hostile"])
