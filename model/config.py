@@ -19,10 +19,14 @@ class TrainingConfig:
     batch: int
     set_size: int
     phrases: int
+    long_phrases: float
+    renamed: float
+    teach_dropout: float
     captions: int
     learning_rate: float
     warmup_steps: int
     weight_decay: float
+    beta_2: float
     gradient_clip: float
     contrastive_temperature: float
     vision_noise: float

@@ -34,8 +34,11 @@ class EpisodeHead(keras.layers.Layer):
         self.norm.build((None, self.dim))
 
     def call(self, h: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
-        length = h.shape[1]
-        x = self.per_position(h) * mask[..., None]
+        return self.combine(self.per_position(h) * mask[..., None])
+
+    def combine(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """The positions' features, float32 [B, T, features], zeros where there is no token -> episode float32 [B, dim]."""
+        length = x.shape[1]
         x = ops.pad(x, ((0, 0), (0, self.positions - length), (0, 0)))  # zeros leave the matrix product unchanged
         x = self.project(ops.reshape(x, (-1, self.positions * self.features)))
         return half_rounded(self.norm(x))

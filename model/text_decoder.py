@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from model.layers import DecoderBlock, RMSNorm, TernaryDense, TernaryEmbedding
+from model.packing import Packing
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -61,17 +62,29 @@ class TextDecoder(keras.layers.Layer):
         self.from_latent.build((None, self.latent))
 
     def call(
-        self, inputs: keras.KerasTensor, context: keras.KerasTensor, latent: keras.KerasTensor
+        self,
+        inputs: keras.KerasTensor,
+        context: keras.KerasTensor,
+        latent: keras.KerasTensor,
+        packing: Packing | None = None,
     ) -> keras.KerasTensor:
-        """inputs int32 [B, T] (<bos> first), context float32 [B, D], latent float32 [B, L] -> logits float32 [B, T, V]."""
-        length = inputs.shape[1]
-        expanded = ops.reshape(self.expand(context), (-1, self.max_seq_len, self.features))
-        x = self.embedding(inputs) + self.positions(ops.arange(length))
-        x = x + self.from_position(expanded[:, :length])
+        """inputs int32 [B, T] (<bos> first), context float32 [B, D], latent float32 [B, L] -> logits float32 [B, T, V].
+
+        With a `packing` of N texts: inputs int32 [R, L], context [N, D], latent [N, L] -> logits [R, L, V].
+        """
+        expanded = self.expand(context)
+        if packing is None:
+            length = inputs.shape[1]
+            positions, text, causal = ops.arange(length), None, ops.tril(ops.ones((length, length)))[None, None]
+            own = ops.reshape(expanded, (-1, self.max_seq_len, self.features))[:, :length]
+        else:
+            positions, text, causal = packing.position, packing.text, packing.causal()
+            cells = ops.reshape(expanded, (-1, self.features))
+            own = ops.take(cells, text * self.max_seq_len + positions, axis=0)
+        x = self.embedding(inputs) + self.positions(positions) + self.from_position(own)
         condition = self.from_context(context) + self.from_latent(latent)
-        causal = ops.tril(ops.ones((length, length)))[None, None]
         for block in self.blocks:
-            x = block(x, causal, condition)
+            x = block(x, causal, condition, text)
         return self.embedding.logits(self.norm(x))
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from model.layers import CrossBlock, EncoderBlock, RMSNorm, TernaryEmbedding
+from model.packing import Packing
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -16,6 +17,7 @@ class TextEncoder(keras.layers.Layer):
 
     Input tokens int32 [B, T] with T <= max_seq_len, mask float32 [B, T] (1 = token, 0 = padding), vision tokens float32
     [B, S, width]; output float32 [B, T, width], normalised. Padding positions carry no information for the others.
+    With a `packing` of N texts: tokens int32 [R, L], mask unused, vision tokens [N, S, width]; output [R, L, width].
     """
 
     def __init__(
@@ -51,13 +53,26 @@ class TextEncoder(keras.layers.Layer):
             layer.build((None, None, self.width))
 
     def call(
-        self, tokens: keras.KerasTensor, mask: keras.KerasTensor, vision_tokens: keras.KerasTensor
+        self,
+        tokens: keras.KerasTensor,
+        mask: keras.KerasTensor | None,
+        vision_tokens: keras.KerasTensor,
+        packing: Packing | None = None,
     ) -> keras.KerasTensor:
-        x = self.embedding(tokens) + self.positions(ops.arange(ops.shape(tokens)[1]))
+        if packing is None:
+            positions, allowed = ops.arange(ops.shape(tokens)[1]), mask[:, None, None, :]
+            memory, memory_allowed = vision_tokens, None
+        else:
+            each = vision_tokens.shape[1]
+            positions, allowed = packing.position, packing.same_text()
+            memory = ops.take(vision_tokens, packing.members, axis=0)
+            memory = ops.reshape(memory, (-1, packing.members.shape[1] * each, self.width))
+            memory_allowed = packing.members_allowed(each)
+        x = self.embedding(tokens) + self.positions(positions)
         for block in self.blocks:
-            x = block(x, mask[:, None, None, :])
+            x = block(x, allowed)
         for block in self.fusion:
-            x = block(x, vision_tokens)
+            x = block(x, memory, memory_allowed)
         return self.norm(x)
 
     def get_config(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from model.layers.attention import Attention
 from model.layers.rms_norm import RMSNorm
@@ -66,7 +67,7 @@ class EncoderBlock(_Block):
 
 @keras.saving.register_keras_serializable(package="bitmar")
 class CrossBlock(_Block):
-    """Text tokens attend to vision tokens; memory float32 [B, S, width]."""
+    """Text tokens attend to vision tokens; memory float32 [B, S, width], allowed float32 [B, 1, T, S] or None for all."""
 
     cross = True
 
@@ -78,15 +79,18 @@ class CrossBlock(_Block):
         super().__init__(width, heads, **kwargs)
         self.memory_norm = RMSNorm(name="memory_norm")
 
-    def call(self, x: keras.KerasTensor, memory: keras.KerasTensor) -> keras.KerasTensor:
-        return self.feed_forward(x + self.attention(self.norm(x), memory=self.memory_norm(memory)))
+    def call(
+        self, x: keras.KerasTensor, memory: keras.KerasTensor, allowed: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
+        return self.feed_forward(x + self.attention(self.norm(x), allowed, memory=self.memory_norm(memory)))
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
 class DecoderBlock(_Block):
     """Causal self-attention, then the condition (memory read-out and picture) is added, then feed-forward.
 
-    Input x float32 [B, T, width]; allowed float32 [1, 1, T, T]; condition float32 [B, width].
+    Input x float32 [B, T, width]; allowed float32 [1, 1, T, T]; condition float32 [B, width]. Packed rows (model/packing.py): x
+    [R, L, width], allowed [R, 1, L, L], condition [N, width] and `text` int32 [R, L], the text of each cell.
     """
 
     def __init__(self, width: int, heads: int, **kwargs: Any) -> None:
@@ -97,7 +101,14 @@ class DecoderBlock(_Block):
         super().build(input_shape)
         self.condition.build((None, self.width))
 
-    def call(self, x: keras.KerasTensor, allowed: keras.KerasTensor, condition: keras.KerasTensor) -> keras.KerasTensor:
+    def call(
+        self,
+        x: keras.KerasTensor,
+        allowed: keras.KerasTensor,
+        condition: keras.KerasTensor,
+        text: keras.KerasTensor | None = None,
+    ) -> keras.KerasTensor:
         x = x + self.attention(self.norm(x), allowed)
-        x = x + self.condition(condition)[:, None]
+        condition = self.condition(condition)
+        x = x + (condition[:, None] if text is None else ops.take(condition, text, axis=0))
         return self.feed_forward(x)

@@ -1,0 +1,1 @@
+"""Evaluation: seeded questions, greedy decoding, baselines, report."""

@@ -1,0 +1,171 @@
+"""What one step sees: pairs of drawings with names, phrases, captions; packed rows of tokens. NumPy, seeded by the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from model.config import BitMarConfig
+from model.errors import BitmarError
+from model.packing import Packing, fill, pack
+
+MEMBERS = 8  # most texts in one packed row
+SLACK = 1.03  # rows beyond the mean need
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Token rows: ids int32 [n, T] (tokens, <eos>, padding), lengths int32 [n] without <eos>; all fit into T."""
+
+    ids: np.ndarray
+    lengths: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Everything a run trains on.
+
+    features: float32 [n, 768]. drawings: for each training concept the rows of `features` that draw it (at least two, by
+    different artists). names: one row for each concept. phrases: texts without picture. long_phrases: the rarer long ones.
+    """
+
+    features: np.ndarray
+    drawings: list[np.ndarray]
+    names: Texts
+    phrases: Texts
+    long_phrases: Texts
+
+
+class Batch(NamedTuple):
+    """One step's input. B pairs, N = B + W encoded texts, N + C decoded texts; arrays are NumPy."""
+
+    taught: np.ndarray  # float32 [B, 768] the drawing that is written to memory
+    asked: np.ndarray  # float32 [B, 768] another artist's drawing of the same thing
+    taught_seen: np.ndarray  # float32 [B] 0: the text is encoded without its picture
+    own_name: np.ndarray  # float32 [B] 0: taught under a random phrase instead of its name
+    tokens: np.ndarray  # int32 [R, L] encoder's tokens, packed
+    encoder: Packing
+    previous: np.ndarray  # int32 [R', L] decoder's input: <bos> and the text
+    targets: np.ndarray  # int32 [R', L] the text and <eos>
+    decoder: Packing
+    recall_weight: np.ndarray  # float32 [R', L] tokens of texts read from memory
+    phrase_weight: np.ndarray  # float32 [R', L] tokens of phrases
+    caption_weight: np.ndarray  # float32 [R', L] tokens of captions without memory
+    seed: np.ndarray  # int32 [2] for the augmentation's noise
+
+
+class BatchMaker:
+    """Makes step i's batch from (seed, i) alone: a resumed run sees what an uninterrupted one would have seen."""
+
+    def __init__(self, data: TrainingSet, config: BitMarConfig) -> None:
+        self.data, self.config = data, config
+        t = config.training
+        self.pairs = min(t.batch, len(data.drawings) // t.set_size * t.set_size)
+        if not self.pairs:
+            raise BitmarError(
+                f"training data: {len(data.drawings)} concepts with two drawings, expected at least {t.set_size} (set_size)"
+            )
+        self.captions = min(t.captions, self.pairs)
+        self.sets = self.pairs // t.set_size
+        name, phrase = data.names.lengths.mean(), self._mean_phrase()
+        pair_text = t.renamed * phrase + (1 - t.renamed) * name
+        columns = config.max_seq_len
+        encoded = self.pairs * pair_text + t.phrases * phrase
+        decoded = encoded + self.pairs + t.phrases + self.captions * (name + 1)
+        # a row can also run out of members before it runs out of columns
+        self.encoder_rows = self._rows(encoded, self.pairs + t.phrases, columns)
+        self.decoder_rows = self._rows(decoded, self.pairs + t.phrases + self.captions, columns)
+
+    @staticmethod
+    def _rows(tokens: float, texts: int, columns: int) -> int:
+        return int(np.ceil(max(tokens / columns, texts / MEMBERS) * SLACK)) + 1
+
+    def _mean_phrase(self) -> float:
+        d, share = self.data, self.config.training.long_phrases
+        long = d.long_phrases.lengths.mean() if len(d.long_phrases.lengths) else 0.0
+        return (1 - share) * d.phrases.lengths.mean() + share * long
+
+    def _phrases(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """`count` random phrases: ids int32 [count, T], lengths int32 [count]."""
+        d = self.data
+        rows = rng.integers(0, len(d.phrases.lengths), count)
+        ids, lengths = d.phrases.ids[rows], d.phrases.lengths[rows]
+        if len(d.long_phrases.lengths):
+            long = np.flatnonzero(rng.random(count) < self.config.training.long_phrases)
+            rows = rng.integers(0, len(d.long_phrases.lengths), len(long))
+            ids[long], lengths[long] = d.long_phrases.ids[rows], d.long_phrases.lengths[rows]
+        return ids, lengths
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step; the same for the same seed, data and configuration."""
+        c, t, d, count = self.config, self.config.training, self.data, self.pairs
+        rng = np.random.default_rng((t.seed, step))
+        concepts = rng.permutation(len(d.drawings))[:count]
+        first = rng.random(count)
+        step_on = rng.random(count)
+        taught = np.empty(count, np.int64)
+        asked = np.empty(count, np.int64)
+        for i, concept in enumerate(concepts):
+            rows = d.drawings[concept]
+            a = int(first[i] * len(rows))
+            b = (a + 1 + int(step_on[i] * (len(rows) - 1))) % len(rows)
+            taught[i], asked[i] = rows[a], rows[b]
+
+        ids, lengths = self._phrases(rng, count + t.phrases)
+        own_name = rng.random(count) >= t.renamed
+        named = np.flatnonzero(own_name)
+        ids[named], lengths[named] = d.names.ids[concepts[named]], d.names.lengths[concepts[named]]
+        encoder, placed = pack(lengths, c.max_seq_len, self.encoder_rows, c.max_seq_len, MEMBERS)
+
+        captions = concepts[: self.captions]
+        all_ids = np.concatenate([ids, d.names.ids[captions]])
+        # captions are few and short: packed before the phrases, so that only phrases can be left out
+        order = np.r_[:count, count + t.phrases : count + t.phrases + len(captions), count : count + t.phrases]
+        all_lengths = np.concatenate([(lengths + 1) * placed, d.names.lengths[captions] + 1])
+        decoder = self._pack_in_order(all_lengths, order)
+        encoder_ids = ids.copy()
+        encoder_ids[np.arange(len(ids)), lengths] = c.pad_id  # the encoder sees the text without <eos>
+        previous = np.concatenate([np.full((len(all_ids), 1), c.bos_id, np.int32), all_ids[:, :-1]], axis=1)
+
+        cell = decoder.segment >= 0
+        pair = decoder.text < count
+        caption = decoder.text >= count + t.phrases
+        return Batch(
+            taught=d.features[taught],
+            asked=d.features[asked],
+            taught_seen=(rng.random(count) >= t.teach_dropout).astype(np.float32),
+            own_name=own_name.astype(np.float32),
+            tokens=fill(encoder, encoder_ids, c.pad_id),
+            encoder=encoder,
+            previous=fill(decoder, previous, c.pad_id),
+            targets=fill(decoder, all_ids, c.pad_id),
+            decoder=decoder,
+            recall_weight=(cell & pair).astype(np.float32),
+            phrase_weight=(cell & ~pair & ~caption).astype(np.float32),
+            caption_weight=(cell & caption).astype(np.float32),
+            seed=np.array([t.seed, step], np.int32),
+        )
+
+    def _pack_in_order(self, lengths: np.ndarray, order: np.ndarray) -> Packing:
+        """Pack texts in `order` while their indices stay those of `lengths`."""
+        longest = self.config.max_seq_len
+        packing, _ = pack(lengths[order], longest, self.decoder_rows, longest, MEMBERS)
+        back = np.argsort(order)
+        return packing._replace(
+            text=order[packing.text].astype(np.int32) * (packing.segment >= 0),
+            members=order[packing.members].astype(np.int32),
+            cells=packing.cells[back],
+            present=packing.present[back],
+        )
+
+    def shapes(self) -> dict[str, Any]:
+        """Sizes of a step, for the log."""
+        return {
+            "pairs": self.pairs,
+            "phrases": self.config.training.phrases,
+            "captions": self.captions,
+            "encoder tokens": self.encoder_rows * self.config.max_seq_len,
+            "decoder tokens": self.decoder_rows * self.config.max_seq_len,
+        }

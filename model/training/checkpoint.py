@@ -1,0 +1,52 @@
+"""checkpoint.npz: everything that a run needs to go on as if it had not been interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from model.bitmar import BitMar
+from model.data.files import replacing
+from model.errors import BitmarError
+from model.training.schedule import Schedule
+
+NAME = "checkpoint.npz"
+
+
+def _variables(model: BitMar, optimizer: keras.optimizers.Optimizer) -> dict[str, keras.Variable]:
+    named = {f"model/{v.path}": v for v in model.variables}
+    return named | {f"optimizer/{i}": v for i, v in enumerate(optimizer.variables)}
+
+
+def save(path: Path, model: BitMar, optimizer: keras.optimizers.Optimizer, schedule: Schedule) -> None:
+    """Write weights, optimizer and schedule state, whole or not at all.
+
+    Batches and noise depend on the seed and the step alone, so the step is all the state that random numbers have.
+    """
+    arrays = {name: variable.numpy() for name, variable in _variables(model, optimizer).items()}
+    arrays |= {f"schedule/{name}": np.float64(value) for name, value in schedule.state().items()}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def load(path: Path, model: BitMar, optimizer: keras.optimizers.Optimizer, schedule: Schedule) -> None:
+    """Restore what `save` wrote. BitmarError if the file is broken or of another model."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise BitmarError(f"{path} is missing, expected the checkpoint of an interrupted run") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise BitmarError(f"{path}: broken checkpoint ({error})") from None
+    variables = _variables(model, optimizer)
+    for name, variable in variables.items():
+        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+            raise BitmarError(
+                f"{path}: {name} is missing or of another shape, expected a checkpoint of this configuration"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    prefix = "schedule/"
+    schedule.restore({name.removeprefix(prefix): float(arrays[name]) for name in arrays if name.startswith(prefix)})

@@ -1,0 +1,93 @@
+"""The training loop: batches ahead of time, steps, log, checkpoints, an orderly end on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType
+
+import keras
+
+from model.bitmar import BitMar
+from model.config import BitMarConfig
+from model.training import checkpoint
+from model.training.batches import BatchMaker, TrainingSet
+from model.training.log import Bar, CsvLog
+from model.training.run_folder import RunFolder
+from model.training.schedule import Schedule
+from model.training.step import TrainStep, make_optimizer
+
+CHECKPOINT_SECONDS = 60
+
+
+class Interrupt:
+    """Set by Ctrl-C or SIGTERM; looked at between steps, so that a checkpoint never splits one."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    @contextmanager
+    def installed(self) -> Iterator[Interrupt]:
+        """Catch SIGINT and SIGTERM; a second one raises KeyboardInterrupt at once."""
+        old = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+class Training:
+    """A model in training. `run` returns True when the schedule is done, False when it was interrupted (and saved)."""
+
+    def __init__(self, config: BitMarConfig, data: TrainingSet, seconds: float, folder: RunFolder) -> None:
+        t = config.training
+        keras.utils.set_random_seed(t.seed)
+        self.model, self.folder = BitMar(config), folder
+        self.optimizer = make_optimizer(self.model)
+        self.batches = BatchMaker(data, config)
+        self.schedule = Schedule(t.steps, seconds, t.warmup_steps, t.learning_rate)
+        self.step = TrainStep(self.model, self.optimizer)
+
+    def restore(self) -> None:
+        """Go on from the folder's checkpoint."""
+        checkpoint.load(self.folder.checkpoint, self.model, self.optimizer, self.schedule)
+
+    def save(self) -> None:
+        checkpoint.save(self.folder.checkpoint, self.model, self.optimizer, self.schedule)
+
+    def run(self, interrupt: Interrupt, show: bool = True, began: float | None = None) -> bool:
+        """Train until the schedule ends. `began` (time.monotonic): the command's start, so that set-up counts as spent."""
+        schedule, bar = self.schedule, Bar(self.schedule, show)
+        log = CsvLog(self.folder.log, schedule.step)
+        last = saved = time.monotonic()
+        schedule.spent += last - (last if began is None else began)
+        with ThreadPoolExecutor(1) as worker:  # the next batch is made while the step runs
+            following = worker.submit(self.batches.batch, schedule.step)
+            try:
+                while not schedule.done() and not interrupt.asked:
+                    batch = following.result()
+                    following = worker.submit(self.batches.batch, schedule.step + 1)
+                    rate = schedule.learning_rate()
+                    metrics = self.step(batch, rate)
+                    now = time.monotonic()
+                    seconds, last = now - last, now
+                    schedule.advance(seconds)
+                    log.write(schedule.step, metrics, rate, seconds)
+                    bar.update(metrics)
+                    if now - saved > CHECKPOINT_SECONDS:
+                        log.flush()
+                        self.save()
+                        saved = time.monotonic()
+            finally:
+                log.close()
+        self.save()
+        return schedule.done()

@@ -1,0 +1,120 @@
+"""One training step: forward, losses, gradients, AdamW; compiled as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from model.bitmar import BitMar
+from model.layers import l2_normalize
+from model.packing import Packing
+from model.training.batches import Batch
+from model.training.losses import info_nce, slot_accuracy, token_cross_entropy, weighted_mean
+
+METRICS = ("loss", "contrastive", "recall", "phrases", "caption", "text_query", "slot", "gradient")
+
+
+def augment(pictures: tf.Tensor, noise: float, dropout: float, seed: tf.Tensor) -> tf.Tensor:
+    """Gaussian noise, then dropout, on float32 [B, 768]: drawings of one thing differ in all 768 numbers."""
+    shape = tf.shape(pictures)
+    noisy = pictures + noise * tf.random.stateless_normal(shape, seed)
+    kept = tf.random.stateless_uniform(shape, seed + tf.constant([0, 1 << 20])) >= dropout
+    return tf.where(kept, noisy / (1.0 - dropout), 0.0)
+
+
+def make_optimizer(model: BitMar) -> keras.optimizers.Optimizer:
+    """AdamW (Loshchilov and Hutter, 2019) with the configuration's weight decay and global gradient clip."""
+    t = model.config.training
+    optimizer = keras.optimizers.AdamW(t.learning_rate, weight_decay=t.weight_decay, beta_2=t.beta_2)
+    optimizer.exclude_from_weight_decay(var_names=["gain"])
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+class TrainStep:
+    """`step(batch, learning_rate)` -> metrics by name, floats. Compiled by XLA; the same numbers in every process."""
+
+    def __init__(self, model: BitMar, optimizer: keras.optimizers.Optimizer, compiled: bool = True) -> None:
+        self.model, self.optimizer = model, optimizer
+        self._step = tf.function(self._run, jit_compile=True) if compiled else tf.function(self._run)
+
+    def __call__(self, batch: Batch, learning_rate: float) -> dict[str, float]:
+        inputs = tf.nest.map_structure(tf.constant, batch)
+        values = self._step(inputs, tf.constant(learning_rate, tf.float32)).numpy()
+        return dict(zip(METRICS, values.tolist(), strict=True))
+
+    def losses(self, b: Batch) -> dict[str, Any]:
+        """Forward pass: every loss, the total under "loss"."""
+        model, t = self.model, self.model.config.training
+        pairs, phrases, captions = b.taught.shape[0], b.encoder.cells.shape[0], b.decoder.cells.shape[0]
+        phrases, captions = phrases - pairs, captions - phrases
+        dim, sets = model.config.episode_dim, b.taught.shape[0] // t.set_size
+
+        taught = augment(b.taught, t.vision_noise, t.vision_dropout, b.seed)
+        asked = augment(b.asked, t.vision_noise, t.vision_dropout, b.seed + tf.constant([0, 1 << 21]))
+
+        seen = model.vision.tokens(model.vision(taught)) * b.taught_seen[:, None, None]
+        unseen = tf.zeros((phrases, *seen.shape[1:]))
+        encoded = model.text(b.tokens, None, tf.concat([seen, unseen], 0), b.encoder)
+        episodes = model.episode.combine(b.encoder.gather(model.episode.per_position(encoded)))
+
+        no_text = tf.zeros((pairs, dim))
+        keys, _ = model.keys(taught, no_text)
+        _, queries = model.keys(asked, no_text)
+        text_queries = l2_normalize(model.keys.from_text(episodes[:pairs]))
+        contrastive = info_nce(queries, keys, t.contrastive_temperature)
+        text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.taught_seen))
+
+        by_set = (sets, t.set_size, dim)
+        context, scores = model.recall(
+            tf.reshape(queries, by_set), tf.reshape(keys, by_set), tf.reshape(episodes[:pairs], by_set)
+        )
+        context = tf.concat(
+            [tf.reshape(context, (pairs, dim)), model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0
+        )
+        latent = model.vision(asked)
+        latent = tf.concat([latent, tf.zeros((phrases, latent.shape[1])), latent[:captions]], 0)
+        logits = model.decoder(b.previous, context, latent, b.decoder)
+        each = token_cross_entropy(logits, b.targets)
+        written = weighted_mean(each, b.recall_weight + b.phrase_weight)
+        caption = weighted_mean(each, b.caption_weight)
+        total = (
+            t.loss_contrastive * contrastive
+            + t.loss_recall * written
+            + t.loss_caption * caption
+            + t.loss_text_query * text_query
+        )
+        return {
+            "loss": total,
+            "contrastive": contrastive,
+            "recall": weighted_mean(each, b.recall_weight),
+            "phrases": weighted_mean(each, b.phrase_weight),
+            "caption": caption,
+            "text_query": text_query,
+            "slot": slot_accuracy(scores),
+        }
+
+    def _run(self, batch: Batch, learning_rate: tf.Tensor) -> tf.Tensor:
+        # tf.function hands named tuples through, but not their nesting's class
+        batch = batch._replace(encoder=Packing(*batch.encoder), decoder=Packing(*batch.decoder))
+        with tf.GradientTape() as tape:
+            losses = self.losses(batch)
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(losses["loss"], variables)
+        gradients = [
+            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
+            for g, v in zip(gradients, variables, strict=True)
+        ]
+        clip = self.model.config.training.gradient_clip
+        gradients, norm = tf.clip_by_global_norm(gradients, clip)
+        self.optimizer.learning_rate.assign(learning_rate)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return tf.stack([*losses.values(), norm])
+
+
+def as_arrays(metrics: list[dict[str, float]]) -> dict[str, np.ndarray]:
+    """A list of steps' metrics -> one float64 array for each name."""
+    return {name: np.array([m[name] for m in metrics]) for name in METRICS} if metrics else {}
