@@ -31,3 +31,13 @@ env.Append(  # noqa: F821
     ASPPFLAGS=[f"-Wa,-I{out}"],
 )
 env.BuildSources(str(out / "objects"), str(out))  # noqa: F821
+
+if suite := env.get("PIOTEST_RUNNING_NAME"):  # noqa: F821
+    sys.path.insert(0, str(root / "tests" / "mcu"))
+    from host_cases import write_expected
+
+    write_expected(suite, out, out / suite)
+    env.Append(CPPPATH=[str(out / suite)])  # noqa: F821
+    if suite == "test_aot":
+        engine = root / "mcu_app" / "src" / "engine_aot"
+        env.BuildSources(str(out / suite / "engine"), str(engine))  # noqa: F821

@@ -1,0 +1,2 @@
+/** See cases.c. */
+#include "../run_cases.h"
