@@ -75,8 +75,8 @@ typedef struct {
 } bpe_table;
 
 /* Checks `size` bytes at `bytes` (which must outlive `table`) and fills *table. O(size). Any bytes are
- * safe: everything that the other functions index with is checked here. Returns BPE_OK, BPE_ERROR_SIZE, _MAGIC, _VERSION, _CRC or _CONTENT; *table is undefined after
- * an error. */
+ * safe: everything that the other functions index with is checked here. Returns BPE_OK, BPE_ERROR_SIZE,
+ * _MAGIC, _VERSION, _CRC or _CONTENT; *table is undefined after an error. */
 int bpe_open(bpe_table* table, const void* bytes, size_t size);
 
 /* Ids of text[0..length) into ids[0..capacity); returns how many, or BPE_ERROR_CAPACITY.
