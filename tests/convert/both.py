@@ -27,6 +27,11 @@ class Questions:
     asked: np.ndarray
     group: int
 
+    def part(self, first: int, last: int) -> Questions:
+        """Questions first .. last - 1, which must be whole groups."""
+        rows = slice(first, last)
+        return Questions(self.tokens[rows], self.mask[rows], self.taught[rows], self.asked[rows], self.group)
+
 
 @dataclass(frozen=True)
 class Answers:

@@ -65,6 +65,19 @@ def tiny_edge(tmp_path_factory) -> Converted:
     return Converted(model, folder, write_model(model, None, None, folder))
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Converted:
+    """The small trained run of tests/fixtures, converted."""
+    from convert.model_folder import write_model
+    from convert.sources import trained as read_run
+
+    runs = sorted(path.parent for path in (ROOT / "tests" / "fixtures").glob("*/config.yaml"))
+    assert runs, "tests/fixtures has no run"
+    source = read_run(runs[0], ROOT / "none")
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    return Converted(source.model, folder, write_model(source.model, source.tokenizer, None, folder))
+
+
 def spread_gains(model) -> None:
     """Gives every norm gains of its own, as training does: equal constants would be merged into one."""
     import numpy as np

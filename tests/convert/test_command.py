@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -36,6 +37,37 @@ def test_missing_run(capsys, tmp_path):
 def test_empty_run(capsys, tmp_path):
     assert str(tmp_path) in fails(capsys, "--run", str(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def finished_run(tmp_path, ultra_tiny, tokenizer_json):
+    """A run folder as training leaves it."""
+    import yaml
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    ultra_tiny.model.save_weights(folder / "model.weights.h5")
+    (folder / "config.yaml").write_text(yaml.safe_dump(ultra_tiny.model.config.as_dict()))
+    shutil.copy(tokenizer_json, folder / "tokenizer.json")
+    return folder
+
+
+def test_a_finished_run(finished_run, ultra_tiny, tmp_path, capsys):
+    """The command writes the folder that the function writes, beside a report on the terminal or as JSON."""
+    command = ["convert", "--run", str(finished_run), "--data", str(tmp_path / "none"), "--json"]
+    assert pipeline.main(command) == 0
+    written = {path.name: path.read_bytes() for path in (finished_run / "model").iterdir()}
+    assert written == {path.name: path.read_bytes() for path in ultra_tiny.folder.iterdir()}
+    assert json.loads(capsys.readouterr().out) == ultra_tiny.report
+
+
+def test_a_broken_run(finished_run, capsys):
+    weights = finished_run / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    assert "model.weights.h5: broken" in fails(capsys, "--run", str(finished_run))
+    weights.unlink()
+    assert "neither model.weights.h5 nor model.npz" in fails(capsys, "--run", str(finished_run))
+    assert not (finished_run / "model").exists()
 
 
 def test_missing_and_broken_configuration(capsys, tmp_path):
