@@ -94,7 +94,7 @@ def test_untrained_tiny_edge(tiny_edge, record_property):
 
 
 def test_trained_model_on_every_picture_of_the_test_split(trained, record_property):
-    """Every drawing of known and of held-out things by artists that training never saw; noise stands in where there is no data/."""
+    """Every drawing of known and of held-out things by artists that training never saw; noise where there is no data/."""
     if not (DATA / "pictograms.json").exists():
         questions = random_questions(trained.model, 64, 8, longest=12)
         record_property("measured", check_agreement(trained.model, trained.folder, questions, steps=12))

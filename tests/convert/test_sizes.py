@@ -7,6 +7,7 @@ import pytest
 
 from convert import reader
 from convert.report import table
+from tests.convert.conftest import ROOT
 
 
 def test_tiny_edge_fits_three_megabytes(tiny_edge):
@@ -56,3 +57,15 @@ def test_table_has_a_line_for_every_tensor(ultra_tiny):
     for row in ultra_tiny.report["tensors"]:
         line = next(line for line in lines if line.split()[:1] == [row["name"]])
         assert line.split()[-2:] == [f"{row['zeros_percent']:.1f}", "%"]
+
+
+def test_recorded_sizes_are_current(ultra_tiny, tiny_edge):
+    """benchmarks/results/sizes.json and the table in docs/conversion.md are what benchmarks/sizes.py would write now."""
+    from benchmarks.sizes import lines
+
+    recorded = json.loads((ROOT / "benchmarks" / "results" / "sizes.json").read_text())
+    for name, (model, _, report) in (("bitmar_ultra_tiny", ultra_tiny), ("bitmar_tiny_edge", tiny_edge)):
+        assert recorded[name]["parameters"] == model.count_params()
+        assert recorded[name]["ternary_weights"] == report["totals"]["weights"]
+        assert recorded[name]["weight_and_scale_bytes"] == report["totals"]["weight_and_scale_bytes"]
+    assert lines(recorded) in (ROOT / "docs" / "conversion.md").read_text()
