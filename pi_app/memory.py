@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Callable
 from ctypes import byref
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,14 +161,22 @@ class Memory:
       shape: sizes and owner.
       read_only: nothing is written, not even repairs.
       create: make an empty memory where there is none.
+      clock: Unix seconds, for what is taught and archived.
 
     Raises:
       CardError: card missing, locked, full, read-only, foreign, of another format or size, or not readable.
     """
 
-    def __init__(self, card: Path | None, shape: Shape, read_only: bool = False, create: bool = True):
+    def __init__(
+        self,
+        card: Path | None,
+        shape: Shape,
+        read_only: bool = False,
+        create: bool = True,
+        clock: Callable[[], float] = time.time,
+    ):
         self.library = abi.bind(library.load())
-        self.card, self.shape = card, shape
+        self.card, self.shape, self.clock = card, shape, clock
         self.handle = ctypes.c_void_p()
         self.report = abi.Report()
         config = shape.config()
@@ -189,7 +198,7 @@ class Memory:
         if code:
             self.handle = ctypes.c_void_p()
             raise self._opening_error(code)
-        self.library.ms_set_time(self.handle, int(time.time()))
+        self.library.ms_set_time(self.handle, int(self.clock()))
 
     def _opening_error(self, code: int) -> CardError:
         """The reason, with what was found on the card beside what was expected."""
@@ -243,7 +252,7 @@ class Memory:
         """Writes an episode [D] under its key [D] (unit length) and name; on the card when this returns."""
         raw = name_bytes(name)
         result = abi.TeachResult()
-        self.library.ms_set_time(self.handle, int(time.time()))
+        self.library.ms_set_time(self.handle, int(self.clock()))
         flags = abi.REPLACE if replace else 0
         z, k = self._vector(episode), self._vector(key)
         code = self.library.ms_teach(self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result))
@@ -335,7 +344,7 @@ class Memory:
 
     def snapshot(self) -> int:
         """Appends the whole memory to the archive; returns the state's number."""
-        self.library.ms_set_time(self.handle, int(time.time()))
+        self.library.ms_set_time(self.handle, int(self.clock()))
         number = ctypes.c_uint32()
         self._check(self.library.ms_snapshot(self.handle, byref(number)))
         return number.value

@@ -1,0 +1,74 @@
+"""Everything that a model computes on 64 pictures and all that it writes to a card, as digests.
+
+    python digest.py MODEL CARD [COUNT]
+
+Teaches every picture's first drawing (a memory of 16 slots: later ones evict earlier ones), asks its second one, decodes
+eight teacher-forced steps with the memory's read-out, and greedily for every eighth. Prints JSON. Needs the app and NumPy:
+it runs in every environment that the tests compare, with the kernels' variant $BITMAR_ISA if that is set. Time stands
+still, so the card's files are comparable byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pi_app.engine import Engine, Picture
+from pi_app.memory import FOLDER, Memory
+from pi_app.model_folder import read_model
+from pi_app.native import library
+from pi_app.session import shape_of
+from pi_app.tokenizer import Tokenizer
+
+SLOTS = 16
+STEPS = 8
+NOON = 1_750_000_000
+
+
+def pictures(arrays: np.lib.npyio.NpzFile, kind: str) -> list[Picture]:
+    return [Picture(q, scale) for q, scale in zip(arrays[kind], arrays[f"{kind}_scale"], strict=True)]
+
+
+def main() -> None:
+    if isa := os.environ.get("BITMAR_ISA"):
+        assert library.load().bm_isa_select(isa.encode()) == 0, f"no {isa} here"
+    model = read_model(Path(sys.argv[1]))
+    card = Path(sys.argv[2])
+    engine = Engine(model)
+    tokenizer = Tokenizer(model.path / "tokenizer.bin", library.load())
+    arrays = np.load(Path(__file__).with_name("pictures.npz"))
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else len(arrays["names"])
+    things = itertools.islice(
+        zip(arrays["names"], pictures(arrays, "taught"), pictures(arrays, "asked"), strict=True), count
+    )
+    answers, texts, slots = [], [], []
+    with Memory(card, shape_of(model, None, SLOTS), clock=lambda: NOON) as memory:
+        for i, (name, taught, asked) in enumerate(things):
+            told = tokenizer.encode(str(name))
+            episode = engine.encode(told, taught)
+            memory.teach(str(name), episode.episode, episode.key)
+            seen = engine.encode([], asked)
+            recalled = memory.recall(seen.query, model.top_k)
+            context = engine.recall(recalled.scores, recalled.values, recalled.mask)
+            digest = hashlib.sha256()
+            for step in itertools.islice(engine.steps(context, seen.latent, told), STEPS):
+                digest.update(step.ids.astype("<i4").tobytes() + step.logits.astype("<f4").tobytes())
+            answers.append(digest.hexdigest()[:16])
+            slots.append(int(recalled.slots[0]))
+            if i % 8 == 0:
+                texts.append(tokenizer.decode(engine.answer(context, seen.latent)))
+    files = {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((card / FOLDER).iterdir()) if p.is_file()
+    }
+    found = {"answers": answers, "slots": slots, "texts": texts, "files": files}
+    print(json.dumps(found | {"isa": library.load().bm_isa().decode(), "runtime": engine.runtime}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Runs digest.py in an environment and compares what comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.pi_app.runtimes import ROOT, run_python
+
+DIGEST = Path(__file__).with_name("digest.py")
+MODEL = Path(os.environ.get("BITMAR_TEST_MODEL") or ROOT / "tests" / "fixtures" / "model")
+COMPARED = ("answers", "slots", "texts", "files")
+
+
+def digest_here(runtime: str, folder: Path, model: Path = MODEL, **environment: str) -> dict[str, Any]:
+    """On this machine, with a runtime; the card is folder/RUNTIME."""
+    card = folder / runtime
+    card.mkdir(parents=True)
+    return json.loads(run_python(runtime, DIGEST, model, card, **environment).stdout)
+
+
+def digest_with(command: list[str | Path], folder: Path, model: Path = MODEL) -> dict[str, Any]:
+    """By a Python that runs under another command, e.g. an emulator."""
+    folder.mkdir(parents=True)
+    result = subprocess.run([*map(str, command), DIGEST, model, folder], cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def assert_same_bits(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for key in COMPARED:
+        assert found[key] == expected[key], key
