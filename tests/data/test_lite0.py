@@ -1,0 +1,133 @@
+"""Property: the network is EfficientNet-Lite0 with the package's weights, and a weights file cannot run code."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.config import load_config
+from model.data import lite0
+from model.data.build import Builder
+from model.data.pictograms import load_dataset
+from model.errors import BitmarError
+from pi_app.picture import open_image, prepare_image, vision_features
+from tests.data.conftest import ROOT
+from tests.data.packages import legacy_file, random_weights
+
+
+def test_weights_are_read_with_their_strides() -> None:
+    weights = random_weights()
+    read = lite0.read_weights(io.BytesIO(legacy_file(weights)))
+    assert list(read) == list(weights)
+    for name, array in weights.items():
+        np.testing.assert_array_equal(read[name], array)
+
+
+class Evil:
+    def __reduce__(self) -> tuple:
+        return print, ("this must not run",)
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_code_in_a_weights_file_is_refused(place: int, capsys: pytest.CaptureFixture[str]) -> None:
+    values = [lite0.MAGIC, 1001, {}, Evil()]
+    values[place] = Evil()
+    file = io.BytesIO(b"".join(pickle.dumps(value, 2) for value in values))
+    with pytest.raises(pickle.UnpicklingError, match="not allowed"):
+        lite0.read_weights(file)
+    assert not capsys.readouterr().out
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(BitmarError, match="legacy format"):
+        lite0.read_weights(io.BytesIO(pickle.dumps(1, 2)))
+
+
+def same_convolution(x: np.ndarray, matrix: np.ndarray, stride: int, groups: int) -> np.ndarray:
+    """Convolution with TensorFlow's "same" padding, written out: x [H, W, C], matrix [out, in / groups, k, k], float64."""
+    size, k = x.shape[0], matrix.shape[-1]
+    out = -(-size // stride)
+    pad = max((out - 1) * stride + k - size, 0)
+    x = np.pad(x, ((pad // 2, pad - pad // 2), (pad // 2, pad - pad // 2), (0, 0)))
+    y = np.zeros((out, out, matrix.shape[0]))
+    for i in range(k):
+        for j in range(k):
+            patch = x[i : i + (out - 1) * stride + 1 : stride, j : j + (out - 1) * stride + 1 : stride]
+            y += patch * matrix[:, 0, i, j] if groups > 1 else patch @ matrix[:, :, i, j].T
+    return y
+
+
+def network(weights: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
+    """The network in NumPy float64, batch normalisation written out: [1, 160, 160, 3] -> [768], not standardised."""
+
+    def conv(x: np.ndarray, name: str, norm: str, stride: int, relu: bool, depthwise: bool = False) -> np.ndarray:
+        w = {
+            key: weights[f"{norm}.{key}"].astype(np.float64)
+            for key in ("weight", "bias", "running_mean", "running_var")
+        }
+        y = same_convolution(x, weights[f"{name}.weight"].astype(np.float64), stride, x.shape[-1] if depthwise else 1)
+        y = (y - w["running_mean"]) / np.sqrt(w["running_var"] + 1e-3) * w["weight"] + w["bias"]
+        return np.clip(y, 0, 6) if relu else y
+
+    x = conv(image[0].astype(np.float64), "_conv_stem", "_bn0", 2, True)
+    strides = [
+        2 if (stage in (1, 2, 3, 5) and repeat == 0) else 1
+        for stage, n in enumerate((1, 2, 2, 3, 3, 4))
+        for repeat in range(n)
+    ]
+    for block, stride in enumerate(strides):
+        p, y = f"_blocks.{block}.", x
+        if block:
+            y = conv(y, f"{p}_expand_conv", f"{p}_bn0", 1, True)
+        y = conv(y, f"{p}_depthwise_conv", f"{p}_bn1", stride, True, depthwise=True)
+        y = conv(y, f"{p}_project_conv", f"{p}_bn2", 1, False)
+        x = x + y if y.shape == x.shape else y
+    return np.concatenate([x[i : i + 3, j : j + 3].mean((0, 1)) for i in (0, 2) for j in (0, 2)])
+
+
+def test_flatbuffer_is_the_network(small: Builder, tmp_path: Path) -> None:
+    """vision.tflite against NumPy: equal up to one multiplication and one addition per output, fitted on other pictures."""
+    weights = random_weights()
+    interpreter = lite0.open_interpreter(small.data_dir / "vision.tflite")
+    paths = sorted((small.data_dir / "pictures").glob("*/*.png"))[::13]
+    images = [prepare_image(open_image(path)) for path in paths]
+    ours = np.stack([vision_features(image, interpreter).copy() for image in images]).astype(np.float64)
+    reference = np.stack([network(weights, image) for image in images])
+    low, high = reference.argmin(0), reference.argmax(0)
+    columns = np.arange(768)
+    slope = (ours[high, columns] - ours[low, columns]) / (reference[high, columns] - reference[low, columns])
+    fitted = ours[low, columns] + slope * (reference - reference[low, columns])
+    assert (slope > 0).all()
+    assert np.abs(fitted - ours).max() < 2e-3
+
+
+def test_only_builtin_operators(small: Builder) -> None:
+    interpreter = lite0.open_interpreter(small.data_dir / "vision.tflite")
+    operators = {operator["op_name"] for operator in interpreter._get_ops_details()}
+    known = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL", "AVERAGE_POOL_2D", "RESHAPE", "DELEGATE"}
+    assert operators <= known
+
+
+def test_another_flatbuffer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "vision.tflite").write_bytes(b"hello")
+    with pytest.raises(BitmarError, match=r"vision.tflite"):
+        lite0.open_interpreter(tmp_path / "vision.tflite")
+
+
+def test_real_features_tell_things_apart(real: Path) -> None:
+    """8-way, nearest neighbour: a wrong transposition or normalisation of the weights would show here (chance: .125)."""
+    dataset = load_dataset(load_config(ROOT / "configs/bitmar_ultra_tiny.yaml"), real, "final")
+    x = dataset.features / np.linalg.norm(dataset.features, axis=1, keepdims=True)
+    rng, pairs = np.random.default_rng(0), dataset.held_out_pairs()
+    right = 0
+    for _ in range(500):
+        concepts = rng.choice(np.unique(dataset.concept[pairs[:, 0]]), 8, replace=False)
+        chosen = np.array([rng.choice(pairs[dataset.concept[pairs[:, 0]] == c]) for c in concepts])
+        right += ((x[chosen[:, 1]] @ x[chosen[:, 0]].T).argmax(1) == np.arange(8)).sum()
+    assert right / 4000 > 0.85
+    sample = dataset.train_drawings()
+    assert abs(dataset.features[sample].mean()) < 0.05 and abs(dataset.features[sample].std() - 1) < 0.1
