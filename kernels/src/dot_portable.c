@@ -25,15 +25,15 @@ static void dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, 
   int32_t bytes = bm_rm2_row_bytes(token->cols), quarter = bm_padded(token->cols) / 4;
   const int16_t *x0 = token->data, *x1 = x0 + quarter, *x2 = x1 + quarter, *x3 = x2 + quarter;
   for (int32_t r = 0; r < rows; r++, packed += bytes) {
-    int32_t a = -token->sum; /* codes are w + 1 */
+    int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
     for (int32_t j = 0; j < bytes; j++) {
-      int16_t b = packed[j];
-      a += x0[j] * (int16_t)(b & 3);
-      a += x1[j] * (int16_t)(b >> 2 & 3);
-      a += x2[j] * (int16_t)(b >> 4 & 3);
-      a += x3[j] * (int16_t)(b >> 6);
+      uint16_t b = packed[j];
+      a0 += x0[j] * (int16_t)(uint16_t)(b & 3);
+      a1 += x1[j] * (int16_t)(uint16_t)(b >> 2 & 3);
+      a2 += x2[j] * (int16_t)(uint16_t)(b >> 4 & 3);
+      a3 += x3[j] * (int16_t)(uint16_t)(b >> 6);
     }
-    acc[r] = a;
+    acc[r] = a0 + a1 + a2 + a3 - token->sum; /* codes are w + 1 */
   }
 }
 

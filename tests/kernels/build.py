@@ -47,7 +47,7 @@ class Target:
 _M7 = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard", "--specs=rdimon.specs")
 _M7_LINK = ("-Wl,--section-start=.vectors=0x0", "-Wl,--section-start=.init=0x400", "-Wl,-Tdata=0x20000000", "-lm")
 _M7_RUN = ("qemu-system-arm", "-M", "mps2-an500", "-nographic", "-monitor", "none", "-serial", "none", "-icount")
-_M7_RUN += ("shift=0", "-semihosting-config", "enable=on,target=native,arg=test{args}", "-kernel", "{elf}")
+_M7_RUN += ("shift=7,sleep=off", "-semihosting-config", "enable=on,target=native,arg=test{args}", "-kernel", "{elf}")
 
 _A64 = ("-O3", "-static")
 _ARM = ("-O3", "-static", "-march=armv7-a+neon-vfpv4")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels import spec
+from tests.kernels import build, spec
 from tests.kernels.library import KernelError, ptr, token_bytes
 
 F = np.float32
@@ -238,3 +238,19 @@ def test_a_failed_embedding_writes_nothing(kernels):
     ids = np.array([1, 6], np.int32)
     assert kernels.lib.bm_ternary_embedding(byref(packed), ptr(ids), 2, ptr(y)) == 4
     assert (y == 7).all()
+
+
+def test_the_worked_example_of_the_documentation(kernels):
+    rows = ["1 0 -1 1 0", "0 0 1 -1 -1", "-1 1 1 0 0", "1 1 -1 0 1", "0 -1 0 0 1", "-1 -1 0 1 1"]
+    w = np.array([row.split() for row in rows], np.int8)
+    x = F([0.5, -1.27, 0.25, 1, 0.005])
+    text = (build.ROOT / "docs" / "custom-ops.md").read_text(encoding="utf-8")
+    assert "\n".join(" ".join(f"{v:2d}" for v in row) for row in w) in text
+    rm2, b3 = spec.pack(w, spec.RM2), spec.pack(w, spec.B3)
+    assert "   ".join(f"{a:02x} {b:02x}" for a, b in rm2.reshape(-1, 2)) in text
+    assert "   ".join(" ".join(map(str, group)) for group in b3.reshape(-1, 5)) in text
+    q, d = spec.absmax_quantise(x)
+    assert q.tolist() == [50, -127, 25, 100, 0] and d == F(0.01)
+    for packed, layout in ((rm2, spec.RM2), (b3, spec.B3)):
+        y = kernels.ternary_fc(x[None], kernels.ternary(packed, [0.5], 6, 5, layout))[0]
+        np.testing.assert_allclose(y, [0.625, -0.375, -0.76, -0.51, 0.635, 0.885], rtol=1e-6)
