@@ -128,10 +128,11 @@ class EmulatorLine:
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):
                 stream.close()
         if self.lock is not None:
             os.close(self.lock)
+            self.lock = None
 
 
 class SerialLine:

@@ -71,7 +71,7 @@ static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
   if (length < 0 || bytes > 0x7FFFFFFF) return MS_E_IO;
   for (uint32_t at = (uint32_t)length; at < bytes;) {
     const uint32_t rest = (uint32_t)bytes - at, piece = rest < MS_SECTOR ? rest : MS_SECTOR;
-    if (semihost_write_at(file, at, zeros, piece) != 0) return last_error();
+    if (semihost_write_at(file, at, zeros, piece) != 0) return MS_E_CARD_FULL; /* writes give no errno */
     at += piece;
   }
   return MS_OK;
@@ -84,7 +84,7 @@ static int32_t do_read(void* context, int32_t file, uint64_t offset, void* data,
 
 static int32_t do_write(void* context, int32_t file, uint64_t offset, const void* data, uint32_t bytes) {
   (void)context;
-  return semihost_write_at(file, (uint32_t)offset, data, bytes) == 0 ? (int32_t)bytes : last_error();
+  return semihost_write_at(file, (uint32_t)offset, data, bytes) == 0 ? (int32_t)bytes : MS_E_IO;
 }
 
 /* The emulator writes with write(2): what it has written survives its being killed. */

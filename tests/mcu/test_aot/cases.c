@@ -30,7 +30,7 @@ static uint32_t encodings(void) {
 static uint32_t refusals(void) {
   engine_encoding encoding;
   int32_t tokens[BITMAR_TOKENS] = {0};
-  if (engine_encode(tokens, BITMAR_TOKENS, NULL, &encoding)) return 0; /* no room for <eos> */
+  if (engine_encode(tokens, BITMAR_TOKENS, NULL, &encoding)) return 0; /* too many */
   tokens[0] = 1 << 30;
   if (engine_encode(tokens, 1, NULL, &encoding)) return 0; /* no such id */
   tokens[0] = -1;
