@@ -14,6 +14,7 @@ import tensorflow as tf
 from convert import composites
 from convert.packing import LAYOUTS, pack
 from model.bitmar import BitMar
+from model.errors import BitmarError
 from model.layers import RMSNorm, TernaryDense, TernaryEmbedding
 from model.layers.block import CrossBlock, DecoderBlock, EncoderBlock, FeedForward
 from model.quantizers import ternary_codes
@@ -40,6 +41,12 @@ def quantised(layer: TernaryDense | TernaryEmbedding) -> tuple[np.ndarray, np.nd
     return codes.T if dense else codes, gamma.numpy().reshape(1)
 
 
+def _need_finite(name: str, values: np.ndarray) -> None:
+    """A single NaN among the weights makes their mean, gamma, NaN."""
+    if not np.isfinite(values).all():
+        raise BitmarError(f"{name}: weights that are not finite, expected those of a training that did not diverge")
+
+
 class Ops:
     """Applies the model's layers inside a graph; every weight becomes one named constant, used as often as needed."""
 
@@ -56,6 +63,7 @@ class Ops:
         """The op's attributes (layout, rows, cols) and its constants (packed bytes, gamma)."""
         with tf.init_scope():  # outside of the graph: the quantizer runs now
             codes, gamma = quantised(layer)
+        _need_finite(name, gamma)
         packed = self.constant(name + WEIGHTS, pack(codes, self.layout))
         return (LAYOUTS[self.layout], *codes.shape), (packed, self.constant(name + SCALE, gamma))
 
@@ -74,6 +82,7 @@ class Ops:
     def norm(self, name: str, layer: RMSNorm, x: tf.Tensor) -> tf.Tensor:
         with tf.init_scope():
             gain = layer.gain.numpy()
+        _need_finite(name, gain)
         return composites.rms_norm()(x, self.constant(name + GAIN, gain))
 
     def l2_normalize(self, x: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 import pipeline
@@ -122,6 +123,19 @@ def test_a_broken_tokenizer_is_refused_before_anything_is_written(ultra_tiny, tm
     with pytest.raises(BitmarError, match=r"tokenizer.json"):
         model_folder.write_model(ultra_tiny.model, tmp_path / "tokenizer.json", None, tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
+
+
+@pytest.mark.parametrize("where", ["kernel", "gain"])
+def test_weights_that_diverged_are_refused(tmp_path, where):
+    model = build("bitmar_ultra_tiny")
+    layer = model.memory.value if where == "kernel" else model.decoder.norm
+    variable = getattr(layer, where)
+    values = variable.numpy()
+    values.flat[5] = np.nan
+    variable.assign(values)
+    with pytest.raises(BitmarError, match=r"(memory/value|decoder/norm): weights that are not finite"):
+        model_folder.write_model(model, None, None, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_model_json(ultra_tiny):

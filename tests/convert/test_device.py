@@ -6,14 +6,18 @@ rounding falls to the neighbouring code. Those are counted, and greedy tokens ag
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from model.evaluation.ask import encode_texts
-from tests.convert.both import DeviceSide, KerasSide, Questions
+from tests.convert import keras_side
 from tests.convert.conftest import ROOT
+from tests.convert.device import Answers, Device, Questions
 from tests.convert.roundings import RecordingGraph, flips, recording_keras
 from tests.kernels import spec
+from tests.pi_app.runtimes import NAMES, run_python
 
 AGREEMENT = 0.995
 DATA = ROOT / "data"
@@ -50,20 +54,19 @@ def picture_questions(model, dataset, tokenizer, pairs: np.ndarray, group: int =
     return Questions(tokens, mask.astype(np.int32), pictures[pairs[:, 0]], pictures[pairs[:, 1]], group)
 
 
-def check_agreement(model, folder, questions: Questions, steps: int) -> dict[str, float]:
+def check_agreement(model, questions: Questions, device: Answers) -> dict[str, float]:
     """Asserts the tolerances; returns what was measured."""
-    device_side, keras_side = DeviceSide(folder, model), KerasSide(model)
     tokens, slots, cosines = [], [], []
     for first in range(0, len(questions.tokens), CHUNK):
-        part = questions.part(first, first + CHUNK)
-        device, there = device_side.answer(part, steps)
-        trained = keras_side.answer(part, device)
+        part, ours = questions.part(first, first + CHUNK), device.part(first, first + CHUNK)
+        theirs = keras_side.answer(model, part, ours)
         for name in ("key", "latent"):  # from the picture alone: three roundings at most
-            scale = np.abs(trained.encoded[name]).max()
-            assert np.median(np.abs(trained.encoded[name] - device.encoded[name])) <= 1e-5 * scale, name
-        cosines.append(cosine(trained.encoded["episode"], device.encoded["episode"]))
-        tokens.append((trained.best == device.best)[there])
-        slots.append(trained.slot == device.slot)
+            expected = getattr(theirs, name)
+            error = np.abs(getattr(ours, name) - expected)
+            assert np.median(error) <= 1e-5 * np.abs(expected).max(), name
+        cosines.append(cosine(ours.episode, theirs.episode))
+        tokens.append((ours.best == theirs.best)[ours.there])
+        slots.append(ours.slot == theirs.slot)
     tokens, slots, cosines = (np.concatenate(x) for x in (tokens, slots, cosines))
     measured = {
         "questions": len(slots),
@@ -85,32 +88,45 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("group", [8, 2], ids=["more slots than are read", "fewer slots than are read"])
 def test_untrained_ultra_tiny(ultra_tiny, group, record_property):
     questions = random_questions(ultra_tiny.model, 64, group, longest=31)
-    record_property("measured", check_agreement(ultra_tiny.model, ultra_tiny.folder, questions, steps=32))
+    device = Device(ultra_tiny.folder).answer(questions, steps=32)
+    record_property("measured", check_agreement(ultra_tiny.model, questions, device))
 
 
 def test_untrained_tiny_edge(tiny_edge, record_property):
     questions = random_questions(tiny_edge.model, 8, 8, longest=8)
-    record_property("measured", check_agreement(tiny_edge.model, tiny_edge.folder, questions, steps=16))
+    device = Device(tiny_edge.folder).answer(questions, steps=16)
+    record_property("measured", check_agreement(tiny_edge.model, questions, device))
 
 
-def test_trained_model_on_every_picture_of_the_test_split(trained, record_property):
+@pytest.fixture(scope="module")
+def test_split(trained) -> Questions:
     """Every drawing of known and of held-out things by artists that training never saw; noise where there is no data/."""
     if not (DATA / "pictograms.json").exists():
-        questions = random_questions(trained.model, 64, 8, longest=12)
-        record_property("measured", check_agreement(trained.model, trained.folder, questions, steps=12))
-        return
+        return random_questions(trained.model, 64, 8, longest=12)
     from model.data.pictograms import load_dataset
     from model.data.tokenizers import TextTokenizer
 
     dataset = load_dataset(trained.model.config, DATA, "final")
     pairs = np.concatenate([dataset.known_pairs(), dataset.held_out_pairs()])
-    tokenizer = TextTokenizer.read(trained.folder / "tokenizer.json")
-    questions = picture_questions(trained.model, dataset, tokenizer, pairs)
-    record_property("measured", check_agreement(trained.model, trained.folder, questions, steps=32))
+    return picture_questions(trained.model, dataset, TextTokenizer.read(trained.folder / "tokenizer.json"), pairs)
+
+
+def test_trained_model_on_every_picture_of_the_test_split(trained, test_split, tmp_path, record_property):
+    """Both runtimes give the same bits, and Keras agrees with them."""
+    np.savez(tmp_path / "questions.npz", **asdict(test_split))
+    answers = []
+    for runtime in NAMES:
+        out = tmp_path / f"{runtime}.npz"
+        run_python(runtime, "-m", "tests.convert.device", trained.folder, tmp_path / "questions.npz", out, "32")
+        with np.load(out) as arrays:
+            answers.append(Answers(**arrays))
+    for name, value in asdict(answers[0]).items():
+        np.testing.assert_array_equal(value, asdict(answers[1])[name], err_msg=name)
+    record_property("measured", check_agreement(trained.model, test_split, answers[0]))
 
 
 def test_no_text_and_no_picture_give_zeros(ultra_tiny):
-    device = DeviceSide(ultra_tiny.folder, ultra_tiny.model)
+    device = Device(ultra_tiny.folder)
     nothing = np.zeros(ultra_tiny.model.config.max_seq_len, np.int32)
     out = device.encode(nothing, nothing, np.zeros(768, np.float32))
     assert {name: np.abs(value).max() for name, value in out.items()} == dict.fromkeys(out, 0)
@@ -119,7 +135,7 @@ def test_no_text_and_no_picture_give_zeros(ultra_tiny):
 def test_padding_carries_nothing(ultra_tiny):
     """What stands in the padding's token ids does not move one bit of the episode."""
     q = random_questions(ultra_tiny.model, 4, 4, longest=6, seed=1)
-    device = DeviceSide(ultra_tiny.folder, ultra_tiny.model)
+    device = Device(ultra_tiny.folder)
     for i in range(4):
         other = np.where(q.mask[i], q.tokens[i], 700 + i).astype(np.int32)
         clean, dirty = (device.encode(tokens, q.mask[i], q.taught[i]) for tokens in (q.tokens[i], other))
@@ -161,7 +177,7 @@ def test_the_app_encodes_a_text_as_training_did(ultra_tiny):
     app = Tokenizer(ultra_tiny.folder / "tokenizer.bin", library.load())
     texts = ["bade", "kafi sher", "no such word 123 \N{PILE OF POO}"]
     tokens, mask = encode_texts(TextTokenizer.read(ultra_tiny.folder / "tokenizer.json"), texts, 32)
-    device = DeviceSide(ultra_tiny.folder, ultra_tiny.model)
+    device = Device(ultra_tiny.folder)
     for i, text in enumerate(texts):
         expected = device.encode(tokens[i], mask[i].astype(np.int32), np.zeros(768, np.float32))
         found = engine.encode(app.encode(text), None)
