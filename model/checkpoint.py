@@ -79,7 +79,7 @@ def save_compact(path: Path, model: BitMar) -> None:
 
 
 def load_compact(path: Path, model: BitMar) -> None:
-    """Restore `save_compact`'s file: ternary codes exactly, gammas to a relative 2^-8 or better.
+    """Restore `save_compact`'s file: ternary codes exactly, gammas to about one per cent.
 
     Master weights become code x magnitude, so that mean|w| is gamma again and round(w / gamma) the code again (the magnitude is
     gamma / share of non-zeros >= gamma). The magnitude is rounded to so few bits that the float32 sum over all weights is

@@ -18,6 +18,7 @@ class TrainingConfig:
     steps: int
     batch: int
     set_size: int
+    contrastive_pairs: int
     phrases: int
     long_phrases: float
     renamed: float

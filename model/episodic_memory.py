@@ -74,6 +74,14 @@ class KeyHead(keras.layers.Layer):
         seen = self.from_vision(self.vision_norm(vision))
         return l2_normalize(seen), l2_normalize(seen + self.from_text(episode))
 
+    def of_picture(self, vision: keras.KerasTensor) -> keras.KerasTensor:
+        """Key of a picture, and its query where no text is given: float32 [B, vision_size] -> [B, dim]."""
+        return l2_normalize(self.from_vision(self.vision_norm(vision)))
+
+    def of_text(self, episode: keras.KerasTensor) -> keras.KerasTensor:
+        """Query of a text alone: float32 [B, dim] -> [B, dim]."""
+        return l2_normalize(self.from_text(episode))
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "vision_size": self.vision_size, "dim": self.dim}
 

@@ -39,10 +39,10 @@ class TrainingSet:
 
 
 class Batch(NamedTuple):
-    """One step's input. B pairs, N = B + W encoded texts, N + C decoded texts; arrays are NumPy."""
+    """One step's input. P pairs, the first B of them with a text; N = B + W encoded texts, N + C decoded texts; NumPy."""
 
-    taught: np.ndarray  # float32 [B, 768] the drawing that is written to memory
-    asked: np.ndarray  # float32 [B, 768] another artist's drawing of the same thing
+    taught: np.ndarray  # float32 [P, 768] the drawing that is written to memory
+    asked: np.ndarray  # float32 [P, 768] another artist's drawing of the same thing
     taught_seen: np.ndarray  # float32 [B] 0: the text is encoded without its picture
     own_name: np.ndarray  # float32 [B] 0: taught under a random phrase instead of its name
     tokens: np.ndarray  # int32 [R, L] encoder's tokens, packed
@@ -67,6 +67,7 @@ class BatchMaker:
             raise BitmarError(
                 f"training data: {len(data.drawings)} concepts with two drawings, expected at least {t.set_size} (set_size)"
             )
+        self.contrasted = max(self.pairs, min(t.contrastive_pairs, len(data.drawings)))
         self.captions = min(t.captions, self.pairs)
         self.sets = self.pairs // t.set_size
         name, phrase = data.names.lengths.mean(), self._mean_phrase()
@@ -102,16 +103,16 @@ class BatchMaker:
         """The batch of a step; the same for the same seed, data and configuration."""
         c, t, d, count = self.config, self.config.training, self.data, self.pairs
         rng = np.random.default_rng((t.seed, step))
-        concepts = rng.permutation(len(d.drawings))[:count]
-        first = rng.random(count)
-        step_on = rng.random(count)
-        taught = np.empty(count, np.int64)
-        asked = np.empty(count, np.int64)
+        concepts = rng.permutation(len(d.drawings))[: self.contrasted]
+        first, second = rng.random((2, len(concepts)))
+        taught = np.empty(len(concepts), np.int64)
+        asked = np.empty(len(concepts), np.int64)
         for i, concept in enumerate(concepts):
             rows = d.drawings[concept]
             a = int(first[i] * len(rows))
-            b = (a + 1 + int(step_on[i] * (len(rows) - 1))) % len(rows)
+            b = (a + 1 + int(second[i] * (len(rows) - 1))) % len(rows)
             taught[i], asked[i] = rows[a], rows[b]
+        concepts = concepts[:count]
 
         ids, lengths = self._phrases(rng, count + t.phrases)
         own_name = rng.random(count) >= t.renamed
@@ -164,6 +165,7 @@ class BatchMaker:
         """Sizes of a step, for the log."""
         return {
             "pairs": self.pairs,
+            "contrasted pairs": self.contrasted,
             "phrases": self.config.training.phrases,
             "captions": self.captions,
             "encoder tokens": self.encoder_rows * self.config.max_seq_len,

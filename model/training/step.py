@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from model.bitmar import BitMar
-from model.layers import l2_normalize
 from model.packing import Packing
 from model.training.batches import Batch
 from model.training.losses import info_nce, slot_accuracy, token_cross_entropy, weighted_mean
@@ -49,23 +48,23 @@ class TrainStep:
     def losses(self, b: Batch) -> dict[str, Any]:
         """Forward pass: every loss, the total under "loss"."""
         model, t = self.model, self.model.config.training
-        pairs, phrases, captions = b.taught.shape[0], b.encoder.cells.shape[0], b.decoder.cells.shape[0]
-        phrases, captions = phrases - pairs, captions - phrases
-        dim, sets = model.config.episode_dim, b.taught.shape[0] // t.set_size
+        pairs, texts, decoded = b.own_name.shape[0], b.encoder.cells.shape[0], b.decoder.cells.shape[0]
+        phrases, captions = texts - pairs, decoded - texts
+        dim, sets = model.config.episode_dim, pairs // t.set_size
 
         taught = augment(b.taught, t.vision_noise, t.vision_dropout, b.seed)
         asked = augment(b.asked, t.vision_noise, t.vision_dropout, b.seed + tf.constant([0, 1 << 21]))
 
-        seen = model.vision.tokens(model.vision(taught)) * b.taught_seen[:, None, None]
+        seen = model.vision.tokens(model.vision(taught[:pairs])) * b.taught_seen[:, None, None]
         unseen = tf.zeros((phrases, *seen.shape[1:]))
         encoded = model.text(b.tokens, None, tf.concat([seen, unseen], 0), b.encoder)
         episodes = model.episode.combine(b.encoder.gather(model.episode.per_position(encoded)))
 
-        no_text = tf.zeros((pairs, dim))
-        keys, _ = model.keys(taught, no_text)
-        _, queries = model.keys(asked, no_text)
-        text_queries = l2_normalize(model.keys.from_text(episodes[:pairs]))
+        keys = model.keys.of_picture(taught)
+        queries = model.keys.of_picture(asked)
+        text_queries = model.keys.of_text(episodes[:pairs])
         contrastive = info_nce(queries, keys, t.contrastive_temperature)
+        keys, queries = keys[:pairs], queries[:pairs]
         text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.taught_seen))
 
         by_set = (sets, t.set_size, dim)
@@ -75,7 +74,7 @@ class TrainStep:
         context = tf.concat(
             [tf.reshape(context, (pairs, dim)), model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0
         )
-        latent = model.vision(asked)
+        latent = model.vision(asked[:pairs])
         latent = tf.concat([latent, tf.zeros((phrases, latent.shape[1])), latent[:captions]], 0)
         logits = model.decoder(b.previous, context, latent, b.decoder)
         each = token_cross_entropy(logits, b.targets)

@@ -1,0 +1,134 @@
+"""Property: training repeats bit for bit, an interrupted run resumed is the run uninterrupted, and it learns."""
+
+import csv
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from model.errors import BitmarError
+from model.training.batches import BatchMaker
+from model.training.loop import Interrupt, Training
+from model.training.run_folder import RunFolder
+from model.training.schedule import Schedule
+
+from .conftest import small
+
+
+def train(config, data, folder, stop_after=None, restore=False):
+    """Steps until the schedule's end, or `stop_after` steps; the model's weights."""
+    folder.mkdir(exist_ok=True)
+    training = Training(config, data, 3600.0, RunFolder(folder))
+    if restore:
+        training.restore()
+    interrupt = Interrupt()
+    step = training.step
+
+    def counted(batch, rate):
+        metrics = step(batch, rate)
+        interrupt.asked = training.schedule.step + 1 == stop_after
+        return metrics
+
+    training.step = counted
+    done = training.run(interrupt, show=False)
+    assert done == (stop_after is None)
+    return [v.numpy() for v in training.model.variables]
+
+
+def losses(folder):
+    with (folder / "log.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_resumed_equals_uninterrupted(small_config, small_data, tmp_path):
+    whole = train(small_config, small_data, tmp_path / "whole")
+    train(small_config, small_data, tmp_path / "cut", stop_after=3)
+    resumed = train(small_config, small_data, tmp_path / "cut", restore=True)
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+    assert [int(row["step"]) for row in losses(tmp_path / "cut")] == list(range(1, 9))
+
+
+def test_a_log_that_ran_ahead_of_the_checkpoint_is_cut(small_config, small_data, tmp_path):
+    """A killed process leaves rows after the last checkpoint: resuming writes them again, once."""
+    train(small_config, small_data, tmp_path, stop_after=3)
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("4,1,1,1,1,1,1,1,1,1,1\n5,1,1")
+    train(small_config, small_data, tmp_path, restore=True)
+    assert [int(row["step"]) for row in losses(tmp_path)] == list(range(1, 9))
+
+
+def test_training_learns(ultra_tiny, small_data, tmp_path):
+    config = small(ultra_tiny, steps=60, warmup_steps=5)
+    train(config, small_data, tmp_path)
+    rows = losses(tmp_path)
+    for name in ("loss", "contrastive", "phrases"):
+        first, last = (np.mean([float(row[name]) for row in part]) for part in (rows[:5], rows[-5:]))
+        assert last < 0.9 * first, name
+
+
+def test_batches_depend_on_seed_and_step_alone(small_config, small_data):
+    one, two = BatchMaker(small_data, small_config), BatchMaker(small_data, small_config)
+    one.batch(0)
+    for a, b in zip(one.batch(5), two.batch(5), strict=True):
+        for x, y in zip(a, b, strict=True) if isinstance(a, tuple) else ((a, b),):
+            np.testing.assert_array_equal(x, y)
+    assert not np.array_equal(one.batch(5).taught, one.batch(6).taught)
+
+
+def test_a_batch_is_what_it_says(small_config, small_data):
+    """Pairs are two drawings of one thing, the encoder sees the text without <eos>, the decoder is asked for all of it."""
+    maker = BatchMaker(small_data, small_config)
+    things = {small_data.features[row].tobytes(): i for i, rows in enumerate(small_data.drawings) for row in rows}
+    for step in range(4):
+        b = maker.batch(step)
+        pairs = len(b.own_name)
+        taught, asked = ([things[row.tobytes()] for row in rows] for rows in (b.taught, b.asked))
+        assert taught == asked and len(set(taught)) == len(taught)
+        assert not (b.taught == b.asked).all(1).any()
+        flat, targets = b.tokens.reshape(-1), b.targets.reshape(-1)
+        for text in range(pairs + small_config.training.phrases):
+            there = b.encoder.present[text].astype(bool)
+            told = flat[b.encoder.cells[text][there]].tolist()
+            asked_for = targets[b.decoder.cells[text][b.decoder.present[text].astype(bool)]].tolist()
+            if asked_for:
+                assert asked_for == [*told, 2]
+            if text < pairs and b.own_name[text]:
+                name = small_data.names
+                assert told == name.ids[taught[text], : name.lengths[taught[text]]].tolist()
+        starts = b.decoder.cells[b.decoder.present[:, 0] > 0, 0]
+        assert (b.previous.reshape(-1)[starts] == small_config.bos_id).all()
+        weights = b.recall_weight + b.phrase_weight + b.caption_weight
+        np.testing.assert_array_equal(weights, (b.decoder.segment >= 0).astype(np.float32))
+
+
+def test_too_few_things_are_an_error(small_config, small_data):
+    few = dataclasses.replace(small_data, drawings=small_data.drawings[:7])
+    with pytest.raises(BitmarError, match="7 concepts"):
+        BatchMaker(few, small_config)
+
+
+@pytest.mark.parametrize("seconds_per_step", [0.1, 0.35, 2.0])
+def test_the_schedule_ends_with_the_time_or_the_steps(seconds_per_step):
+    s = Schedule(steps=400, seconds=60.0, warmup=10, peak=1.0)
+    rates = []
+    while not s.done():
+        rates.append(s.learning_rate())
+        # the first steps compile; then the machine gets slower half way
+        s.advance(5.0 if s.step == 0 else seconds_per_step * (1 if s.spent < 30 else 2))
+    assert s.spent <= 60.0
+    assert s.step == 400 or s.spent > 60.0 - 6 * seconds_per_step
+    assert max(rates) <= 1.0 and all(a >= b for a, b in itertools.pairwise(rates[12:]))
+    assert rates[-1] < 0.05
+
+
+def test_a_checkpoint_of_another_model_is_refused(small_config, small_data, tmp_path):
+    train(small_config, small_data, tmp_path, stop_after=1)
+    other = dataclasses.replace(small_config, vision_hidden_size=64)
+    with pytest.raises(BitmarError, match=r"checkpoint\.npz"):
+        train(other, small_data, tmp_path, restore=True)
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK broken")
+    with pytest.raises(BitmarError, match="broken"):
+        train(small_config, small_data, tmp_path, restore=True)
