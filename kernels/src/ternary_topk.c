@@ -8,11 +8,12 @@ typedef struct best_list {
   float* logits;
 } best_list;
 
-/* Ids come in increasing order, so an equal logit goes behind those already there. */
-static void insert(best_list* best, int32_t id, float logit) {
+/* Ids come in increasing order, so an equal logit goes behind those already there. Returns 0 if it is not
+ * among the best. */
+static int insert(best_list* best, int32_t id, float logit) {
   int32_t at = best->count;
   if (at == best->k) {
-    if (!(logit > best->logits[at - 1])) return;
+    if (!(logit > best->logits[at - 1])) return 0;
     at--;
   } else {
     best->count++;
@@ -23,17 +24,23 @@ static void insert(best_list* best, int32_t id, float logit) {
   }
   best->ids[at] = id;
   best->logits[at] = logit;
+  return 1;
 }
 
 BM_FLOAT_CODE void topk(const bm_ternary* w, const bm_token* token, int32_t first_id, best_list* best) {
   int32_t acc[BM_TILE_ROWS];
   float scale = token->d * w->gamma[0];
+  /* With one positive scale for all rows, logits grow with the sums, and the worst of the best only grows:
+   * what is not above a sum that was turned away will be turned away too. Almost all rows end here. */
+  int ordered = !w->gamma_per_row && scale > 0.0f;
+  int32_t turned_away = INT32_MIN;
   for (int32_t row = 0; row < w->rows; row += BM_TILE_ROWS) {
     int32_t n = w->rows - row < BM_TILE_ROWS ? w->rows - row : BM_TILE_ROWS;
     bm_ternary_dot(w, row, row + n, token, acc);
     for (int32_t i = 0; i < n; i++) {
+      if (acc[i] <= turned_away) continue;
       if (w->gamma_per_row) scale = token->d * w->gamma[row + i];
-      insert(best, first_id + row + i, (float)acc[i] * scale);
+      if (!insert(best, first_id + row + i, (float)acc[i] * scale) && ordered) turned_away = acc[i];
     }
   }
 }

@@ -134,7 +134,8 @@ def ternary_fc(x: np.ndarray, w: np.ndarray, gamma: np.ndarray, activation: int 
     y = _exact_dot(q, w).astype(F) * (d[..., None] * np.asarray(gamma, F))
     if activation == ACTIVATION_SQUARED_RELU:
         t = np.maximum(y, F(0))
-        y = t * t
+        with np.errstate(over="ignore"):
+            y = t * t
     return y
 
 

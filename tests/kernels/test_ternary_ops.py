@@ -135,6 +135,17 @@ def test_topk_ties_go_to_the_lower_id(isa_kernels, layout):
     assert ids.tolist() == [0, 1, 2, 4, 5]
 
 
+@pytest.mark.parametrize("gamma", [-0.5, 0.0, 1e-42])
+def test_topk_with_odd_scales(isa_kernels, gamma):
+    """Scales with which the order of the logits is not that of the sums."""
+    rng = np.random.default_rng(11)
+    w, x = rng.integers(-1, 2, (500, 33)).astype(np.int8), rng.standard_normal(33).astype(F)
+    ids, logits = isa_kernels.ternary_topk(x, isa_kernels.ternary(spec.pack(w, spec.B3), [gamma], 500, 33, spec.B3), 20)
+    want_ids, want_logits = spec.ternary_topk(x, w, F([gamma]), 20)
+    np.testing.assert_array_equal(ids, want_ids)
+    same_bits(logits, want_logits)
+
+
 @LAYOUTS
 def test_topk_parts(isa_kernels, layout):
     rng = np.random.default_rng(8)
