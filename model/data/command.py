@@ -53,8 +53,10 @@ def summary(data_dir: Path, config_path: Path) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from model.config import load_config
     from model.data.build import Builder
 
+    load_config(args.config)  # a wrong file is an error before the work, not after it
     try:
         args.dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
