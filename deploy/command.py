@@ -6,6 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
+from pi_app.command import add_model_arguments
 from pi_app.errors import BitmarError
 
 BOARD_MODULE = "deploy.board"  # fit report, firmware build, flashing
@@ -13,7 +14,7 @@ BOARD_MODULE = "deploy.board"  # fit report, firmware build, flashing
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", required=True, help="pi, qemu, or a board such as teensy41")
-    parser.add_argument("--model", type=Path, help="folder of a converted model (default: model/ or runs/demo/model/)")
+    add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     pi = parser.add_argument_group("--target pi")
     where = pi.add_mutually_exclusive_group()

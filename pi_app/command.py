@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What console and bench both take."""
-    parser.add_argument("--model", type=Path, help="folder of a converted model (default: model/ or runs/demo/model/)")
+    add_model_arguments(parser)
     parser.add_argument(
         "--slots",
         type=int,
@@ -33,6 +33,19 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of `pipeline.py data`, for pictures SET/CODE")
     parser.add_argument("--runtime", help="tflite-runtime or ai-edge-litert, where both are installed")
     parser.add_argument("--json", action="store_true", help="one JSON object per answer")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--model", type=Path, help="folder of a converted model (default: model/ or runs/demo/model/)")
+    model.add_argument("--run", type=Path, help="folder of a run: its model/ is taken")
+
+
+def chosen_model(args: argparse.Namespace) -> Path:
+    """The folder that --model or --run names, or the default."""
+    from pi_app.model_folder import default_model
+
+    return args.model or (args.run / "model" if args.run else default_model())
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,14 +82,14 @@ def board_console():
 
 def open_session(args: argparse.Namespace):
     """The session that the arguments describe; a context manager that closes it."""
-    from pi_app.model_folder import default_model, read_model
+    from pi_app.model_folder import read_model
     from pi_app.session import Session
 
     if args.card is None:
         raise BitmarError("--card DIR is missing: the folder of the card that the memory lives on")
     if args.slots is not None and not 1 <= args.slots <= 32768:
         raise BitmarError(f"--slots {args.slots}: expected 1 to 32768")
-    model = read_model(args.model or default_model())
+    model = read_model(chosen_model(args))
     return Session(model, args.card, args.slots, args.data, args.runtime)
 
 

@@ -39,13 +39,13 @@ class PictureSource:
         match = SET_AND_CODE.fullmatch(name)
         if match and not path.exists():
             return self.from_data(match["set"].lower(), match["code"].lower())
-        vision = None if path.suffix.lower() == ".npy" else self.vision(path)
-        return Picture(*picture.load_picture(path, vision))
+        if path.suffix.lower() == ".npy":
+            return Picture(*picture.load_picture(path, None))
+        image = picture.prepare_image(picture.open_image(path))  # before the network is loaded: files may be broken
+        return Picture(*picture.quantise_features(picture.vision_features(image, self.vision(path))))
 
     def vision(self, path: Path) -> Any:
         """Interpreter of vision.tflite, or None where the model sees thumbnails."""
-        if not path.exists():
-            raise BitmarError(f"picture {path}: no such file")
         if self.kind == "thumb16":
             return None
         if self.kind == "file":

@@ -6,8 +6,11 @@ Either tflite-runtime or ai-edge-litert will do; both load the same delegate and
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +55,20 @@ def reason(error: Exception) -> str:
     return ours[0].removeprefix("bitmar: ") if ours else (lines or [type(error).__name__])[0]
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drops what the runtime writes to stderr by itself (which accelerator it made); errors come as exceptions."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
 class Graph:
     """One flatbuffer, ready to run; not for two threads at once.
 
@@ -72,8 +89,9 @@ class Graph:
             options["experimental_delegates"] = [self.delegate]
             options["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            self.interpreter = module.Interpreter(**options)
-            self.interpreter.allocate_tensors()
+            with quiet():
+                self.interpreter = module.Interpreter(**options)
+                self.interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise BitmarError(f"{file}: {name} cannot load it: {reason(error)}") from error
         self.inputs = self._indices("inputs", self.interpreter.get_input_details())

@@ -1,0 +1,211 @@
+"""Property: bad input ends with one line (what, where, what was expected), exit code 2, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.pi_app.console_runs import console, contents, write_pictures
+from tests.pi_app.digests import MODEL
+from tests.pi_app.runtimes import ROOT, run_python
+
+
+@pytest.fixture(scope="module")
+def taught_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("taught")
+    (folder / "card").mkdir()
+    (name, picture, _), *_ = write_pictures(folder, 1)
+    console(folder / "card", f"teach {picture} {name}\n")
+    return folder / "card"
+
+
+@pytest.fixture
+def card(taught_card: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(taught_card, tmp_path / "card"))
+
+
+def refused(card: Path, lines: str, *options: str | Path) -> str:
+    """The one line of the error; exit code and an unchanged card are checked."""
+    before = contents(card)
+    result = console(card, lines, *options, check=False)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
+    assert contents(card) == before
+    return result.stderr
+
+
+def picture(folder: Path, name: str, content: bytes) -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def npy(folder: Path, array: np.ndarray) -> Path:
+    np.save(folder / "picture.npy", array)
+    return folder / "picture.npy"
+
+
+PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no file": (lambda f: f / "none.png", "no such file"),
+    "text": (lambda f: picture(f, "a.png", b"hello"), "not an image file"),
+    "half a PNG": (lambda f: picture(f, "a.png", (ROOT / "docs" / "demo.png").read_bytes()[:900]), "broken image"),
+    "767 numbers": (lambda f: npy(f, np.zeros(767, np.float32)), "expected 768"),
+    "nan": (lambda f: npy(f, np.full(768, np.nan, np.float32)), "finite"),
+    "objects": (lambda f: npy(f, np.array(["a"] * 768)), "768"),
+    "broken npy": (lambda f: picture(f, "b.npy", b"\x93NUMPY\x01\x00junk"), "broken .npy"),
+    "no such set": (lambda f: "nosuchset/1f353", "no features in|unknown, found"),
+}
+
+
+@pytest.mark.parametrize("case", PICTURES)
+def test_pictures(case: str, card: Path, tmp_path: Path) -> None:
+    make, message = PICTURES[case]
+    if case == "half a PNG" and not (ROOT / "docs" / "demo.png").exists():
+        from PIL import Image
+
+        Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+        make = lambda f: picture(f, "a.png", (f / "whole.png").read_bytes()[:900])  # noqa: E731
+    import re
+
+    assert re.search(message, refused(card, f"teach {make(tmp_path)} thing\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("''", "the name is empty"),
+        ("x" * 64, "63 bytes"),
+        ("é" * 32, "63 bytes"),
+        ("a\udcffb", "not valid UTF-8|can't decode"),
+        ("'" + "~^ " * 20 + "'", "tokens, expected at most|taught"),
+    ],
+)
+def test_names(name: str, message: str, card: Path, tmp_path: Path) -> None:
+    import re
+
+    _, taught, _ = write_pictures(tmp_path, 1)[0]
+    assert re.search(message, refused(card, f"teach {taught} {name}\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("forget nobody", "nobody"),
+        ("rename nobody somebody", "nobody"),
+        ("mem restore 7", "state 7"),
+        ("mem restore yesterday", "expected a state's number or a time"),
+        ("mem prune lots", "expected a number from 0 to 1"),
+        ("bench none", "expected a number of tokens"),
+        ("dance", "'dance' is not a word"),
+    ],
+)
+def test_words(line: str, message: str, card: Path) -> None:
+    assert message in refused(card, f"\n{line}\n")
+    assert "script.txt:2: " in refused(card, f"\n{line}\n")
+
+
+def changed_model(folder: Path, change: Callable[[dict], None]) -> Path:
+    """A copy of the model with a changed model.json."""
+    model = Path(shutil.copytree(MODEL, folder / "model"))
+    description = json.loads((model / "model.json").read_text())
+    change(description)
+    (model / "model.json").write_text(json.dumps(description))
+    return model
+
+
+MODELS: dict[str, tuple[Callable[[dict], object], str]] = {
+    "format": (lambda d: d.update(format=2), "format 2, expected 1"),
+    "op version": (lambda d: d["ops"].update(BITMAR_TERNARY_FC=2), "BITMAR_TERNARY_FC has version 2, expected 1"),
+    "unknown op": (lambda d: d["ops"].update(BITMAR_MAGIC=1), "BITMAR_MAGIC is unknown"),
+    "missing key": (lambda d: d["memory"].pop("dim"), "'memory.dim' is missing"),
+    "sha256": (lambda d: d["files"]["recall.tflite"].update(sha256="0" * 64), "recall.tflite: its sha256"),
+    "bytes": (lambda d: d["files"]["recall.tflite"].update(bytes=3), "expected 3"),
+    "no file": (lambda d: d["files"].update({"extra.bin": {"bytes": 1, "sha256": ""}}), "extra.bin: cannot be read"),
+    "hash": (lambda d: d.update(model_hash="xyz"), "16 hexadecimal digits"),
+    "another model's card": (lambda d: d.update(model_hash="00" * 8), "written by another model"),
+}
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_models(case: str, card: Path, tmp_path: Path) -> None:
+    change, message = MODELS[case]
+    assert message in refused(card, "mem show\n", "--model", changed_model(tmp_path, change))
+
+
+def test_a_flatbuffer_of_another_op_version(card: Path, tmp_path: Path) -> None:
+    """Although model.json claims otherwise: the delegate looks at the op itself."""
+    import hashlib
+
+    from tests.pi_app.graph_file import GraphFile
+
+    graph = GraphFile()
+    inputs = [graph.input("scores", "float32", (4,)), graph.input("slots", "float32", (4, 128))]
+    inputs += [graph.input("mask", "int32", (4,)), graph.constant(np.ones(1, np.float32))]
+    graph.op("BITMAR_MEMORY_READ", inputs, {"context": "float32"}, {"version": 3})
+    data = graph.write(tmp_path / "recall.tflite").read_bytes()
+    entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    model = changed_model(tmp_path, lambda d: d["files"].update({"recall.tflite": entry}))
+    (model / "recall.tflite").write_bytes(data)
+    message = refused(card, "mem show\n", "--model", model)
+    assert "recall.tflite" in message and "BITMAR_MEMORY_READ: version 3, expected 1" in message
+
+
+def test_no_model_and_no_card(card: Path, tmp_path: Path) -> None:
+    assert "cannot be read" in refused(card, "mem show\n", "--model", tmp_path / "nowhere")
+    assert "--card DIR is missing" in run_python("ai-edge-litert", ROOT / "pipeline.py", "console", check=False).stderr
+    missing = tmp_path / "elsewhere" / "card"
+    missing.parent.mkdir()
+    result = console(missing, "mem show\n", check=False)
+    assert result.returncode == 2 and f"card {missing}: no such folder" in result.stderr
+
+
+def test_other_number_of_slots(card: Path) -> None:
+    assert "expected 5 of" in refused(card, "mem show\n", "--slots", "5")
+    assert "expected 1 to 32768" in refused(card, "mem show\n", "--slots", "0")
+
+
+def test_unknown_runtime(card: Path) -> None:
+    assert "runtime 'torch' is unknown" in refused(card, "mem show\n", "--runtime", "torch")
+    assert "tflite-runtime is not installed" in refused(card, "mem show\n", "--runtime", "tflite-runtime")
+
+
+def test_a_card_in_use(card: Path) -> None:
+    command = ["python", "-c", LOCKING, str(card / "bitmar_memory")]
+    import sys
+
+    command[0] = sys.executable
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout.readline() == b"locked\n"
+        assert "another process has this card" in refused(card, "mem show\n")
+        holder.stdin.close()
+
+
+LOCKING = """
+import fcntl, os, sys
+folder = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(folder, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="mounting a small disk needs root")
+def test_a_full_disk(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "none", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount: {mounted.stderr.decode().strip()}")
+    try:
+        result = console(disk, "mem show\n", check=False)
+        assert result.returncode == 2 and result.stderr.count("\n") == 1, result.stderr
+        assert "no room" in result.stderr or "full" in result.stderr
+        assert contents(disk) == {}
+    finally:
+        subprocess.run(["umount", disk], check=True)
