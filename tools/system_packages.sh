@@ -16,13 +16,15 @@ for tool in "${!package_of[@]}"; do
 done
 ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-* >/dev/null 2>&1 || missing+=(clang libclang-rt-14-dev)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
-[ ${#missing[@]} -eq 0 ] && exit 0
+# `pipeline.py data` downloads WordNet with apt-get, which needs the package lists
+ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 && lists=yes || lists=no
+[ ${#missing[@]} -eq 0 ] && [ $lists = yes ] && exit 0
 
-echo "installing Debian packages: ${missing[*]}"
+echo "installing Debian packages: ${missing[*]:-none, only fetching apt's lists}"
 if [ "$(id -u)" = 0 ]; then sudo=(); elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo=(sudo); else
   echo "error: these Debian packages are missing and cannot be installed without root; run:" >&2
   echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
   exit 2
 fi
 "${sudo[@]}" apt-get update -q >/dev/null
-DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+[ ${#missing[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
