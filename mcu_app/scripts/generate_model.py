@@ -1,10 +1,11 @@
 """PlatformIO pre-script: the converted model becomes C before the firmware is compiled.
 
-The model is the folder named by BITMAR_MODEL, or that of the tests. `custom_engine` of the environment says what goes into
-flash: the plan and weights of the ahead-of-time engine, or the flatbuffers for TensorFlow Lite Micro.
+The model is the folder named by BITMAR_MODEL, or that of the demo, or that of the tests (deploy/models.py). The
+environment's `custom_engine` says what goes into flash: the plan and weights of the ahead-of-time engine, or the
+flatbuffers for TensorFlow Lite Micro.
 """
 
-import os
+import contextlib
 import sys
 from pathlib import Path
 
@@ -14,13 +15,16 @@ root = Path(env.subst("$PROJECT_DIR"))  # noqa: F821
 sys.path.insert(0, str(root))
 
 from convert.aot import generate  # noqa: E402
-from model.errors import BitmarError  # noqa: E402
+from deploy.models import pick_model  # noqa: E402
+from model.errors import BitmarError as ModelError  # noqa: E402
+from pi_app.errors import BitmarError as AppError  # noqa: E402
 
-model = Path(os.environ.get("BITMAR_MODEL") or root / "tests" / "fixtures" / "model")
 out = Path(env.subst("$BUILD_DIR")) / "model"  # noqa: F821
 try:
-    report = generate(model if model.is_absolute() else root / model, out, env.GetProjectOption("custom_engine"))  # noqa: F821
-except BitmarError as error:
+    with contextlib.chdir(root):  # the usual models are named relative to the project
+        model = pick_model(None).resolve()
+    report = generate(model, out, env.GetProjectOption("custom_engine"))  # noqa: F821
+except (ModelError, AppError) as error:
     sys.stderr.write(f"error: {error}\n")
     env.Exit(2)  # noqa: F821
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deploy.firmware import Firmware, build
+from deploy.models import fixture_model
 from pi_app.board_link import BoardLink, open_emulator
 from pi_app.engine import Engine, Picture
 from pi_app.model_folder import read_model
@@ -48,8 +49,9 @@ def seeded_picture(seed: int) -> Picture:
 
 @pytest.fixture(scope="session")
 def model() -> Path:
-    """The small trained model of the tests, or the one that BITMAR_MODEL names."""
-    return Path(os.environ.get("BITMAR_MODEL") or ROOT / "tests" / "fixtures" / "model")
+    """The small trained model of the tests, or the one that BITMAR_TEST_MODEL names."""
+    named = os.environ.get("BITMAR_TEST_MODEL")
+    return Path(named) if named else fixture_model()
 
 
 @pytest.fixture(scope="session")

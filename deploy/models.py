@@ -1,0 +1,60 @@
+"""Which converted model a firmware is built from; conversions that only measure or test are kept in build/models/."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from pi_app.errors import BitmarError
+from pi_app.model_folder import default_model
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / "build" / "models"
+FIXTURE = ROOT / "tests" / "fixtures" / "ultra_tiny"
+
+
+def pick_model(model: Path | None, config: Path | None = None) -> Path:
+    """The folder named, or the configuration converted untrained, or the usual model, or that of the tests."""
+    if model is not None:
+        return model
+    if config is not None:
+        return config_model(config)
+    try:
+        return default_model()
+    except BitmarError:
+        return fixture_model()
+
+
+def config_model(config: Path) -> Path:
+    """A configuration with fresh weights, converted: enough to measure sizes."""
+    if not config.is_file():
+        raise BitmarError(f"{config}: no such file, expected configs/*.yaml")
+    return converted(config.stem, [config], "--config", str(config), "--untrained")
+
+
+def fixture_model() -> Path:
+    """The small trained model of the tests, converted."""
+    if not FIXTURE.is_dir():
+        raise BitmarError("no converted model: name one with --model DIR, or run `make demo`")
+    return converted("fixture", sorted(FIXTURE.iterdir()), "--run", str(FIXTURE))
+
+
+def converted(name: str, sources: list[Path], *arguments: str) -> Path:
+    """build/models/NAME-HASH, made by `pipeline.py convert` if its sources have no conversion yet.
+
+    Raises:
+      BitmarError: what the conversion says.
+    """
+    digest = hashlib.sha256()
+    for path in [*sources, *sorted((ROOT / "convert").glob("*.py"))]:
+        digest.update(path.read_bytes())
+    out = BUILT / f"{name}-{digest.hexdigest()[:12]}"
+    if not (out / "model.json").is_file():
+        command = [sys.executable, str(ROOT / "pipeline.py"), "convert", *arguments, "--out", str(out)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            raise BitmarError(f"converting {name}: {lines[-1].removeprefix('error: ') if lines else 'failed'}")
+    return out
