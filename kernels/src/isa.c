@@ -1,5 +1,7 @@
 /* Chooses the instruction-set variant. All variants compute the same integers, so a race between two first
  * uses is harmless: both store the same pointer. */
+#include <stdatomic.h>
+
 #include "internal.h"
 
 /* from the slowest to the fastest */
@@ -17,15 +19,15 @@ static const bm_backend* const kBackends[] = {
 };
 enum { BACKENDS = sizeof kBackends / sizeof kBackends[0] };
 
-static const bm_backend* volatile current;
+static _Atomic(const bm_backend*) current;
 
 const bm_backend* bm_backend_current(void) {
-  const bm_backend* isa = current;
+  const bm_backend* isa = atomic_load_explicit(&current, memory_order_relaxed);
   if (isa) return isa;
   for (int i = BACKENDS - 1; !isa; i--) {
     if (kBackends[i]->available()) isa = kBackends[i];
   }
-  current = isa;
+  atomic_store_explicit(&current, isa, memory_order_relaxed);
   return isa;
 }
 
@@ -33,12 +35,12 @@ const char* bm_isa(void) { return bm_backend_current()->name; }
 
 bm_status bm_isa_select(const char* name) {
   if (!name) {
-    current = NULL;
+    atomic_store_explicit(&current, NULL, memory_order_relaxed);
     return BM_OK;
   }
   for (int i = 0; i < BACKENDS; i++) {
     if (!strcmp(kBackends[i]->name, name) && kBackends[i]->available()) {
-      current = kBackends[i];
+      atomic_store_explicit(&current, kBackends[i], memory_order_relaxed);
       return BM_OK;
     }
   }

@@ -148,7 +148,10 @@ AVX2 static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
   return total;
 }
 
-static int available(void) { return __builtin_cpu_supports("avx2"); }
+static int available(void) {
+  __builtin_cpu_init(); /* some run-time libraries do not do it by themselves */
+  return __builtin_cpu_supports("avx2");
+}
 
 const bm_backend bm_backend_avx2 = {"avx2", available, prepare, dot_rm2, dot_b3, dot_s8};
 

@@ -80,7 +80,7 @@ def compile_to(name: str, target: Target, sources: list[Path], flags: list[str])
     digest = hashlib.sha256("\0".join(command).encode())
     for path in [*target.sources, *sources, *HEADERS, *sorted(HERE.glob("*.h"))]:
         digest.update(path.read_bytes())
-    out = OUT / f"{name}-{target.name}-{digest.hexdigest()[:16]}"
+    out = OUT / f"{name}-{target.compiler}-{digest.hexdigest()[:16]}"
     if not out.exists():
         OUT.mkdir(parents=True, exist_ok=True)
         temporary = out.with_suffix(f".{os.getpid()}")

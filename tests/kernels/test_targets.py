@@ -42,6 +42,27 @@ def test_same_bits_everywhere(name, mode, reference):
     assert set(found) >= EXPECTED_ISAS.get(name, {"portable"})
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("name", TARGETS)
+def test_same_bits_everywhere_on_many_cases(name):
+    target = TARGETS[name]
+    if not target.available():
+        pytest.skip(f"{name} needs {target.compiler} and {target.runner[0]}")
+    for seed in range(2, 42):
+        want = digests(HOST.run(build.program("digest", HOST), "sane", str(seed)))["portable"]
+        for mode in ("sane", "flush"):
+            found = digests(target.run(build.program("digest", target), mode, str(seed)))
+            assert set(found.values()) == {want}, f"seed {seed}, mode {mode}: {found}, expected {want}"
+
+
+@pytest.mark.full
+def test_sanitizers_find_nothing_in_many_cases():
+    flags = ("-g", "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")
+    elf = build.program("digest", HOST, *flags)
+    for seed in range(2, 42):
+        assert HOST.run(elf, "hostile", str(seed)).strip() == "done"
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="no_guard.c is written for x86")
 def test_a_missing_guard_would_be_seen(reference):
     sources = [path for path in build.KERNEL_SOURCES if path.name != "fpstate.c"]
