@@ -40,7 +40,7 @@ class StatefulMemory(keras.layers.Layer):
     """
 
     def __init__(self, slots: int, dim: int, alpha: float, merge_threshold: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs, trainable=False)
+        super().__init__(**kwargs)
         self.sizes = {"slots": slots, "dim": dim, "alpha": alpha, "merge_threshold": merge_threshold}
         self.count, self.dim, self.alpha, self.merge_threshold = slots, dim, alpha, merge_threshold
 

@@ -38,3 +38,9 @@ def slot_accuracy(scores: keras.KerasTensor) -> keras.KerasTensor:
     """Share of questions whose best slot is their own: scores float32 [S, K, K], own slot on the diagonal -> scalar."""
     own = ops.arange(scores.shape[-1], dtype="int32")
     return ops.mean(ops.cast(ops.cast(ops.argmax(scores, axis=-1), "int32") == own, "float32"))
+
+
+def own_attention(scores: keras.KerasTensor, temperature: float) -> keras.KerasTensor:
+    """How much of each read comes from its own slot: scores float32 [S, K, K] -> float32 [S * K], no gradient."""
+    weights = ops.softmax(scores / temperature, axis=-1)
+    return ops.stop_gradient(ops.reshape(ops.sum(weights * ops.eye(scores.shape[-1]), axis=-1), (-1,)))

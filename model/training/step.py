@@ -11,7 +11,7 @@ import tensorflow as tf
 from model.bitmar import BitMar
 from model.packing import Packing
 from model.training.batches import Batch
-from model.training.losses import info_nce, slot_accuracy, token_cross_entropy, weighted_mean
+from model.training.losses import info_nce, own_attention, slot_accuracy, token_cross_entropy, weighted_mean
 
 METRICS = ("loss", "contrastive", "recall", "phrases", "caption", "text_query", "slot", "gradient")
 
@@ -78,7 +78,10 @@ class TrainStep:
         latent = tf.concat([latent, tf.zeros((phrases, latent.shape[1])), latent[:captions]], 0)
         logits = model.decoder(b.previous, context, latent, b.decoder)
         each = token_cross_entropy(logits, b.targets)
-        written = weighted_mean(each, b.recall_weight + b.phrase_weight)
+        # a read that found another slot holds another text: what it cannot know is not asked of the decoder
+        found = own_attention(scores, model.config.memory_temperature)
+        found = b.decoder.spread(tf.concat([found, tf.ones(decoded - pairs)], 0)[:, None])[..., 0]
+        written = weighted_mean(each, b.recall_weight * found + b.phrase_weight)
         caption = weighted_mean(each, b.caption_weight)
         total = (
             t.loss_contrastive * contrastive

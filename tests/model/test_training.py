@@ -61,7 +61,7 @@ def test_a_log_that_ran_ahead_of_the_checkpoint_is_cut(small_config, small_data,
 
 
 def test_training_learns(ultra_tiny, small_data, tmp_path):
-    config = small(ultra_tiny, steps=60, warmup_steps=5)
+    config = small(ultra_tiny, steps=60, warmup_steps=5, learning_rate=0.01)
     train(config, small_data, tmp_path)
     rows = losses(tmp_path)
     for name in ("loss", "contrastive", "phrases"):
@@ -121,7 +121,7 @@ def test_the_schedule_ends_with_the_time_or_the_steps(seconds_per_step):
     assert s.spent <= 60.0
     assert s.step == 400 or s.spent > 60.0 - 6 * seconds_per_step
     assert max(rates) <= 1.0 and all(a >= b for a, b in itertools.pairwise(rates[12:]))
-    assert rates[-1] < 0.05
+    assert rates[-1] < 0.1
 
 
 def test_a_checkpoint_of_another_model_is_refused(small_config, small_data, tmp_path):
