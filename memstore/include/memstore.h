@@ -7,8 +7,9 @@
  *
  * No malloc, no global state, no stdio: the caller gives one buffer of ms_memory_size() bytes and a storage
  * port. Functions return MS_OK (0) or a negative ms_error; after an error of a write the memory is what it
- * was before. One memory is for one thread. Floats are IEEE binary32; build with -ffp-contract=off for equal
- * bits everywhere.
+ * was before. Only where the card fails for good in the middle of a write it is open whether the old or the
+ * new state is on it: the next call that reaches the card finds out, and so does the next ms_open. One memory
+ * is for one thread. Floats are IEEE binary32; build with -ffp-contract=off for equal bits everywhere.
  */
 #ifndef BITMAR_MEMSTORE_H
 #define BITMAR_MEMSTORE_H

@@ -69,12 +69,9 @@ int ms_commit(ms_memory* m, uint32_t slot, int with_slot) {
   ms_build_index_sector(m, 1 + slot / l->records_per_sector, m->scratch[0]);
   for (uint32_t i = 0; i < l->records_per_sector && first + i < l->slots; i++) {
     uint8_t* out = m->scratch[0] + (size_t)i * l->record_bytes;
-    if (first + i == slot) {
-      memcpy(out, record, l->record_bytes);
-    } else if (m->flags[first + i] & MS_DIRTY) { /* its counters travel with the sector */
-      ms_put64(out + MS_R_SEQUENCE, sequence);
-      ms_record_seal(l, identity, out);
-    }
+    if (first + i == slot) memcpy(out, record, l->record_bytes);
+    ms_put64(out + MS_R_SEQUENCE, sequence); /* of the sector; a neighbour's new counters travel with it */
+    ms_record_seal(l, identity, out);
   }
 
   int status = write_both(m, slot, with_slot);
@@ -88,10 +85,12 @@ int ms_commit(ms_memory* m, uint32_t slot, int with_slot) {
     if (bytes) memcpy(bytes, m->new_slot, l->slot_bytes);
     if (with_slot && !bytes) ms_hot_drop(m, slot);
     for (uint32_t i = 0; i < l->records_per_sector && first + i < l->slots; i++) {
-      if (first + i == slot || (m->flags[first + i] & MS_DIRTY)) {
-        memcpy(ms_record(m, first + i), m->scratch[0] + (size_t)i * l->record_bytes, l->record_bytes);
-        m->flags[first + i] = 0;
+      if (first + i != slot && (m->flags[first + i] & MS_UNSAVED)) {
+        ms_put64(ms_record(m, first + i) + MS_R_SEQUENCE, sequence);
+        continue;
       }
+      memcpy(ms_record(m, first + i), m->scratch[0] + (size_t)i * l->record_bytes, l->record_bytes);
+      m->flags[first + i] = 0;
     }
   }
   if (sequence > m->clock) m->clock = sequence;
@@ -116,6 +115,14 @@ int ms_commit_header(ms_memory* m, uint32_t pending) {
   return MS_OK;
 }
 
+static int in_dirty_sector(const ms_memory* m, uint32_t slot) {
+  uint32_t per_sector = m->header.layout.records_per_sector, first = slot / per_sector * per_sector;
+  int dirty = 0;
+  for (uint32_t i = first; i < first + per_sector && i < m->config.slots; i++)
+    dirty |= m->flags[i] & MS_DIRTY;
+  return dirty;
+}
+
 int ms_flush(ms_memory* m) {
   if (!m) return MS_E_ARGUMENT;
   if (!m->port || m->read_only) return MS_OK;
@@ -125,9 +132,8 @@ int ms_flush(ms_memory* m) {
   uint64_t sequence = m->clock + 1;
   int dirty = 0;
   for (uint32_t slot = 0; slot < l->slots; slot++) {
-    if (!(m->flags[slot] & MS_DIRTY) || (m->flags[slot] & MS_UNSAVED)) continue;
-    ms_put64(ms_record(m, slot) + MS_R_SEQUENCE, sequence);
-    ms_record_seal(l, m->header.identity, ms_record(m, slot));
+    if (!in_dirty_sector(m, slot)) continue;
+    ms_stamp(m, slot, sequence);
     dirty = 1;
   }
   if (dirty) {
@@ -136,10 +142,7 @@ int ms_flush(ms_memory* m) {
   }
   for (int copy = MS_MIRROR; dirty && !status && copy >= MS_PRIMARY; copy--) {
     for (uint32_t slot = 0; !status && slot < l->slots; slot += l->records_per_sector) {
-      int any = 0;
-      for (uint32_t i = slot; i < slot + l->records_per_sector && i < l->slots; i++)
-        any |= m->flags[i] == MS_DIRTY;
-      if (!any) continue;
+      if (!in_dirty_sector(m, slot)) continue;
       ms_build_index_sector(m, 1 + slot / l->records_per_sector, m->scratch[0]);
       status = ms_write_index_sector(m, copy, 1 + slot / l->records_per_sector, m->scratch[0]);
     }

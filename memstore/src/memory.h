@@ -67,6 +67,7 @@ void ms_close_files(ms_memory* m);
 /* recover.c: read both copies of everything, decide, repair */
 int ms_scan(ms_memory* m, ms_report* report);
 int ms_resolve(ms_memory* m);
+void ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence);
 void ms_build_index_sector(ms_memory* m, uint32_t sector, uint8_t* data);
 
 /* commit.c: the write protocol */

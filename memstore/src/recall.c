@@ -43,6 +43,7 @@ uint32_t ms_top_k(const ms_memory* m, const float* scores, uint32_t k, int32_t* 
 
 int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
   if (!m || slot >= m->config.slots || !values) return MS_E_ARGUMENT;
+  if (m->unresolved) ms_resolve(m); /* the card may answer again; if not, RAM and the cache still do */
   if (!ms_occupied(m, slot)) return MS_E_NOT_FOUND;
   const ms_layout* l = &m->header.layout;
   uint8_t* record = ms_record(m, slot);

@@ -17,6 +17,8 @@ typedef struct {
   ms_report* report;
   pass pass;
   int index_status[2], slot_status[2]; /* of the sectors in scratch: MS_OK, or why they could not be read */
+  /* repairs that say nothing about which copy is better: bytes that mean nothing, the header's third copy */
+  uint32_t primary_neutral, mirror_neutral;
 } scan;
 
 static int damaged_or_absent(int status) { return status == MS_E_DAMAGED; }
@@ -70,7 +72,7 @@ static void accept(scan* s, uint32_t slot, const uint8_t* record) {
   m->flags[slot] = 0;
 }
 
-static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest) {
+static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest, uint64_t sequence) {
   ms_memory* m = s->m;
   const ms_layout* l = &m->header.layout;
   uint8_t* record = ms_record(m, slot);
@@ -78,7 +80,7 @@ static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest) {
   if (newest) memcpy(name, newest + MS_R_NAME, sizeof name);
   ms_hot_drop(m, slot);
   m->flags[slot] = 0;
-  ms_record_empty(l, m->header.identity, record, slot, ++m->clock);
+  ms_record_empty(l, m->header.identity, record, slot, sequence);
   record[MS_R_STATE] = MS_LOST;
   record[MS_R_NAME_BYTES] = (uint8_t)strlen(name);
   memcpy(record + MS_R_NAME, name, sizeof name);
@@ -88,16 +90,15 @@ static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest) {
 /* Records of one index sector: from the card into RAM. */
 static int decide(scan* s, uint32_t first, uint32_t end) {
   int whole[2] = {1, 1};
-  uint64_t newest[2] = {0, 0};
+  uint64_t newest[2] = {0, 0}, merged = 0;
   for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++) {
     for (uint32_t slot = first; slot < end; slot++) {
       const uint8_t* record = believed_in(s, copy, slot);
-      if (!record) {
-        whole[copy] = 0;
-      } else if (ms_get64(record + MS_R_SEQUENCE) > newest[copy]) {
-        newest[copy] = ms_get64(record + MS_R_SEQUENCE);
-      }
+      uint64_t sequence = record ? ms_get64(record + MS_R_SEQUENCE) : 0;
+      if (!record || (slot > first && sequence != newest[copy])) whole[copy] = 0;
+      if (sequence > newest[copy]) newest[copy] = sequence;
     }
+    if (newest[copy] > merged) merged = newest[copy];
   }
   if (whole[0] || whole[1]) {
     int copy = whole[1] && (!whole[0] || newest[1] > newest[0]) ? MS_MIRROR : MS_PRIMARY;
@@ -118,10 +119,21 @@ static int decide(scan* s, uint32_t first, uint32_t end) {
     if (a && b && a[MS_R_STATE] != MS_OCCUPIED && b[MS_R_STATE] != MS_OCCUPIED) {
       accept(s, slot, ms_get64(b + MS_R_SEQUENCE) > ms_get64(a + MS_R_SEQUENCE) ? b : a); /* damaged zeros */
     } else {
-      declare_lost(s, slot, !a || (b && ms_get64(b + MS_R_SEQUENCE) > ms_get64(a + MS_R_SEQUENCE)) ? b : a);
+      declare_lost(s, slot, !a || (b && ms_get64(b + MS_R_SEQUENCE) > ms_get64(a + MS_R_SEQUENCE)) ? b : a,
+                   merged);
     }
   }
+  for (uint32_t slot = first; slot < end; slot++) ms_stamp(s->m, slot, merged);
   return MS_OK;
+}
+
+/* The sequence of the sector that this record is in; an unsaved one keeps its own CRC for when it is saved.
+ */
+void ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence) {
+  uint8_t* record = ms_record(m, slot);
+  if (ms_get64(record + MS_R_SEQUENCE) == sequence && !m->flags[slot]) return;
+  ms_put64(record + MS_R_SEQUENCE, sequence);
+  ms_record_seal(&m->header.layout, m->header.identity, record);
 }
 
 /* What both copies of an index sector (1, 2, ...) should hold, from RAM. */
@@ -155,7 +167,8 @@ static int build_slot_sector(scan* s, uint32_t sector, uint8_t* data) {
 }
 
 /* Count or rewrite a sector's copies that are not what they should be. */
-static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, uint32_t primary_bytes) {
+static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, uint32_t primary_bytes,
+                  uint32_t used_bytes) {
   ms_memory* m = s->m;
   const int* status = is_slots ? s->slot_status : s->index_status;
   uint8_t* const* have = m->scratch + (is_slots ? 2 : 0);
@@ -164,6 +177,8 @@ static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, u
   if (s->pass == DECIDE) {
     s->report->primary_repaired += differs[0];
     s->report->mirror_repaired += differs[1];
+    s->primary_neutral += differs[0] && !status[0] && !memcmp(have[0], want, used_bytes);
+    s->mirror_neutral += differs[1] && !status[1] && !memcmp(have[1], want, used_bytes);
     return MS_OK;
   }
   int copy = s->pass == FIX_MIRROR ? MS_MIRROR : MS_PRIMARY;
@@ -177,7 +192,7 @@ static int visit_header(scan* s) {
   ms_memory* m = s->m;
   for (int copy = 0; copy < 2; copy++) s->index_status[copy] = read_index(s, copy, 0);
   ms_header_pack(&m->header, m->new_record);
-  int status = settle(s, 0, 0, m->new_record, MS_SECTOR);
+  int status = settle(s, 0, 0, m->new_record, MS_SECTOR, MS_SECTOR);
   if (status) return status;
   ms_header third = m->header;
   third.sequence = 0;
@@ -186,7 +201,10 @@ static int visit_header(scan* s) {
   status = m->present[MS_BACKUP_FILE] ? ms_card_read(m, m->file[MS_BACKUP_FILE], 0, m->scratch[0], MS_SECTOR)
                                       : MS_E_DAMAGED;
   if (!status && !memcmp(m->scratch[0], m->new_record, MS_SECTOR)) return MS_OK;
-  if (s->pass == DECIDE) s->report->mirror_repaired++;
+  if (s->pass == DECIDE) {
+    s->report->mirror_repaired++;
+    s->mirror_neutral++;
+  }
   return s->pass == FIX_MIRROR ? ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->new_record, MS_SECTOR)
                                : MS_OK;
 }
@@ -207,15 +225,21 @@ static int visit(scan* s, pass pass) {
       if (pass == DECIDE) status = decide(s, slot, stop);
       if (status) break;
       ms_build_index_sector(m, sector, m->new_record);
-      status = settle(s, 0, sector, m->new_record, MS_SECTOR);
+      status = settle(s, 0, sector, m->new_record, MS_SECTOR, (stop - slot) * l->record_bytes);
     }
     if (!status) status = build_slot_sector(s, group, m->new_slot);
-    if (!status) status = settle(s, 1, group, m->new_slot, ms_slot_sector_bytes(l, group));
+    if (!status)
+      status =
+          settle(s, 1, group, m->new_slot, ms_slot_sector_bytes(l, group), (end - first) * l->slot_bytes);
   }
   return status;
 }
 
-static void summarise(const ms_memory* m, ms_report* report) {
+static void summarise(const scan* s) {
+  const ms_memory* m = s->m;
+  ms_report* report = s->report;
+  int primary = report->primary_repaired > s->primary_neutral,
+      mirror = report->mirror_repaired > s->mirror_neutral;
   report->occupied = report->lost = 0;
   for (uint32_t slot = 0; slot < m->header.layout.slots; slot++) {
     const uint8_t* record = ms_record(m, slot);
@@ -230,10 +254,12 @@ static void summarise(const ms_memory* m, ms_report* report) {
   if (report->kept == MS_STATE_CREATED) {
     report->primary_repaired = report->mirror_repaired = 0;
   } else {
-    report->kept = report->primary_repaired && report->mirror_repaired ? MS_STATE_MERGED
-                   : report->primary_repaired                          ? MS_STATE_NEW_KEPT
-                   : report->mirror_repaired                           ? MS_STATE_OLD_KEPT
-                                                                       : MS_STATE_CLEAN;
+    report->kept = primary && mirror          ? MS_STATE_MERGED
+                   : primary                  ? MS_STATE_NEW_KEPT
+                   : mirror                   ? MS_STATE_OLD_KEPT
+                   : report->primary_repaired ? MS_STATE_NEW_KEPT
+                   : report->mirror_repaired  ? MS_STATE_OLD_KEPT
+                                              : MS_STATE_CLEAN;
   }
 }
 
@@ -259,7 +285,7 @@ int ms_scan(ms_memory* m, ms_report* report) {
   int status = visit(&s, DECIDE);
   if (status) return status;
   uint32_t primary = report->primary_repaired, mirror = report->mirror_repaired;
-  summarise(m, report);
+  summarise(&s);
   if (m->read_only) return MS_OK;
   if (m->broken_sizes) status = make_whole_files(m);
   if (!status && mirror) {

@@ -175,9 +175,10 @@ def read_files(index: bytes, slots: bytes, backup: bytes) -> Memory:
     for first in range(0, header.slots, per_sector):
         group = range(first, min(first + per_sector, header.slots))
         found = [[believed(copy, slot) for slot in group] for copy in copies]
-        whole = [f for f in found if all(f)]
+        # all records of a sector carry the sequence of its last write: several sequences are a torn sector
+        whole = [f for f in found if all(f) and len({r.sequence for r, _ in f}) == 1]
         if whole:  # the newer whole copy; the primary of two equally new ones
-            chosen = max(whole, key=lambda f: max(r.sequence for r, _ in f))
+            chosen = max(whole, key=lambda f: f[0][0].sequence)
         else:
             pairs = zip(*found, strict=True)
             chosen = [max((c for c in pair if c), key=lambda c: c[0].sequence, default=None) for pair in pairs]
