@@ -37,7 +37,7 @@ def quantised(layer: TernaryDense | TernaryEmbedding) -> tuple[np.ndarray, np.nd
     """A layer's weights as the model itself quantises them: codes int8 [rows, cols], gamma float32 [1]. Rows are outputs."""
     dense = isinstance(layer, TernaryDense)
     codes, gamma = ternary_codes(layer.kernel if dense else layer.embeddings)
-    codes = codes.numpy().astype(np.int8)
+    codes = np.nan_to_num(codes.numpy()).astype(np.int8)  # gamma tells of a NaN
     return codes.T if dense else codes, gamma.numpy().reshape(1)
 
 

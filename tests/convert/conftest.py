@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
+FIXTURES = ROOT / "tests" / "fixtures"
 
 
 class Converted(NamedTuple):
@@ -56,6 +57,13 @@ def ultra_tiny(tmp_path_factory, tokenizer_json) -> Converted:
 
 
 @pytest.fixture(scope="session")
+def small_model():
+    """One layer each: for tests that convert again and again."""
+    layers = {"text_encoder_layers": 1, "text_decoder_layers": 1, "fusion_layers": 0}
+    return build("bitmar_ultra_tiny", layers)
+
+
+@pytest.fixture(scope="session")
 def tiny_edge(tmp_path_factory) -> Converted:
     from convert.model_folder import write_model
 
@@ -71,9 +79,7 @@ def trained(tmp_path_factory) -> Converted:
     from convert.model_folder import write_model
     from convert.sources import trained as read_run
 
-    runs = sorted(path.parent for path in (ROOT / "tests" / "fixtures").glob("*/config.yaml"))
-    assert runs, "tests/fixtures has no run"
-    source = read_run(runs[0], ROOT / "none")
+    source = read_run(FIXTURES / "ultra_tiny", ROOT / "none")
     folder = tmp_path_factory.mktemp("trained") / "model"
     return Converted(source.model, folder, write_model(source.model, source.tokenizer, None, folder))
 

@@ -86,22 +86,21 @@ def test_a_folder_that_is_no_model_is_not_replaced(capsys, tmp_path):
     assert (tmp_path / "diary.txt").read_text() == "dear diary"
 
 
-def test_a_model_is_replaced_and_nothing_else_remains(ultra_tiny, tmp_path):
-    model = build("bitmar_ultra_tiny")
-    model_folder.write_model(model, None, None, tmp_path / "model")
+def test_a_model_is_replaced_and_nothing_else_remains(ultra_tiny, small_model, tmp_path):
+    shutil.copytree(ultra_tiny.folder, tmp_path / "model")
     first = (tmp_path / "model" / "model.json").read_bytes()
-    model_folder.write_model(ultra_tiny.model, None, None, tmp_path / "model")
+    model_folder.write_model(small_model, None, None, tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model" / "model.json").read_bytes() != first
 
 
 @pytest.mark.parametrize("broken", ["write_text", "rename"])
-def test_a_failure_leaves_the_former_model(ultra_tiny, tmp_path, monkeypatch, broken):
+def test_a_failure_leaves_the_former_model(ultra_tiny, small_model, tmp_path, monkeypatch, broken):
     """A disk that fills up while report.json is written, or a rename that fails at the very end."""
     from pathlib import Path
 
     out = tmp_path / "model"
-    model_folder.write_model(ultra_tiny.model, None, None, out)
+    shutil.copytree(ultra_tiny.folder, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     original = getattr(Path, broken)
 
@@ -112,16 +111,16 @@ def test_a_failure_leaves_the_former_model(ultra_tiny, tmp_path, monkeypatch, br
 
     monkeypatch.setattr(Path, broken, full)
     with pytest.raises(BitmarError, match="No space left on device"):
-        model_folder.write_model(ultra_tiny.model, None, None, out)
+        model_folder.write_model(small_model, None, None, out)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_broken_tokenizer_is_refused_before_anything_is_written(ultra_tiny, tmp_path):
+def test_a_broken_tokenizer_is_refused_before_anything_is_written(small_model, tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(BitmarError, match=r"tokenizer.json"):
-        model_folder.write_model(ultra_tiny.model, tmp_path / "tokenizer.json", None, tmp_path / "model")
+        model_folder.write_model(small_model, tmp_path / "tokenizer.json", None, tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
 
 
