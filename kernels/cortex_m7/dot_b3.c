@@ -47,37 +47,56 @@ static __attribute__((noinline)) void add_rest(const uint8_t* packed, const int3
   }
 }
 
-void bm_dsp_dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc) {
+/* n columns (whole 16s, at most COLUMNS) of `groups` groups of five rows, `stride` bytes apart. The first
+ * block of a row sets acc, the others add to it. A function of its own, so that the inner loop has all
+ * registers. */
+static __attribute__((noinline)) void dot_block(const uint8_t* packed, int32_t stride, int32_t n,
+                                                int32_t groups, const int32_t* x, int first, int32_t* acc) {
   const int32_t *low_table = low, *high_table = high;
-  int32_t cols = token->cols, rest = cols % 16, xa, xb;
+  __asm__("" : "+r"(low_table), "+r"(high_table)); /* two registers: one would cost an addition a look-up */
   for (; groups > 0; groups--, acc += 5) {
-    const int32_t* x = token->data;
-    const uint8_t* end = packed + (cols - rest);
-    for (int32_t i = 0; i < 5; i++) acc[i] = 0;
-    while (packed != end) {
-      const uint8_t* stop = end - packed > COLUMNS ? packed + COLUMNS : end;
-      uint32_t lo = BIAS + (BIAS << 15), hi = 0;
-      int32_t pair = PAIR_BIAS;
-      __asm__(""
-              : "+r"(low_table), "+r"(high_table)); /* two registers: one would cost an addition a look-up */
-      do {
+    uint32_t lo = BIAS + (BIAS << 15), hi = 0;
+    int32_t pair = PAIR_BIAS, xa, xb;
+    const uint8_t* end = packed + n;
+    do {
 #pragma GCC unroll 8
-        for (int32_t i = 0; i < 16; i += 2) {
-          DSP_LDRD(xa, xb, x);
-          COLUMN(packed[i], xa);
-          COLUMN(packed[i + 1], xb);
-        }
-        packed += 16;
-      } while (packed != stop);
-      int32_t upper = (int32_t)(lo >> 15 | hi << 17);
-      acc[0] += (int32_t)(lo & 0x7FFF) - BIAS;
-      acc[1] += (upper & 0x7FFF) - BIAS;
-      acc[2] += upper >> 15;
-      acc[3] += (pair & 0xFFFF) - PAIR_BIAS;
-      acc[4] += pair >> 16;
+      for (int32_t i = 0; i < 16; i += 2) {
+        DSP_LDRD(xa, xb, x);
+        COLUMN(packed[i], xa);
+        COLUMN(packed[i + 1], xb);
+      }
+      packed += 16;
+    } while (packed != end);
+    packed += stride - n;
+    x -= n;
+    int32_t upper = (int32_t)(lo >> 15 | hi << 17);
+    int32_t s0 = (int32_t)(lo & 0x7FFF) - BIAS, s1 = (upper & 0x7FFF) - BIAS, s2 = upper >> 15;
+    int32_t s3 = (pair & 0xFFFF) - PAIR_BIAS, s4 = pair >> 16;
+    if (!first) {
+      s0 += acc[0];
+      s1 += acc[1];
+      s2 += acc[2];
+      s3 += acc[3];
+      s4 += acc[4];
     }
-    if (rest) add_rest(packed, x, rest, acc);
-    packed += rest;
+    acc[0] = s0;
+    acc[1] = s1;
+    acc[2] = s2;
+    acc[3] = s3;
+    acc[4] = s4;
+  }
+}
+
+void bm_dsp_dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc) {
+  int32_t cols = token->cols, rest = cols % 16, whole = cols - rest;
+  const int32_t* x = token->data;
+  for (int32_t c = 0; c < whole; c += COLUMNS) {
+    dot_block(packed + c, cols, whole - c < COLUMNS ? whole - c : COLUMNS, groups, x + c, c == 0, acc);
+  }
+  if (!rest) return;
+  for (int32_t g = 0; g < groups; g++, packed += cols, acc += 5) {
+    if (!whole) memset(acc, 0, 5 * sizeof *acc);
+    add_rest(packed + whole, x + whole, rest, acc);
   }
 }
 

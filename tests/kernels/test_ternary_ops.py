@@ -265,3 +265,12 @@ def test_the_worked_example_of_the_documentation(kernels):
     for packed, layout in ((rm2, spec.RM2), (b3, spec.B3)):
         y = kernels.ternary_fc(x[None], kernels.ternary(packed, [0.5], 6, 5, layout))[0]
         np.testing.assert_allclose(y, [0.625, -0.375, -0.76, -0.51, 0.635, 0.885], rtol=1e-6)
+
+
+@LAYOUTS
+def test_the_converter_packs_what_the_kernels_read(layout):
+    packing = pytest.importorskip("convert.packing")
+    rng = np.random.default_rng(12)
+    for shape in ((1, 1), (7, 9), (50, 33), (10, 64)):
+        w = rng.integers(-1, 2, shape).astype(np.int8)
+        np.testing.assert_array_equal(packing.pack(w, packing.LAYOUT_NAMES[layout]), spec.pack(w, layout))
