@@ -11,7 +11,7 @@ import pytest
 from deploy import pi_bundle
 from pi_app.model_folder import read_model
 from tests.aarch64 import debian_root
-from tests.pi_app.digests import MODEL
+from tests.pi_app.digests import model
 
 SITES = {
     "ai-edge-litert": (
@@ -32,7 +32,7 @@ SITES = {
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle as `pipeline.py deploy --target pi` writes it."""
-    return pi_bundle.build_bundle(read_model(MODEL), tmp_path_factory.mktemp("bundle") / "bitmar", "aarch64")
+    return pi_bundle.build_bundle(read_model(model()), tmp_path_factory.mktemp("bundle") / "bitmar", "aarch64")
 
 
 @pytest.fixture(scope="session")

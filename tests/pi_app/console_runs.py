@@ -9,21 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from tests.pi_app.digests import MODEL
+from tests.pi_app.digests import model
 from tests.pi_app.runtimes import ROOT, run_python
-
-PICTURES = np.load(Path(__file__).with_name("pictures.npz"))
+from tests.pi_app.things import things
 
 
 def write_pictures(folder: Path, count: int = 8) -> list[tuple[str, str, str]]:
     """(name, taught .npy, asked .npy) of the first things, as files relative to `folder`."""
-    things = []
-    for i in range(count):
-        for kind in ("taught", "asked"):
-            features = PICTURES[kind][i].astype(np.float32) * PICTURES[f"{kind}_scale"][i]
-            np.save(folder / f"{kind}{i}.npy", features)
-        things.append((str(PICTURES["names"][i]), str(folder / f"taught{i}.npy"), str(folder / f"asked{i}.npy")))
-    return things
+    written = []
+    for i, thing in enumerate(things(count)):
+        for kind, (q, scale) in (("taught", thing.taught), ("asked", thing.asked)):
+            np.save(folder / f"{kind}{i}.npy", q.astype(np.float32) * scale)
+        written.append((thing.name, str(folder / f"taught{i}.npy"), str(folder / f"asked{i}.npy")))
+    return written
 
 
 def console(card: Path, lines: str, *options: str | Path, check: bool = True) -> subprocess.CompletedProcess:
@@ -32,7 +30,7 @@ def console(card: Path, lines: str, *options: str | Path, check: bool = True) ->
     script.write_text(lines, encoding="utf-8", errors="surrogateescape")
     command = [ROOT / "pipeline.py", "console", "--target", "pi", "--card", card, "--script", script]
     if "--model" not in options:
-        command += ["--model", MODEL]
+        command += ["--model", model()]
     return run_python("ai-edge-litert", *command, *options, check=check)
 
 

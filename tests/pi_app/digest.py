@@ -17,8 +17,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from pi_app.engine import Engine, Picture
 from pi_app.memory import FOLDER, Memory
 from pi_app.model_folder import read_model
@@ -26,13 +24,12 @@ from pi_app.native import library
 from pi_app.session import shape_of
 from pi_app.tokenizer import Tokenizer
 
+sys.path.insert(0, str(Path(__file__).parent))
+from things import COUNT, things
+
 SLOTS = 16
 STEPS = 8
 NOON = 1_750_000_000
-
-
-def pictures(arrays: np.lib.npyio.NpzFile, kind: str) -> list[Picture]:
-    return [Picture(q, scale) for q, scale in zip(arrays[kind], arrays[f"{kind}_scale"], strict=True)]
 
 
 def main() -> None:
@@ -42,18 +39,14 @@ def main() -> None:
     card = Path(sys.argv[2])
     engine = Engine(model)
     tokenizer = Tokenizer(model.path / "tokenizer.bin", library.load())
-    arrays = np.load(Path(__file__).with_name("pictures.npz"))
-    count = int(sys.argv[3]) if len(sys.argv) > 3 else len(arrays["names"])
-    things = itertools.islice(
-        zip(arrays["names"], pictures(arrays, "taught"), pictures(arrays, "asked"), strict=True), count
-    )
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else COUNT
     answers, texts, slots = [], [], []
     with Memory(card, shape_of(model, None, SLOTS), clock=lambda: NOON) as memory:
-        for i, (name, taught, asked) in enumerate(things):
-            told = tokenizer.encode(str(name))
-            episode = engine.encode(told, taught)
-            memory.teach(str(name), episode.episode, episode.key)
-            seen = engine.encode([], asked)
+        for i, thing in enumerate(things(count)):
+            told = tokenizer.encode(thing.name)
+            episode = engine.encode(told, Picture(*thing.taught))
+            memory.teach(thing.name, episode.episode, episode.key)
+            seen = engine.encode([], Picture(*thing.asked))
             recalled = memory.recall(seen.query, model.top_k)
             context = engine.recall(recalled.scores, recalled.values, recalled.mask)
             digest = hashlib.sha256()

@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.pi_app.runtimes import ROOT, run_python
+from deploy.models import fixture_model
+from tests.pi_app.runtimes import run_python
 
 DIGEST = Path(__file__).with_name("digest.py")
-MODEL = Path(os.environ.get("BITMAR_TEST_MODEL") or ROOT / "tests" / "fixtures" / "model")
 COMPARED = ("answers", "slots", "texts", "files")
 
 
-def digest_here(runtime: str, folder: Path, model: Path = MODEL, **environment: str) -> dict[str, Any]:
+@cache
+def model() -> Path:
+    """The small trained model of tests/fixtures, converted; or the one that $BITMAR_TEST_MODEL names."""
+    named = os.environ.get("BITMAR_TEST_MODEL")
+    return Path(named) if named else fixture_model()
+
+
+def digest_here(runtime: str, folder: Path, **environment: str) -> dict[str, Any]:
     """On this machine, with a runtime; the card is folder/RUNTIME."""
     card = folder / runtime
     card.mkdir(parents=True)
-    return json.loads(run_python(runtime, DIGEST, model, card, **environment).stdout)
+    return json.loads(run_python(runtime, DIGEST, model(), card, **environment).stdout)
 
 
-def digest_with(command: list[str | Path], folder: Path, model: Path = MODEL) -> dict[str, Any]:
+def digest_with(command: list[str | Path], folder: Path, model: Path) -> dict[str, Any]:
     """By a Python that runs under another command, e.g. an emulator."""
     folder.mkdir(parents=True)
     result = subprocess.run([*map(str, command), DIGEST, model, folder], cwd=folder, capture_output=True, text=True)

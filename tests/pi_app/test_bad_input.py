@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.pi_app.console_runs import console, contents, write_pictures
-from tests.pi_app.digests import MODEL
+from tests.pi_app.digests import model
 from tests.pi_app.runtimes import ROOT, run_python
 
 
@@ -112,11 +112,11 @@ def test_words(line: str, message: str, card: Path) -> None:
 
 def changed_model(folder: Path, change: Callable[[dict], None]) -> Path:
     """A copy of the model with a changed model.json."""
-    model = Path(shutil.copytree(MODEL, folder / "model"))
-    description = json.loads((model / "model.json").read_text())
+    changed = Path(shutil.copytree(model(), folder / "model"))
+    description = json.loads((changed / "model.json").read_text())
     change(description)
-    (model / "model.json").write_text(json.dumps(description))
-    return model
+    (changed / "model.json").write_text(json.dumps(description))
+    return changed
 
 
 MODELS: dict[str, tuple[Callable[[dict], object], str]] = {
@@ -150,9 +150,9 @@ def test_a_flatbuffer_of_another_op_version(card: Path, tmp_path: Path) -> None:
     graph.op("BITMAR_MEMORY_READ", inputs, {"context": "float32"}, {"version": 3})
     data = graph.write(tmp_path / "recall.tflite").read_bytes()
     entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    model = changed_model(tmp_path, lambda d: d["files"].update({"recall.tflite": entry}))
-    (model / "recall.tflite").write_bytes(data)
-    message = refused(card, "mem show\n", "--model", model)
+    changed = changed_model(tmp_path, lambda d: d["files"].update({"recall.tflite": entry}))
+    (changed / "recall.tflite").write_bytes(data)
+    message = refused(card, "mem show\n", "--model", changed)
     assert "recall.tflite" in message and "BITMAR_MEMORY_READ: version 3, expected 1" in message
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.pi_app.console_runs import answers, write_pictures
-from tests.pi_app.digests import MODEL
+from tests.pi_app.digests import model
 from tests.pi_app.runtimes import ROOT
 
 THINGS = 8
@@ -29,7 +29,7 @@ def teach_until_killed(card: Path, lines: list[str], delay: float) -> list[str]:
         "--card",
         card,
         "--model",
-        MODEL,
+        model(),
         "--slots",
         "16",
         "--json",
