@@ -43,7 +43,8 @@ class Batch(NamedTuple):
 
     taught: np.ndarray  # float32 [P, 768] the drawing that is written to memory
     asked: np.ndarray  # float32 [P, 768] another artist's drawing of the same thing
-    taught_seen: np.ndarray  # float32 [B] 0: the text is encoded without its picture
+    text_seen: np.ndarray  # float32 [N] 1: the text is encoded with a picture (a phrase: with any), 0: alone
+    phrase_seen: np.ndarray  # float32 [W] 1: the phrase is decoded with any picture's latent, 0: with none
     own_name: np.ndarray  # float32 [B] 0: taught under a random phrase instead of its name
     tokens: np.ndarray  # int32 [R, L] encoder's tokens, packed
     encoder: Packing
@@ -59,8 +60,8 @@ class Batch(NamedTuple):
 class BatchMaker:
     """Makes step i's batch from (seed, i) alone: a resumed run sees what an uninterrupted one would have seen."""
 
-    def __init__(self, data: TrainingSet, config: BitMarConfig) -> None:
-        self.data, self.config = data, config
+    def __init__(self, data: TrainingSet, config: BitMarConfig, members: int = MEMBERS) -> None:
+        self.data, self.config, self.members = data, config, members
         t = config.training
         self.pairs = min(t.batch, len(data.drawings) // t.set_size * t.set_size)
         if not self.pairs:
@@ -79,9 +80,8 @@ class BatchMaker:
         self.encoder_rows = self._rows(encoded, self.pairs + t.phrases, columns)
         self.decoder_rows = self._rows(decoded, self.pairs + t.phrases + self.captions, columns)
 
-    @staticmethod
-    def _rows(tokens: float, texts: int, columns: int) -> int:
-        return int(np.ceil(max(tokens / columns, texts / MEMBERS) * SLACK)) + 1
+    def _rows(self, tokens: float, texts: int, columns: int) -> int:
+        return int(np.ceil(max(tokens / columns, texts / self.members) * SLACK)) + 1
 
     def _mean_phrase(self) -> float:
         d, share = self.data, self.config.training.long_phrases
@@ -118,7 +118,7 @@ class BatchMaker:
         own_name = rng.random(count) >= t.renamed
         named = np.flatnonzero(own_name)
         ids[named], lengths[named] = d.names.ids[concepts[named]], d.names.lengths[concepts[named]]
-        encoder, placed = pack(lengths, c.max_seq_len, self.encoder_rows, c.max_seq_len, MEMBERS)
+        encoder, placed = pack(lengths, c.max_seq_len, self.encoder_rows, c.max_seq_len, self.members)
 
         captions = concepts[: self.captions]
         all_ids = np.concatenate([ids, d.names.ids[captions]])
@@ -136,7 +136,8 @@ class BatchMaker:
         return Batch(
             taught=d.features[taught],
             asked=d.features[asked],
-            taught_seen=(rng.random(count) >= t.teach_dropout).astype(np.float32),
+            text_seen=(rng.random(len(ids)) >= t.teach_dropout).astype(np.float32),
+            phrase_seen=(rng.random(t.phrases) >= t.teach_dropout).astype(np.float32),
             own_name=own_name.astype(np.float32),
             tokens=fill(encoder, encoder_ids, c.pad_id),
             encoder=encoder,
@@ -152,7 +153,7 @@ class BatchMaker:
     def _pack_in_order(self, lengths: np.ndarray, order: np.ndarray) -> Packing:
         """Pack texts in `order` while their indices stay those of `lengths`."""
         longest = self.config.max_seq_len
-        packing, _ = pack(lengths[order], longest, self.decoder_rows, longest, MEMBERS)
+        packing, _ = pack(lengths[order], longest, self.decoder_rows, longest, self.members)
         back = np.argsort(order)
         return packing._replace(
             text=order[packing.text].astype(np.int32) * (packing.segment >= 0),

@@ -55,9 +55,11 @@ class TrainStep:
         taught = augment(b.taught, t.vision_noise, t.vision_dropout, b.seed)
         asked = augment(b.asked, t.vision_noise, t.vision_dropout, b.seed + tf.constant([0, 1 << 21]))
 
-        seen = model.vision.tokens(model.vision(taught[:pairs])) * b.taught_seen[:, None, None]
-        unseen = tf.zeros((phrases, *seen.shape[1:]))
-        encoded = model.text(b.tokens, None, tf.concat([seen, unseen], 0), b.encoder)
+        # phrases come with any picture or none: neither may disturb what the text says
+        any_pair = tf.range(phrases) % pairs
+        seen = model.vision.tokens(model.vision(taught[:pairs]))
+        seen = tf.gather(seen, tf.concat([tf.range(pairs), any_pair], 0)) * b.text_seen[:, None, None]
+        encoded = model.text(b.tokens, None, seen, b.encoder)
         episodes = model.episode.combine(b.encoder.gather(model.episode.per_position(encoded)))
 
         keys = model.keys.of_picture(taught)
@@ -65,7 +67,7 @@ class TrainStep:
         text_queries = model.keys.of_text(episodes[:pairs])
         contrastive = info_nce(queries, keys, t.contrastive_temperature)
         keys, queries = keys[:pairs], queries[:pairs]
-        text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.taught_seen))
+        text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.text_seen[:pairs]))
 
         by_set = (sets, t.set_size, dim)
         context, scores = model.recall(
@@ -75,7 +77,8 @@ class TrainStep:
             [tf.reshape(context, (pairs, dim)), model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0
         )
         latent = model.vision(asked[:pairs])
-        latent = tf.concat([latent, tf.zeros((phrases, latent.shape[1])), latent[:captions]], 0)
+        unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
+        latent = tf.concat([latent, unrelated, latent[:captions]], 0)
         logits = model.decoder(b.previous, context, latent, b.decoder)
         each = token_cross_entropy(logits, b.targets)
         # a read that found another slot holds another text: what it cannot know is not asked of the decoder
