@@ -8,6 +8,7 @@ Needs NumPy and Pillow only; the interpreter of `vision.tflite` is handed in.
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def load_npy(path: str | Path) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise BitmarError(f"picture {path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BitmarError(f"picture {path}: broken .npy file ({error})") from None
     shape = getattr(array, "shape", None)
     if shape not in ((FEATURES,), (1, FEATURES)) or array.dtype.kind not in "fiu":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ class PictureSource:
             sets = sorted(path.stem.split("-", 1)[1] for path in file.parent.glob(f"{self.kind}-*.npz"))
             found = ", ".join(sets) or f"no features in {file.parent}"
             raise BitmarError(f"picture set {file.stem.split('-', 1)[1]!r} is unknown, found: {found}") from None
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise BitmarError(f"{file}: broken ({error})") from error
         if q.shape != (len(ids), picture.FEATURES) or q.dtype != np.int8 or scale.shape != (len(ids),):
             raise BitmarError(f"{file}: q {q.dtype} {q.shape}, expected int8 ({len(ids)}, {picture.FEATURES})")

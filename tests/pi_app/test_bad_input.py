@@ -59,6 +59,7 @@ PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
     "nan": (lambda f: npy(f, np.full(768, np.nan, np.float32)), "finite"),
     "objects": (lambda f: npy(f, np.array(["a"] * 768)), "768"),
     "broken npy": (lambda f: picture(f, "b.npy", b"\x93NUMPY\x01\x00junk"), "broken .npy"),
+    "broken archive": (lambda f: picture(f, "c.npy", b"PK\x03\x04junk"), "broken .npy"),
     "no such set": (lambda f: "nosuchset/1f353", "no features in|unknown, found"),
 }
 
