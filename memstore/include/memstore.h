@@ -67,7 +67,7 @@ typedef struct {
   float alpha;            /* of a merge: M <- (1 - alpha) M + alpha z; 0..1 */
   float merge_threshold;  /* cosine of keys from which on a same-named episode is the same thing again */
   float min_importance;   /* episodes below it are not saved to the card (0: all are saved) */
-  uint32_t segment_bytes; /* size of one file of states/; 0: 16 MiB; < 4 GiB, the largest file of FAT32 */
+  uint32_t segment_bytes; /* of one file of states/, 128 KiB of it margins; 0: 16 MiB; FAT32 allows < 4 GiB */
   uint8_t model_hash[8];  /* of the model's ternary codes and scales: keys of another model mean nothing */
 } ms_config;
 

@@ -28,15 +28,19 @@ static uint32_t state_bytes(const ms_layout* l) {
 
 static uint32_t configured_per_file(const ms_config* c, const ms_layout* l) {
   uint32_t bytes = c->segment_bytes ? c->segment_bytes : DEFAULT_SEGMENT;
-  uint32_t n = bytes / state_bytes(l);
+  uint32_t n = bytes > 2 * MS_MARGIN ? (bytes - 2 * MS_MARGIN) / state_bytes(l) : 0;
   return n ? n : 1;
+}
+
+static uint64_t segment_bytes(const ms_layout* l, uint32_t per_file) {
+  return 2 * MS_MARGIN + (uint64_t)per_file * state_bytes(l);
 }
 
 uint64_t ms_history_capacity(const ms_config* config, uint64_t bytes) {
   ms_layout l;
   if (!config || ms_layout_of(&l, config->slots, config->dim, config->slot_dtype)) return 0;
-  uint64_t per_file = configured_per_file(config, &l);
-  return bytes / (per_file * state_bytes(&l)) * per_file;
+  uint32_t per_file = configured_per_file(config, &l);
+  return bytes / segment_bytes(&l, per_file) * per_file;
 }
 
 static int open_segment(ms_memory* m, uint32_t number, int mode) {
@@ -62,7 +66,8 @@ static int states_per_file(ms_memory* m, uint32_t* per_file) {
   if (status) return status == MS_E_NO_CARD ? MS_E_NOT_FOUND : status;
   uint64_t bytes = 0;
   status = segment_size(m, &bytes);
-  if (!status && bytes >= state_bytes(l)) *per_file = (uint32_t)(bytes / state_bytes(l));
+  if (!status && bytes >= segment_bytes(l, 1))
+    *per_file = (uint32_t)((bytes - 2 * MS_MARGIN) / state_bytes(l));
   return status;
 }
 
@@ -73,7 +78,7 @@ typedef struct {
 } archive;
 
 static uint64_t offset_of(const archive* a, uint32_t number) {
-  return (uint64_t)(number % a->per_file) * state_bytes(&a->m->header.layout);
+  return MS_MARGIN + (uint64_t)(number % a->per_file) * state_bytes(&a->m->header.layout);
 }
 
 /* Header of a state into scratch[0]: MS_OK, MS_E_NOT_FOUND (no file), MS_E_DAMAGED (not a header) or the
@@ -235,7 +240,7 @@ int ms_history_find(ms_memory* m, uint32_t unix_seconds, uint32_t* number) {
 static int append(archive* a, uint32_t number) {
   ms_memory* m = a->m;
   const ms_layout* l = &m->header.layout;
-  uint64_t bytes = 0, want = (uint64_t)a->per_file * state_bytes(l);
+  uint64_t bytes = 0, want = segment_bytes(l, a->per_file);
   int status = open_segment(m, number / a->per_file, MS_CREATE);
   if (!status) status = segment_size(m, &bytes);
   if (!status && bytes != want) status = m->port->preallocate(m->port->context, m->segment, want);

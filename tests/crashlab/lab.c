@@ -63,7 +63,7 @@ void lab_start(lab* l, const lab_shape* shape, uint64_t seed) {
                           .merge_threshold = 0.9f,
                           .model_hash = {1, 2, 3, 4, 5, 6, 7, 8}};
   l->random = seed * 1000003u + 17;
-  l->config.segment_bytes = shape->slots > 64 ? 1100000 : 40960;
+  l->config.segment_bytes = shape->slots > 64 ? 1240000 : 172032;
   l->buffer_bytes = ms_memory_size(&l->config);
   l->live_buffer = need(malloc(l->buffer_bytes));
   l->probe_buffer = need(malloc(l->buffer_bytes));
