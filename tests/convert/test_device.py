@@ -13,14 +13,13 @@ import pytest
 
 from model.evaluation.ask import encode_texts
 from tests.convert import keras_side
-from tests.convert.conftest import FIXTURES, ROOT
+from tests.convert.conftest import FIXTURES
 from tests.convert.device import Answers, Device, Questions
 from tests.convert.roundings import RecordingGraph, flips, recording_keras
 from tests.kernels import spec
 from tests.pi_app.runtimes import NAMES, run_python
 
 AGREEMENT = 0.995
-DATA = ROOT / "data"
 CHUNK = 256  # questions in a Keras batch
 BEFORE_ANY_FLOAT = ("vision/up", "keys/from_vision", "text/block_0/attention/qkv")  # one norm away from exact numbers
 
@@ -47,16 +46,6 @@ def named_questions(model, tokenizer, names: list[str], taught: np.ndarray, aske
     whole = len(names) // 8 * 8
     tokens, mask = encode_texts(tokenizer, names[:whole], model.config.max_seq_len)
     return Questions(tokens, mask.astype(np.int32), taught[:whole], asked[:whole], 8)
-
-
-def picture_questions(model, tokenizer, dataset, pairs: np.ndarray) -> Questions:
-    """Each asked picture of `pairs` (int [n, 2]: taught, asked) once, under its own name, in groups of different things."""
-    pairs = pairs[np.unique(pairs[:, 1], return_index=True)[1]]
-    concept = dataset.concept[pairs[:, 0]]
-    nth = np.array([np.sum(concept[:i] == c) for i, c in enumerate(concept)])  # of its concept: neighbours then differ
-    pairs = pairs[np.argsort(nth, kind="stable")]
-    names = [dataset.concepts[c].name for c in dataset.concept[pairs[:, 0]]]
-    return named_questions(model, tokenizer, names, dataset.features[pairs[:, 0]], dataset.features[pairs[:, 1]])
 
 
 def check_agreement(model, questions: Questions, device: Answers) -> dict[str, float]:
@@ -105,20 +94,23 @@ def test_untrained_tiny_edge(tiny_edge, record_property):
 
 @pytest.fixture(scope="module")
 def test_split(trained) -> Questions:
-    """Every drawing of known and of held-out things by artists that training never saw; where there is no data/, the 100 pairs of
-    tests/fixtures."""
+    """Every drawing of the test split: known things by an artist that training never saw, held-out things by everybody.
+
+    Each is asked for once; it was taught by the next drawing of the same thing, or by itself where there is no other."""
     from model.data.tokenizers import TextTokenizer
 
-    model, tokenizer = trained.model, TextTokenizer.read(trained.folder / "tokenizer.json")
-    if (DATA / "pictograms.json").exists():
-        from model.data.pictograms import load_dataset
-
-        dataset = load_dataset(model.config, DATA, "final")
-        pairs = np.concatenate([dataset.known_pairs(), dataset.held_out_pairs()])
-        return picture_questions(model, tokenizer, dataset, pairs)
-    with np.load(FIXTURES / "pictures.npz") as file:
+    tokenizer = TextTokenizer.read(trained.folder / "tokenizer.json")
+    with np.load(FIXTURES / "test_split.npz") as file:
         pictures = file["q"].astype(np.float32) * file["scale"][:, None]
-        return named_questions(model, tokenizer, [str(n) for n in file["name"][::2]], pictures[::2], pictures[1::2])
+        names = file["name"]
+    seen: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        seen.setdefault(name, []).append(row)
+    rounds = range(max(map(len, seen.values())))
+    # all first drawings, then all second ones: the things of a group differ
+    pairs = [(rows[(nth + 1) % len(rows)], rows[nth]) for nth in rounds for rows in seen.values() if nth < len(rows)]
+    taught, asked = np.array(pairs).T
+    return named_questions(trained.model, tokenizer, list(names[asked]), pictures[taught], pictures[asked])
 
 
 def test_trained_model_on_every_picture_of_the_test_split(trained, test_split, tmp_path, record_property):
