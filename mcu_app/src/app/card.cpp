@@ -6,22 +6,27 @@
 #include "board.h"
 #include "output.h"
 
-#ifndef BITMAR_MEMORY_BYTES
-#define BITMAR_MEMORY_BYTES \
-  24576 /* the memory of up to 32 slots of 128 numbers; a larger card needs a larger build */
+#ifndef BITMAR_MOST_SLOTS
+#define BITMAR_MOST_SLOTS 32 /* a card may have more slots than the model asks for; for more, build anew */
 #endif
 
 namespace bitmar {
 
-alignas(8) static uint8_t buffer[BITMAR_MEMORY_BYTES];
+/* ms_memory_size() is not known to the compiler; these are upper bounds, and ms_open checks */
+constexpr uint32_t kSlots = BITMAR_SLOTS > BITMAR_MOST_SLOTS ? BITMAR_SLOTS : BITMAR_MOST_SLOTS;
+constexpr uint32_t kIndexBytes = kSlots * (BITMAR_DIM + 144);
+constexpr uint32_t kHotBytes = BITMAR_HOT_SLOTS * (4 * BITMAR_DIM + 16);
+alignas(8) static uint8_t memory_buffer[kIndexBytes + kHotBytes + 4096];
 static ms_memory* opened;
 static const char* problem;
-static uint32_t slots, used;
+static uint32_t slots, used, hot_bytes, on_card;
 
 ms_memory* memory() { return opened; }
 uint32_t memory_slots() { return slots; }
 const char* card_problem() { return problem; }
 uint32_t memory_bytes() { return used; }
+uint32_t card_bytes() { return on_card; }
+uint32_t memory_hot_bytes() { return hot_bytes; }
 
 static ms_config model_config() {
   ms_config config = {};
@@ -45,10 +50,10 @@ static int open_card(const ms_port* port, ms_config* config, ms_report* report) 
     config->slot_dtype = found.slot_dtype;
     if (config->hot > config->slots) config->hot = config->slots;
   }
-  const int error = ms_open(&opened, buffer, sizeof buffer, config, port, 0, report);
+  const int error = ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, report);
   if (error != MS_E_BUFFER) return error;
   config->hot = 1;
-  return ms_open(&opened, buffer, sizeof buffer, config, port, 0, report);
+  return ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, report);
 }
 
 static const char* reason(int error) {
@@ -83,10 +88,19 @@ bool card_open(bool read_only) {
   if (error != MS_OK) {
     problem = reason(error);
     config = model_config();
-    if (ms_open(&opened, buffer, sizeof buffer, &config, nullptr, 0, &report) != MS_OK) return false;
+    if (ms_open(&opened, memory_buffer, sizeof memory_buffer, &config, nullptr, 0, &report) != MS_OK)
+      return false;
   }
   slots = problem ? config.hot : config.slots;
   used = static_cast<uint32_t>(ms_memory_size(&config));
+  if (config.hot > 1) {
+    ms_config one = config;
+    one.hot = 1;
+    hot_bytes = (used - static_cast<uint32_t>(ms_memory_size(&one))) / (config.hot - 1) * config.hot;
+  }
+  ms_file_sizes sizes = {};
+  ms_card_size(&config, &sizes);
+  on_card = static_cast<uint32_t>(sizes.slots + sizes.index + sizes.metadata + sizes.backup);
   ms_set_time(opened, board_time());
   static char text[256];
   ms_report_text(&report, text, sizeof text);

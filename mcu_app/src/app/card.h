@@ -21,4 +21,8 @@ const char* card_problem();
 /** Bytes of RAM that the memory has taken (index, hot slots, buffers). */
 uint32_t memory_bytes();
 
+/** Of these the hot slots, and the bytes of the memory's files on a card. */
+uint32_t memory_hot_bytes();
+uint32_t card_bytes();
+
 }  // namespace bitmar

@@ -259,6 +259,8 @@ Problem bench(uint32_t tokens, bool as_json) {
   json.number("stack_size", board_stack_size());
   json.number("arena", engine_arena_bytes());
   json.number("memory_bytes", memory_bytes());
+  json.number("hot_bytes", memory_hot_bytes());
+  json.number("card_bytes", card_bytes());
   if (!as_json) {
     const struct {
       const char* name;
