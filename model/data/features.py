@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ def load(path: Path) -> Features:
     try:
         with np.load(path, allow_pickle=False) as archive:
             features = Features(archive["ids"], archive["q"], archive["scale"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BitmarError(f"{path}: broken ({error}); delete it and run `pipeline.py data`") from None
     count = len(features.ids)
     if features.q.shape != (count, FEATURES) or features.q.dtype != np.int8 or features.scale.shape != (count,):
