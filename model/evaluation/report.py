@@ -9,6 +9,7 @@ import numpy as np
 from model.bitmar import BitMar
 from model.data.pictograms import Dataset
 from model.data.tokenizers import TextTokenizer
+from model.errors import BitmarError
 from model.evaluation.ask import Asker
 from model.evaluation.baseline import nearest_neighbour, wilson
 from model.evaluation.questions import make_questions
@@ -37,12 +38,19 @@ def evaluate(
         "held_out": dataset.held_out_pairs(),
         "held_out_line_art": dataset.hard_style_pairs(),
     }
-    kinds = {name: pairs for name, pairs in kinds.items() if len(np.unique(dataset.concept[pairs[:, 0]])) >= max(WAYS)}
+    concepts = {name: len(np.unique(dataset.concept[pairs[:, 0]])) for name, pairs in kinds.items()}
+    kinds = {name: pairs for name, pairs in kinds.items() if concepts[name] >= min(WAYS)}
+    if not kinds:
+        raise BitmarError(
+            f"evaluation: {concepts} concepts with two drawings, expected at least {min(WAYS)} of one kind"
+        )
     report: dict[str, Any] = {"ways": {}, "nearest_neighbour": {}, "caption_without_memory": {}}
     for ways in WAYS:
         answers = report["ways"][str(ways)] = {}
         baseline = report["nearest_neighbour"][str(ways)] = {}
         for name, pairs in kinds.items():
+            if concepts[name] < ways:
+                continue
             questions = make_questions(pairs, dataset.concept, ways, count, seed)
             best, context = asker.read(questions)
             written = asker.write_names(context, questions.asked)
@@ -113,7 +121,6 @@ def table(report: dict[str, Any]) -> str:
         lines.append(f"{'caption without memory, ' + TITLES[name]:<56}{cell(got['exact'], got['interval'])}")
     trip = report["text_round_trip"]
     lines.append(f"{'held-out names through an episode, no picture':<56}{cell(trip['exact'], trip['interval'])}")
-    lines.append(
-        f"split {report['split']}, seed {report['seed']}, {next(iter(report['ways']['8'].values()))['n']} questions each"
-    )
+    count = next(iter(report["caption_without_memory"].values()))["n"]
+    lines.append(f"split {report['split']}, seed {report['seed']}, {count} questions each")
     return "\n".join(lines)

@@ -77,8 +77,10 @@ class RunFolder:
         """BitmarError unless the run was started with this configuration and this data."""
         if not self.checkpoint.exists():
             raise BitmarError(f"{self.path}: no checkpoint to resume from, expected an interrupted run")
-        mine, theirs = config.as_dict(), load_config(self.path / CONFIG).as_dict()
-        flat = [{**c, **{f"training: {k}": v for k, v in c.pop("training").items()}} for c in (mine, theirs)]
+        flat = []
+        for values in (config.as_dict(), load_config(self.path / CONFIG).as_dict()):
+            nested = values.pop("training")
+            flat.append(values | {f"training: {key}": value for key, value in nested.items()})
         if changed := [key for key in flat[0] if flat[0][key] != flat[1][key]]:
             key = changed[0]
             raise BitmarError(
