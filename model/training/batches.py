@@ -11,7 +11,7 @@ from model.config import BitMarConfig
 from model.errors import BitmarError
 from model.packing import Packing, fill, pack
 
-MEMBERS = 8  # most texts in one packed row
+TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
 
 
@@ -60,8 +60,9 @@ class Batch(NamedTuple):
 class BatchMaker:
     """Makes step i's batch from (seed, i) alone: a resumed run sees what an uninterrupted one would have seen."""
 
-    def __init__(self, data: TrainingSet, config: BitMarConfig, members: int = MEMBERS) -> None:
-        self.data, self.config, self.members = data, config, members
+    def __init__(self, data: TrainingSet, config: BitMarConfig, members: int | None = None) -> None:
+        self.data, self.config = data, config
+        self.members = members or max(1, config.max_seq_len // TOKENS_PER_TEXT)
         t = config.training
         self.pairs = min(t.batch, len(data.drawings) // t.set_size * t.set_size)
         if not self.pairs:
