@@ -4,6 +4,7 @@ The data is of BabyLM's form (captions and states), made here: nothing is downlo
 """
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pipeline
 from model.checkpoint import load_run
 from model.data.pictograms import load_dataset, load_tokenizer
 from model.training.log import read_log
+from model.training.step import TrainStep
 from model.training.texts import recombined, training_set
 
 from .conftest import small
@@ -78,6 +80,25 @@ def test_a_run_leaves_its_files(trained):
     assert not [name for name in names if name.startswith(".")]  # no temporary file is left
     assert [int(row["step"]) for row in read_log(trained / "log.csv")] == [1, 2, 3, 4, 5, 6]
     assert load_run(trained).config.name == "toy"
+
+
+def test_ctrl_c_and_resume_give_the_same_weights(workplace, trained, tmp_path, monkeypatch, capsys):
+    """SIGINT in the middle of a step: exit code 130, a checkpoint, and after --resume the uninterrupted run's weights."""
+    with monkeypatch.context() as patched:
+        step = TrainStep.__call__
+
+        def interrupted(self, batch, rate):
+            if batch.seed[1] == 3:
+                signal.raise_signal(signal.SIGINT)
+            return step(self, batch, rate)
+
+        patched.setattr(TrainStep, "__call__", interrupted)
+        assert train(workplace, tmp_path / "run") == 130
+    assert "interrupted after step 4" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "model.weights.h5").exists()
+    assert train(workplace, tmp_path / "run", "--resume") == 0
+    for whole, resumed in zip(load_run(trained).variables, load_run(tmp_path / "run").variables, strict=True):
+        np.testing.assert_array_equal(whole.numpy(), resumed.numpy())
 
 
 def test_eval_prints_and_writes_the_report(workplace, trained, capsys):
