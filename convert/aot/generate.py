@@ -28,14 +28,15 @@ class Plan:
     lower_bound: int
 
 
-def generate(model: Path, out: Path, engine: str = "aot") -> dict:
+def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES) -> dict:
     """Write the C of `model` (a folder of `pipeline.py convert`) into `out`; returns the report also found in plan.json.
 
     Deterministic: equal input gives equal bytes, and a file whose content would not change is not touched. With
-    engine="tflm" the flatbuffers themselves go into flash. BitmarError: files missing or not of this format version.
+    engine="tflm" the flatbuffers themselves go into flash. `tiles`: numbers of tokens that may run through a loop together;
+    the largest that does not cost RAM is taken. BitmarError: files missing or not of this format version.
     """
     description = _description(model)
-    plans = {plan.graph.name: plan for plan in _plan(model)}
+    plans = {plan.graph.name: plan for plan in _plan(model, tiles)}
     _check_interface(model, plans)
     weights, sources = Weights(), []
     for plan in plans.values():
@@ -76,11 +77,11 @@ def _description(model: Path) -> dict:
     return description
 
 
-def _plan(model: Path) -> list[Plan]:
+def _plan(model: Path, tiles: tuple[int, ...]) -> list[Plan]:
     """All graphs with the largest tile that does not make the arena larger than the best one."""
     graphs = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
     candidates = []
-    for tile in TILES:
+    for tile in tiles:
         plans = []
         for g in graphs:
             schedule = Schedule(g, tile)

@@ -83,3 +83,10 @@ def card(tmp_path: Path) -> Path:
     folder = tmp_path / "card"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="module")
+def shared(firmware: Firmware) -> Iterator[Board]:
+    """One board without a card for many questions."""
+    with contextlib.closing(open_emulator(firmware.elf)) as link:
+        yield Board(link)

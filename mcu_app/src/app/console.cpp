@@ -108,7 +108,7 @@ static Problem execute(const Call& call, bool json) {
 static bool answer_line(char* text) {
   const bool json = text[0] == '!';
   static char error[256];
-  Line line;
+  static Line line;
   Call call;
   Problem problem = split_line(text + json, &line);
   if (!problem && !parse_call(&line, &call, error, sizeof error)) problem = error;

@@ -40,7 +40,7 @@ const char* split_line(char* text, Line* line) {
   for (const char* from = text;;) {
     while (*from == ' ' || *from == '\t') from++;
     if (*from == 0 || *from == '#') return nullptr;
-    if (line->count == kMaxArguments) return "more than 64 words";
+    if (line->count == kMaxArguments) return "more than 256 words";
     line->arguments[line->count++] = to;
     while (*from && *from != ' ' && *from != '\t' && *from != '#') {
       if (*from == '\'' || *from == '"') {
@@ -97,7 +97,7 @@ bool parse_call(Line* line, Call* call, char* error, uint32_t capacity) {
     return false;
   }
   const Word& word = kWords[index];
-  char* arguments[kMaxArguments];
+  static char* arguments[kMaxArguments];
   uint32_t count = 0;
   for (uint32_t i = used; i < line->count; i++) {
     if (word.option && std::strcmp(line->arguments[i], word.option) == 0) {

@@ -4,7 +4,7 @@
 
 namespace bitmar {
 
-constexpr uint32_t kMaxArguments = 64;
+constexpr uint32_t kMaxArguments = 256;
 
 struct Line {
   char* arguments[kMaxArguments];

@@ -1,0 +1,211 @@
+"""Property: the ahead-of-time plan never lets two living buffers overlap, and computes the same bits for every tiling.
+
+Also: equal models give equal C, what the plan cannot do is refused by name, and the arena is near its exact lower bound.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import random
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convert.aot import arena, flatbuffer, generate, graph
+from convert.aot.arena import Buffer
+from convert.aot.generate import GRAPHS, TILES
+from convert.aot.schedule import Schedule
+from model.errors import BitmarError
+from pi_app.engine import Engine
+from tests.mcu.conftest import seeded_picture
+from tests.mcu.host_cases import ROOT, compile_host
+
+ENGINE = ROOT / "mcu_app" / "src" / "engine_aot" / "engine_aot.c"
+
+
+def overlapping(buffers: list[Buffer]) -> list[tuple[str, str]]:
+    """Pairs that are alive at one time and share bytes: by definition, not by the planner's own test."""
+    return [
+        (a.name, b.name)
+        for i, a in enumerate(buffers)
+        for b in buffers[:i]
+        if max(a.first, b.first) <= min(a.last, b.last)
+        and max(a.offset, b.offset) < min(a.offset + a.bytes, b.offset + b.bytes)
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 30), st.integers(0, 12)), min_size=1, max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_placement_is_valid_and_bounded(shapes: list[tuple[int, int, int]]) -> None:
+    buffers = [Buffer(str(i), size, first, first + life) for i, (size, first, life) in enumerate(shapes)]
+    total = arena.place(buffers)
+    assert not overlapping(buffers)
+    assert all(b.offset >= 0 and b.offset % arena.ALIGNMENT == 0 and b.offset + b.bytes <= total for b in buffers)
+    assert arena.lower_bound(buffers) <= total <= sum(b.size for b in buffers)
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_operator_runs_once_after_what_it_needs(name: str, tile: int, model: Path) -> None:
+    loaded = graph.load(model / f"{name}.tflite")
+    schedule = Schedule(loaded, tile)
+    buffers = schedule.all_buffers()
+    total = arena.place(buffers)
+    assert not overlapping(buffers)
+    assert total <= 1.1 * arena.lower_bound(buffers)
+    ran = [o.index for step in schedule.steps for o in step.operators]
+    assert sorted(ran) == [o.index for o in loaded.operators if o.kind not in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")]
+    made = {t.index for t in loaded.tensors if t.data is not None or t.variable}
+    made |= {t.index for t in loaded.inputs.values()}
+    for step in schedule.steps:
+        for operator in step.operators:
+            for tensor in operator.inputs:
+                source = tensor.index
+                while source not in made and any(o.outputs[0].index == source for o in loaded.operators):
+                    source = next(o.inputs[0].index for o in loaded.operators if o.outputs[0].index == source)
+                assert source in made, (operator.kind, tensor.name)
+            made |= {t.index for t in operator.outputs}
+
+
+def host_engine(model: Path, folder: Path, tile: int) -> ctypes.CDLL:
+    """The generated C for one tiling, compiled for this machine."""
+    assert generate(model, folder, tiles=(tile,))["tile"] == tile
+    library = compile_host([ENGINE], folder, folder / f"tile{tile}.so", ("-shared", "-fPIC"))
+    return ctypes.CDLL(str(library))
+
+
+@pytest.mark.parametrize("tile", [1, 3, 4, 32])
+def test_tiling_changes_no_bit(tile: int, model: Path, engine: Engine, tmp_path: Path) -> None:
+    library = host_engine(model, tmp_path, tile)
+    dim, latent = engine.model.episode_dim, engine.encode([], None).latent.size
+    tokens = np.array([5, 17, 200, 3], np.int32)
+    picture = seeded_picture(11)
+    q = np.concatenate([picture.q.view(np.uint8), np.frombuffer(np.float32(picture.scale).tobytes(), np.uint8)])
+    found = np.zeros(3 * dim + latent, np.float32)
+    library.engine_encode.restype = ctypes.c_bool
+    assert library.engine_encode(tokens.ctypes.data, len(tokens), q.tobytes(), found.ctypes.data)
+    expected = engine.encode(tokens.tolist(), picture)
+    for i, name in enumerate(("episode", "key", "query")):
+        assert found[i * dim : (i + 1) * dim].tobytes() == getattr(expected, name).tobytes(), name
+    assert found[3 * dim :].tobytes() == expected.latent.tobytes()
+
+
+def test_equal_models_give_equal_files(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(model, copy, ignore=shutil.ignore_patterns("vision.tflite"))
+    generate(model, tmp_path / "a")
+    generate(copy, tmp_path / "b")
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "b").iterdir())
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
+    generate(model, tmp_path / "a")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()} == times
+
+
+def test_the_wide_layer_is_never_whole_and_caches_share_the_arena(model: Path, tmp_path: Path) -> None:
+    report = generate(model, tmp_path)
+    width, length = 128, 32
+    assert report["graphs"]["decoder"]["cache_bytes"] == 3 * 2 * length * width * 4
+    assert report["arena_bytes"] == max(g["arena_bytes"] for g in report["graphs"].values())
+    loaded = graph.load(model / "encoder.tflite")
+    schedule = Schedule(loaded, report["tile"])
+    wide = [b for b in schedule.buffers.values() if b.bytes >= length * 4 * width * 4]
+    assert not wide
+
+
+def test_weights_are_whole_and_nothing_else_is_float(model: Path, tmp_path: Path) -> None:
+    """Every ternary matrix of the flatbuffers lies in the block unchanged."""
+    generate(model, tmp_path)
+    block = (tmp_path / "bitmar_weights.bin").read_bytes()
+    for name in GRAPHS:
+        for operator in graph.load(model / f"{name}.tflite").operators:
+            for tensor in operator.inputs:
+                if tensor.data is not None and tensor.ctype == "uint8_t":
+                    assert tensor.data in block
+
+
+def broken(model: Path, folder: Path, name: str, data: bytes) -> Path:
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("vision.tflite"))
+    (folder / name).write_bytes(data)
+    return folder
+
+
+def test_an_unknown_operator_is_refused_by_name(model: Path, tmp_path: Path) -> None:
+    data = bytearray((model / "recall.tflite").read_bytes())
+    at = data.index(b"BITMAR_MEMORY_READ")
+    data[at : at + 18] = b"BITMAR_MEMORY_REED"
+    with pytest.raises(BitmarError, match="BITMAR_MEMORY_REED"):
+        generate(broken(model, tmp_path / "m", "recall.tflite", bytes(data)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_op_version_is_refused(model: Path, tmp_path: Path) -> None:
+    def set_version(data: bytes) -> bytes:
+        found = [m.start() for m in re.finditer(b"version\0", data)]
+        changed = bytearray(data)
+        for options in found:  # the map's values stand behind its keys; the version is the last value
+            for value in range(options, min(options + 160, len(data))):
+                trial = bytearray(changed)
+                if trial[value] == 1:
+                    trial[value] = 2
+                    (tmp_path / "trial.tflite").write_bytes(trial)
+                    try:
+                        graph.load(tmp_path / "trial.tflite")
+                    except BitmarError as error:
+                        if "version 2" in str(error):
+                            return bytes(trial)
+        raise AssertionError("no op carries a version")
+
+    data = set_version((model / "recall.tflite").read_bytes())
+    with pytest.raises(BitmarError, match="version 2, this build has version 1"):
+        generate(broken(model, tmp_path / "m", "recall.tflite", data), tmp_path / "out")
+
+
+def test_missing_files_and_other_formats(model: Path, tmp_path: Path) -> None:
+    folder = broken(model, tmp_path / "m", "note", b"")
+    (folder / "decoder.tflite").unlink()
+    with pytest.raises(BitmarError, match=r"decoder\.tflite is missing"):
+        generate(folder, tmp_path / "out")
+    description = json.loads((folder / "model.json").read_text()) | {"format": 2}
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(BitmarError, match="format 2, expected 1"):
+        generate(folder, tmp_path / "out")
+    with pytest.raises(BitmarError, match=r"model\.json"):
+        generate(tmp_path / "nowhere", tmp_path / "out")
+
+
+def test_damaged_flatbuffers_end_in_one_sentence(model: Path, tmp_path: Path) -> None:
+    """Cut, flipped and random files: a BitmarError or an equal graph, never another exception."""
+    data, rng = (model / "recall.tflite").read_bytes(), random.Random(1)
+    path = tmp_path / "damaged.tflite"
+    for _ in range(300):
+        changed = bytearray(data)
+        if rng.random() < 0.3:
+            changed = changed[: rng.randrange(len(changed))]
+        for _ in range(rng.randrange(1, 20)):
+            if changed:
+                changed[rng.randrange(len(changed))] = rng.randrange(256)
+        path.write_bytes(changed)
+        try:
+            graph.load(path)
+        except BitmarError as error:
+            assert "\n" not in str(error) and str(path) in str(error)
+
+
+def test_options_are_read_as_they_were_written() -> None:
+    from flatbuffers import flexbuffers
+
+    for values in ({}, {"k": 8}, {"rows": 50257, "cols": 128, "neg": -7, "big": 1 << 40, "on": True}):
+        builder = flexbuffers.Builder()
+        with builder.Map():
+            for name, value in values.items():
+                (builder.Bool if isinstance(value, bool) else builder.Int)(name, value)
+        assert flatbuffer.flexbuffer_map(bytes(builder.Finish())) == values

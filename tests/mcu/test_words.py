@@ -1,0 +1,45 @@
+"""Property: the board's console knows the words of the Pi's console, with the same arguments and explanations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pi_app import words
+from pi_app.board_console import BoardConsole, quoted
+from tests.mcu.conftest import Board
+
+ROOT = Path(__file__).resolve().parents[2]
+DIAGNOSTIC = {"digest", "provoke"}  # for tests of a board; not for users
+
+
+def board_words() -> dict[str, tuple[str, str]]:
+    """Usage and explanation of every word in the firmware's table."""
+    source = (ROOT / "mcu_app" / "src" / "app" / "parse.cpp").read_text(encoding="utf-8")
+    table = source[source.index("const Word kWords[]") : source.index("const uint32_t kWordCount")]
+    texts = r'"((?:[^"\\]|\\.)*)"'
+    return {name: (usage, summary) for name, usage, summary in re.findall(rf"\{{{texts},\s*{texts},\s*{texts}", table)}
+
+
+def test_the_tables_are_equal() -> None:
+    board = board_words()
+    assert set(board) - DIAGNOSTIC == {word.name for word in words.WORDS}
+    for word in words.WORDS:
+        assert board[word.name] == (word.usage, word.summary)
+
+
+@pytest.mark.parametrize("text", ["plain", "two words", 'a "quoted" one', "back\\slash", "#hash", "it's", "tab\there"])
+def test_any_text_reaches_the_board_as_one_argument(text: str, shared: Board) -> None:
+    """`rename` of something unknown repeats nothing, `forget` repeats the name it looked for."""
+    answer = shared.ask(f"forget {quoted(text)}")
+    assert answer.get("error") or answer["name"] == " ".join(text.split())
+    named = shared.ask(f"say {quoted(text)}")
+    assert named["word"] == "say"
+
+
+def test_lines_for_the_board_parse_like_the_pi() -> None:
+    console = BoardConsole(link=None, pictures=None)
+    call = words.parse('rename "a \\"b\\"" \'c d\'')
+    assert words.parse(console.board_line(call)) == call
