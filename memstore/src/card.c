@@ -73,7 +73,9 @@ int ms_write_slot_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t*
 
 int ms_open_file(ms_memory* m, const char* name, int mode, int32_t* file) {
   *file = -1;
-  return m->port->open(m->port->context, name, mode, file);
+  int status = m->port->open(m->port->context, name, mode, file);
+  if (status) *file = -1;
+  return status;
 }
 
 void ms_close_files(ms_memory* m) {

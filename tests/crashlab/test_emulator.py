@@ -1,0 +1,51 @@
+"""Property: a Cortex-M7 (emulated) with a real SPI SD card, killed at any instant, leaves the state after n or n + 1
+things, n being what it had called durable; and it reads and writes the very bytes that the Pi's build does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.crashlab import emulator
+from tests.crashlab.emulator import SHAPES, Card
+from tests.memstore import native as n
+from tests.memstore.reader import read_memory
+
+
+@pytest.mark.timeout(900)
+def test_fifty_kills() -> None:
+    result = emulator.run_kills(50, seed=7)
+    assert result["violations"] == []
+    assert result["kills"] == 50 and result["things"] > 50
+
+
+def teach_on_the_host(folder: Path, shape: str, things: range) -> None:
+    cfg = n.config(*SHAPES[shape], merge_threshold=0.99)
+    with n.opened(folder, cfg) as memory:
+        for thing in things:
+            memory.teach(f"thing {thing}", *(np.float32(x) for x in emulator.numbers(thing, SHAPES[shape][1])))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_same_workload_gives_the_same_bytes(tmp_path: Path, shape: str) -> None:
+    card = Card(tmp_path / "sd.img", shape, things=21)
+    assert "CLOSED" in emulator.boot(card.path)
+    teach_on_the_host(tmp_path / "pi", shape, range(21))
+    assert card.files() == {p.name: p.read_bytes() for p in (tmp_path / "pi").iterdir()}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_goes_on_with_the_others_card(tmp_path: Path, shape: str) -> None:
+    teach_on_the_host(tmp_path / "pi", shape, range(5))
+    card = Card(tmp_path / "sd.img", shape, things=11)
+    card.put(tmp_path / "pi")
+    output = emulator.boot(card.path)
+    assert "KEPT 0" in output and "OPEN 5" in output and "CLOSED" in output
+    for name, content in card.files().items():
+        (tmp_path / "pi" / name).write_bytes(content)
+    teach_on_the_host(tmp_path / "pi", shape, range(11, 13))
+    slots, dim, _ = SHAPES[shape]
+    memory = read_memory(tmp_path / "pi")
+    assert not memory.lost and emulator.found(memory) == emulator.expected(13, slots, dim)
