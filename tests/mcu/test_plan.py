@@ -89,6 +89,7 @@ def test_tiling_changes_no_bit(tile: int, model: Path, engine: Engine, tmp_path:
     q = np.concatenate([picture.q.view(np.uint8), np.frombuffer(np.float32(picture.scale).tobytes(), np.uint8)])
     found = np.zeros(3 * dim + latent, np.float32)
     library.engine_encode.restype = ctypes.c_bool
+    library.engine_encode.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p)
     assert library.engine_encode(tokens.ctypes.data, len(tokens), q.tobytes(), found.ctypes.data)
     expected = engine.encode(tokens.tolist(), picture)
     for i, name in enumerate(("episode", "key", "query")):
