@@ -115,10 +115,9 @@ def pick_things(count: int, split: str) -> list[Thing]:
 def teach(console: Console, things: list[Thing]) -> None:
     for thing in things:
         answer = console.say(f'teach {thing.taught} "{thing.name}"')
-        print(
-            f"  teach {thing.taught:<30} {thing.name!r}: slot {answer['slot']}, card {answer['card_ms']:.2f} ms",
-            flush=True,
-        )
+        # an emulated board counts instructions and sectors, not time
+        cost = f"{answer['card_ms']:.2f} ms" if "card_ms" in answer else f"{answer['sectors_written']} sectors"
+        print(f"  teach {thing.taught:<30} {thing.name!r}: slot {answer['slot']}, card {cost}", flush=True)
 
 
 def ask(console: Console, device: str, things: list[Thing]) -> list[dict[str, Any]]:

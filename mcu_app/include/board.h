@@ -22,6 +22,9 @@ void board_write(const char* text, uint32_t bytes);
 /** The port of the card, mounted; NULL if there is none. */
 const ms_port* board_card(void);
 
+/** A file of the card into RAM: its bytes, or -1 if it is missing or larger than `capacity`. */
+int32_t board_load(const char* name, void* to, uint32_t capacity);
+
 /** Slots of a new memory; 0: as many as the model says. */
 uint32_t board_slots(void);
 

@@ -32,9 +32,9 @@ const char* engine_open(void);
 const char* engine_name(void);
 uint32_t engine_arena_bytes(void);
 
-/** `count` ids without special tokens (0: no text; at most BITMAR_TOKENS - 1: the decoder has to write <eos> too),
- *  picture NULL: none. False if the count is too large, an id is outside the vocabulary, or the engine fails. Ends a
- *  stream. */
+/** `count` ids without special tokens (0: no text; at most BITMAR_TOKENS - 1: the decoder has to write <eos>
+ * too), picture NULL: none. False if the count is too large, an id is outside the vocabulary, or the engine
+ * fails. Ends a stream. */
 bool engine_encode(const int32_t* tokens, int32_t count, const engine_picture* picture,
                    engine_encoding* encoding);
 

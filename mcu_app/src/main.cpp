@@ -9,7 +9,7 @@
 #include "board.h"
 #include "engine.h"
 
-int bitmar_main(int argc, char** argv) {
+extern "C" int bitmar_main(int argc, char** argv) {
   using bitmar::put;
   board_open(argc, argv);
   put("BitMar Edge: " BITMAR_MODEL_NAME " " BITMAR_MODEL_DIGEST " on ");

@@ -1,4 +1,5 @@
-/** The emulated board: console on UART 0, the card is a directory of the host, `firmware.elf --card DIR [--slots N]`. */
+/** The emulated board: console on UART 0, the card is a directory of the host, `firmware.elf --card DIR
+ * [--slots N]`. */
 #include "board.h"
 
 #include <stdlib.h>
@@ -38,6 +39,10 @@ const char* board_name(void) { return "qemu mps2-an500"; }
 uint8_t board_read(void) { return machine_console_read(); }
 void board_write(const char* text, uint32_t bytes) { machine_console_write(text, bytes); }
 const ms_port* board_card(void) { return card_folder ? card_semihosting(card_folder) : NULL; }
+
+int32_t board_load(const char* name, void* to, uint32_t capacity) {
+  return card_folder ? card_semihosting_load(card_folder, name, to, capacity) : -1;
+}
 
 uint32_t board_slots(void) { return slots; }
 

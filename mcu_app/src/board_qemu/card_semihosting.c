@@ -103,3 +103,18 @@ const ms_port* card_semihosting(const char* folder) {
   root = folder;
   return &port;
 }
+
+int32_t card_semihosting_load(const char* folder, const char* name, void* to, uint32_t capacity) {
+  char path[PATH_BYTES];
+  if (strlen(folder) + strlen(name) + 2 > PATH_BYTES) return -1;
+  strcpy(path, folder);
+  strcat(path, "/");
+  strcat(path, name);
+  const int32_t file = semihost_open(path, SEMIHOST_READ);
+  if (file < 0) return -1;
+  int32_t bytes = semihost_length(file);
+  if (bytes < 0 || (uint32_t)bytes > capacity || semihost_read_at(file, 0, to, (uint32_t)bytes) != 0)
+    bytes = -1;
+  semihost_close(file);
+  return bytes;
+}

@@ -6,3 +6,6 @@
  * bitmar_memory/states/ must exist
  *  (`pipeline.py console --target qemu` makes them), else it counts as no card. */
 const ms_port* card_semihosting(const char* folder);
+
+/** FOLDER/name into RAM; its bytes, or -1 if it is missing or larger than `capacity`. */
+int32_t card_semihosting_load(const char* folder, const char* name, void* to, uint32_t capacity);

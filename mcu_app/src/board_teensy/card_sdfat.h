@@ -1,0 +1,9 @@
+/** memstore's storage port on SdFat: the card in the Teensy's built-in slot. */
+#pragma once
+#include "memstore.h"
+
+/** The port of /bitmar_memory on the card, mounted now; nullptr if there is none. */
+const ms_port* card_sdfat();
+
+/** A whole file of the card into RAM; its bytes, or -1 if it is missing or larger than `capacity`. */
+int32_t card_sdfat_load(const char* name, void* to, uint32_t capacity);
