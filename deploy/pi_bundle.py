@@ -93,9 +93,10 @@ def install_on(host: str, bundle: Path) -> None:
     remote(["ssh", *SSH_OPTIONS, host, f"rm -rf {REMOTE_FOLDER}.new"], f"cannot reach {host}")
     copy = ["scp", "-q", "-r", *SSH_OPTIONS, str(bundle), f"{host}:{REMOTE_FOLDER}.new"]
     remote(copy, f"copying to {host} failed")
-    replace = (
-        f"rm -rf {REMOTE_FOLDER}.old && if [ -e {REMOTE_FOLDER} ]; then mv {REMOTE_FOLDER} {REMOTE_FOLDER}.old; fi && "
-        f"mv {REMOTE_FOLDER}.new {REMOTE_FOLDER} && {REMOTE_FOLDER}/install.sh"
+    new, old = f"{REMOTE_FOLDER}.new", f"{REMOTE_FOLDER}.old"
+    replace = (  # installed first, then moved into place: what was there works until the last moment
+        f"{new}/install.sh && rm -rf {old} && if [ -e {REMOTE_FOLDER} ]; then mv {REMOTE_FOLDER} {old}; fi && "
+        f"mv {new} {REMOTE_FOLDER} && rm -rf {old}"
     )
     remote(["ssh", *SSH_OPTIONS, host, replace], f"installing on {host} failed")
 
