@@ -25,9 +25,9 @@ def all_shards(seed: int, tenth: bool) -> list[Shard]:
     """Short workloads torn at every byte, and long random ones that are sampled."""
     if tenth:
         return [Shard(shape, seed + 10 + i, 25, sample=25, twice=30) for i, shape in enumerate(SHAPES)]
-    every_byte = [Shard(shape, seed, 8, sample=1, twice=40) for shape in SHAPES]
-    second_cuts = [Shard(shape, seed + 1, 6, sample=40, twice=1) for shape in SHAPES]
-    random = [Shard(shape, seed + 2 + i, 60, sample=20, twice=40) for i in range(3) for shape in SHAPES]
+    every_byte = [Shard(shape, seed, 5, sample=1, twice=200) for shape in SHAPES[:3]]
+    second_cuts = [Shard(shape, seed + 1, 5, sample=40, twice=3) for shape in SHAPES]
+    random = [Shard(shape, seed + 2 + i, 50, sample=20, twice=40) for i in range(2) for shape in SHAPES]
     return every_byte + second_cuts + random
 
 
