@@ -6,7 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from pi_app.command import add_model_arguments
+from pi_app.command import add_model_arguments, named_model
 from pi_app.errors import BitmarError
 
 BOARD_MODULE = "deploy.board"  # fit report, firmware build, flashing
@@ -36,6 +36,7 @@ def board_module():
 
 
 def run(args: argparse.Namespace) -> int:
+    args.model = named_model(args)
     if args.target == "pi":
         from deploy import pi_bundle
 

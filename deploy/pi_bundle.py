@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.pi_wheel import ROOT, build_distributions
-from pi_app.command import chosen_model
 from pi_app.errors import BitmarError
-from pi_app.model_folder import ModelFolder, read_model
+from pi_app.model_folder import ModelFolder, default_model, read_model
 
 TEMPLATES = Path(__file__).resolve().parent / "pi"
 DEFAULT_OUT = ROOT / "build" / "pi"
@@ -22,7 +21,7 @@ SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
 
 
 def run(args: argparse.Namespace) -> int:
-    model = read_model(chosen_model(args))
+    model = read_model(args.model or default_model())
     if args.host:
         with tempfile.TemporaryDirectory(prefix="bitmar-bundle-") as folder:
             bundle = build_bundle(model, Path(folder) / REMOTE_FOLDER, args.arch)

@@ -41,14 +41,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--run", type=Path, help="folder of a run: its model/ is taken")
 
 
-def chosen_model(args: argparse.Namespace) -> Path:
-    """The folder that --model or --run names, or the default."""
-    from pi_app.model_folder import default_model
-
-    return args.model or (args.run / "model" if args.run else default_model())
+def named_model(args: argparse.Namespace) -> Path | None:
+    """The folder that --model or --run names."""
+    return args.run / "model" if args.run else args.model
 
 
 def run(args: argparse.Namespace) -> int:
+    args.model = named_model(args)
     if args.target != "pi":
         return board_console().run(args)
     from pi_app.console import Console
@@ -82,14 +81,14 @@ def board_console():
 
 def open_session(args: argparse.Namespace):
     """The session that the arguments describe; a context manager that closes it."""
-    from pi_app.model_folder import read_model
+    from pi_app.model_folder import default_model, read_model
     from pi_app.session import Session
 
     if args.card is None:
         raise BitmarError("--card DIR is missing: the folder of the card that the memory lives on")
     if args.slots is not None and not 1 <= args.slots <= 32768:
         raise BitmarError(f"--slots {args.slots}: expected 1 to 32768")
-    model = read_model(chosen_model(args))
+    model = read_model(named_model(args) or default_model())
     return Session(model, args.card, args.slots, args.data, args.runtime)
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from pi_app.answers import Answer, Timing, measured, table, when
-from pi_app.engine import Encoding, Engine
+from pi_app.engine import Engine
 from pi_app.errors import BitmarError
 from pi_app.memory import Memory, Recalled, Shape, slots_on
 from pi_app.model_folder import ModelFolder
@@ -89,9 +89,8 @@ class Session:
         """Remembers a picture under a name; on the card when this returns."""
         name = self.normalise(name)
         self.memory.check_name(name)
-        seen = self.pictures.read(picture)
         with measured(self.memory) as timing:
-            encoding = self.engine.encode(self.tokens(name), seen)
+            encoding = self.engine.encode(self.tokens(name), self.pictures.read(picture))
             taught = self.memory.teach(name, encoding.episode, encoding.key, replace=replace)
         lines = [f"{name}: {taught.action} in slot {taught.slot}" + ("" if taught.saved else " (not saved)")]
         if taught.previous:
@@ -108,9 +107,8 @@ class Session:
 
     def ask(self, picture: str) -> Answer:
         """What is this picture called?"""
-        seen = self.pictures.read(picture)
         with measured(self.memory) as timing:
-            encoding = self.engine.encode([], seen)
+            encoding = self.engine.encode([], self.pictures.read(picture))
             recalled = self.memory.recall(encoding.query, self.model.top_k)
             text = self.decode(self.context(recalled), encoding.latent, timing)
         return self._recalled_answer("ask", text, recalled, timing)
@@ -128,9 +126,8 @@ class Session:
 
     def caption(self, picture: str) -> Answer:
         """Describes a picture without the memory."""
-        seen = self.pictures.read(picture)
         with measured(self.memory) as timing:
-            encoding: Encoding = self.engine.encode([], seen)
+            encoding = self.engine.encode([], self.pictures.read(picture))
             text = self.decode(self.engine.no_context(), encoding.latent, timing)
         return Answer("caption", [text], {"text": text}, timing)
 
