@@ -30,8 +30,8 @@ def accuracy() -> list[str]:
     if not evaluation:
         return []
     lines = [
-        "`make demo` (ultra_tiny, 11 minutes of training on 2 cores), 2,000 questions each; one drawing is taught, another artist's is",
-        "asked. In brackets: 95 % intervals.",
+        "`make demo` (ultra_tiny, 11 minutes of training on 2 cores): 2,000 questions each. One drawing is taught,",
+        "another artist's is asked. In brackets: 95 % intervals.",
         "",
         "| | slot found | name decoded exactly | nearest neighbour on the raw features | chance |",
         "|---|---|---|---|---|",
