@@ -43,7 +43,7 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
         sources.append(_function(plan, weights))
     report = _report(model, description, plans, weights, engine)
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = (model / "tokenizer.bin").read_bytes()
+    tokenizer = _tokenizer(model)
     files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_model.h": model_header(description, plans, report)}
     if engine == "aot":
         files["bitmar_weights.bin"] = bytes(weights.block)
@@ -71,10 +71,16 @@ def _description(model: Path) -> dict:
         raise BitmarError(f"{model}/model.json: {error}; expected a folder written by `pipeline.py convert`") from error
     if description.get("format") != 1:
         raise BitmarError(f"{model}/model.json: format {description.get('format')}, expected 1")
-    for name in (*(f"{g}.tflite" for g in GRAPHS), "tokenizer.bin"):
+    for name in (f"{g}.tflite" for g in GRAPHS):
         if not (model / name).is_file():
             raise BitmarError(f"{model}: {name} is missing, expected a folder written by `pipeline.py convert`")
     return description
+
+
+def _tokenizer(model: Path) -> bytes:
+    """The table, or nothing: sizes can be measured without a vocabulary, and the firmware then refuses texts."""
+    path = model / "tokenizer.bin"
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _plan(model: Path, tiles: tuple[int, ...]) -> list[Plan]:
@@ -220,7 +226,7 @@ def _report(model: Path, description: dict, plans: dict[str, Plan], weights: Wei
             for name, plan in plans.items()
         },
         "weights_bytes": len(weights.block),
-        "tokenizer_bytes": (model / "tokenizer.bin").stat().st_size,
+        "tokenizer_bytes": len(_tokenizer(model)),
     }
 
 

@@ -15,6 +15,7 @@ def model_header(description: dict, plans: dict, report: dict) -> str:
         "BITMAR_LATENT": encoder.graph.outputs["latent"].count,
         "BITMAR_TOP_SLOTS": recall.graph.inputs["scores"].count,
         "BITMAR_TOP_TOKENS": decoder.graph.outputs["ids"].count,
+        "BITMAR_VOCABULARY": description["config"]["vocab_size"],
         "BITMAR_WINDOW": cache["window"],
         "BITMAR_SINKS": cache["sinks"],
         "BITMAR_PAD": special["pad"],

@@ -14,6 +14,7 @@ namespace bitmar {
 enum { kMaxTextBytes = 255, kMaxTextTokens = BITMAR_TOKENS - 1 };
 
 static bpe_table tokenizer;
+static bool has_tokenizer; /* false: a build for measurements, of a model without a vocabulary */
 static engine_picture picture;
 static engine_encoding encoding;
 static float context[BITMAR_DIM];
@@ -25,7 +26,9 @@ static float logits[BITMAR_TOP_TOKENS];
 static const char kEngineFailed[] = "the engine failed: the model does not fit this firmware";
 
 Problem session_open() {
-  const int error = bpe_open(&tokenizer, bitmar_tokenizer, bitmar_tokenizer_end - bitmar_tokenizer);
+  const size_t bytes = static_cast<size_t>(bitmar_tokenizer_end - bitmar_tokenizer);
+  const int error = bytes ? bpe_open(&tokenizer, bitmar_tokenizer, bytes) : BPE_OK;
+  has_tokenizer = bytes && error == BPE_OK;
   return error == BPE_OK ? engine_open() : bpe_error_text(error);
 }
 
@@ -41,8 +44,9 @@ static int32_t tokenize(const char* text, const int32_t** tokens) {
 }
 
 static Problem encode(const char* text, const engine_picture* seen) {
-  const int32_t* tokens;
-  const int32_t count = tokenize(text, &tokens);
+  const int32_t* tokens = nullptr;
+  if (*text && !has_tokenizer) return "this firmware was built without a tokenizer: it takes no texts";
+  const int32_t count = *text ? tokenize(text, &tokens) : 0;
   if (count < 0) return "the text is too long for the model";
   return engine_encode(tokens, count, seen, &encoding) ? nullptr : kEngineFailed;
 }
@@ -78,7 +82,7 @@ static Problem decode(bool json, Measure* measure) {
     if (count < BITMAR_TOKENS || token == BITMAR_EOS) measure->tokens = count + 1;
     if (token == BITMAR_EOS || count == BITMAR_TOKENS) break;
     char bytes[256];
-    const int32_t length = bpe_decode(&tokenizer, token, bytes, sizeof bytes);
+    const int32_t length = has_tokenizer ? bpe_decode(&tokenizer, token, bytes, sizeof bytes) : 0;
     if (length < 0) return bpe_error_text(length);
     if (!json) put(bytes, static_cast<uint32_t>(length));
     for (int32_t i = 0; i < length && answer.length < sizeof answer.text; i++)
@@ -293,7 +297,7 @@ Problem digest(const char* picture_text, bool as_json) {
   crc = crc32(crc, context, sizeof context);
   engine_start(context, encoding.latent);
   for (uint32_t i = 0; i < 8; i++) {
-    const int32_t forced = i ? static_cast<int32_t>((i * 37 + 11) % bpe_vocab_size(&tokenizer)) : BITMAR_BOS;
+    const int32_t forced = i ? static_cast<int32_t>((i * 37 + 11) % BITMAR_VOCABULARY) : BITMAR_BOS;
     if (!engine_step(forced, ids, logits)) return kEngineFailed;
     crc = crc32(crc, ids, sizeof ids);
     crc = crc32(crc, logits, sizeof logits);

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Instructions per token and per recall on the emulated Cortex-M7, and what the firmware takes of flash and RAM.
+
+    python benchmarks/mcu.py [--tokens N] [--json]
+
+Instructions are exact and repeatable (QEMU's -icount); they are not cycles: no dual issue, no cache, no flash wait states.
+ultra_tiny is the demo's model, or that of the tests; tiny_edge has fresh weights. Writes benchmarks/results/mcu.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+COUNTED = ("encode", "memory", "recall", "per_token", "most_per_token")
+SIZES = (
+    "flash_weights",
+    "flash_tokenizer",
+    "flash_code",
+    "ram_total",
+    "ram",
+    "stack_used",
+    "card",
+    "arena_lower_bound",
+)
+
+
+def bench(firmware: Any, tokens: int, slots: int) -> dict[str, Any]:
+    """The firmware's own `bench` with a full memory in RAM."""
+    import numpy as np
+
+    from pi_app.board_console import picture_line
+    from pi_app.board_link import open_emulator
+
+    rng = np.random.default_rng(7)
+    with contextlib.closing(open_emulator(firmware.elf)) as link:
+        link.wait_ready()
+        for i in range(slots):
+            picture = picture_line(rng.integers(-127, 128, 768).astype(np.int8), 0.02)
+            link.send(f'!teach {picture} "thing {i}"')
+            link.read_answer()
+        link.send(f"!bench {tokens}")
+        return json.loads(link.read_answer())
+
+
+def measure(model: Path, tokens: int) -> dict[str, Any]:
+    """One model: counts, sizes of both engines."""
+    from deploy import board, fit
+    from deploy.firmware import build
+
+    report = board.measure(model, fit.load_board("mps2-an500"))
+    counts = bench(build(model), tokens, slots=4)
+    return {
+        "model": report["model"],
+        "isa": counts["isa"],
+        "tokens": tokens,
+        "instructions": {name: counts[name] for name in COUNTED},
+        "aot": {name: report["engines"]["aot"][name] for name in SIZES},
+        "tflm": {name: report["engines"]["tflm"][name] for name in ("flash_weights", "flash_code", "ram_total", "ram")},
+    }
+
+
+def lines(rows: list[dict[str, Any]]) -> str:
+    """A Markdown table."""
+    out = [
+        "| | " + " | ".join(row["model"].removeprefix("bitmar_") for row in rows) + " |",
+        "|---" * (len(rows) + 1) + "|",
+    ]
+    table = [
+        ("instructions: encode a picture", lambda r: r["instructions"]["encode"]),
+        ("instructions: search the memory", lambda r: r["instructions"]["memory"]),
+        ("instructions: read-out (recall)", lambda r: r["instructions"]["recall"]),
+        ("instructions: a token", lambda r: r["instructions"]["per_token"]),
+        ("weights in flash, bytes", lambda r: r["aot"]["flash_weights"]),
+        ("tokenizer in flash, bytes", lambda r: r["aot"]["flash_tokenizer"]),
+        ("code, bytes", lambda r: r["aot"]["flash_code"]),
+        ("RAM in all, bytes", lambda r: r["aot"]["ram_total"]),
+        ("of it the arena, bytes", lambda r: r["aot"]["ram"]["arena"]),
+        ("stack: most in use, bytes", lambda r: r["aot"]["stack_used"]),
+        ("RAM with TFLM instead (estimate)", lambda r: r["tflm"]["ram_total"]),
+    ]
+    return "\n".join([*out, *(f"| {name} | " + " | ".join(f"{get(r):,}" for r in rows) + " |" for name, get in table)])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=int, default=96, help="length of the stream: three windows")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    from deploy.models import config_model, pick_model
+
+    models = [pick_model(None), config_model(ROOT / "configs" / "bitmar_tiny_edge.yaml")]
+    rows = [measure(model, args.tokens) for model in models]
+    out = ROOT / "benchmarks" / "results" / "mcu.json"
+    out.write_text(json.dumps(rows, indent=1) + "\n")
+    print(json.dumps(rows) if args.json else lines(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Property: the fit report is what the linked firmware takes, and what the boards and the project allow is kept.
+
+ultra_tiny: RAM <= 160 KB, code <= 96 KB. tiny_edge: weights <= 3.0e6 bytes, RAM <= 256 KB; its numbers are the same bits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy import fit
+from deploy.firmware import build, code_bytes, explain, ram_bytes, sections
+from deploy.models import config_model
+from pi_app.board_console import picture_line
+from pi_app.board_link import open_emulator
+from pi_app.engine import Engine
+from pi_app.errors import BitmarError
+from pi_app.model_folder import read_model
+from tests.mcu.conftest import ROOT, Board, seeded_picture
+from tests.mcu.digest import digest
+
+KEYS = {"engine", "flash_weights", "flash_code", "ram_total", "ram", "fits"}
+
+
+def deploy(*arguments: str) -> tuple[int, dict]:
+    """pipeline.py deploy ... --dry-run --json: exit code and report."""
+    command = [sys.executable, "pipeline.py", "deploy", "--dry-run", "--json", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_ultra_tiny_fits_where_it_must(model: Path) -> None:
+    code, report = deploy("--target", "qemu", "--model", str(model))
+    assert code == 0 and report["fits"] and set(report) >= KEYS
+    assert report["engine"] == "aot"
+    assert report["ram_total"] <= 160 * 1024
+    assert report["flash_code"] <= 96 * 1024
+    assert report["stack_used"] < report["ram"]["stack"]
+    assert sum(report["ram"].values()) == report["ram_total"]
+    assert min(report["ram"].values()) >= 0
+    assert report["ram"]["arena"] <= 1.05 * report["arena_lower_bound"]
+    firmware = build(model)
+    assert report["ram_total"] == ram_bytes(firmware.elf) and report["flash_code"] == code_bytes(firmware.elf)
+    found = sections(firmware.elf)
+    assert report["flash_weights"] + report["flash_tokenizer"] <= found[".model"] + 64
+    assert {engine["engine"] for engine in report["engines"].values()} == {"aot", "tflm"}
+
+
+def test_tiny_edge_fits_and_has_the_same_bits() -> None:
+    config = ROOT / "configs" / "bitmar_tiny_edge.yaml"
+    code, report = deploy("--target", "qemu", "--config", str(config))
+    assert code == 0 and report["fits"]
+    assert report["flash_weights"] <= 3.0e6
+    assert report["ram_total"] <= 256 * 1024
+    edge = config_model(config)
+    engine = Engine(read_model(edge))
+    with contextlib.closing(open_emulator(build(edge).elf)) as link:
+        board = Board(link)
+        for seed in range(20 if os.environ.get("BITMAR_FULL") else 2):
+            picture = seeded_picture(seed)
+            expected = digest(engine, engine.model.config["vocab_size"], picture)
+            assert board.ask(f"digest {picture_line(picture.q, picture.scale)}")["digest"] == expected
+
+
+def test_a_board_that_is_too_small_is_refused(model: Path) -> None:
+    small = fit.Board("small", "small", None, "", 1 << 20, 1 << 20, 64 << 10, 0, "none")
+    report = {"flash_weights": 480_000, "flash_tokenizer": 10_000, "flash_code": 80_000, "ram_total": 140_000}
+    assert not fit.fits(report, small)
+    assert fit.fits(report | {"ram_total": 60_000}, small)
+    assert not fit.fits(report | {"ram_total": 60_000, "flash_weights": 2_000_000}, small)
+    shared = fit.Board("shared", "shared", None, "", 500_000, 500_000, 1 << 20, 0, "none", flash_shared=True)
+    assert not fit.fits(report, shared)  # code and model together
+
+
+@pytest.mark.parametrize("key", fit.board_names())
+def test_boards_are_complete(key: str) -> None:
+    board = fit.load_board(key)
+    assert board.ram >= 256 * 1024 and board.flash_code >= 1 << 20 and board.card
+    assert "M7" in board.processor
+
+
+def test_boards_that_do_not_exist_are_named() -> None:
+    with pytest.raises(BitmarError, match="teensy41"):
+        fit.load_board("teensy99")
+
+
+def test_what_pio_says_becomes_one_line() -> None:
+    assert "registry" in explain("teensy41", "HTTPClientError: None\n")
+    assert explain("x", "a.c:1:2: error: no such thing\nmore") == "firmware x: a.c:1:2: error: no such thing"
+    assert explain("x", "error: model: bad\n") == "firmware x: model: bad"
