@@ -108,7 +108,8 @@ static int invoke(Context* context, Node* node) {
     return init(kind, context, options, bytes);                                   \
   }
 INIT(0)
-INIT(1) INIT(2) INIT(3) INIT(4) INIT(5)
+INIT(1)
+INIT(2) INIT(3) INIT(4) INIT(5)
     INIT(6) static void* (*const inits[OP_COUNT])(Context*, const char*, size_t) = {
         init_0, init_1, init_2, init_3, init_4, init_5, init_6};
 
