@@ -152,16 +152,16 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
     teach(console, first)
     console.kill()
     console = Console("pi")
-    answers = ask(console, "pi", first)
+    answers = ask(console, "the Pi app", first)
     console.quit()
     if not board:
         return answers
     console = Console("qemu")
-    answers += ask(console, "cortex-m7 (emulated)", first)
+    answers += ask(console, "the Cortex-M7 (emulated)", first)
     teach(console, second)
     console.kill()
     console = Console("pi")
-    answers += ask(console, "pi, taught on the cortex-m7", second)
+    answers += ask(console, "the Pi app, taught on the Cortex-M7", second)
     console.quit()
     return answers
 
