@@ -16,14 +16,6 @@ from model.training.losses import info_nce, own_attention, slot_accuracy, token_
 METRICS = ("loss", "contrastive", "recall", "phrases", "caption", "text_query", "slot", "gradient")
 
 
-def augment(pictures: tf.Tensor, noise: float, dropout: float, seed: tf.Tensor) -> tf.Tensor:
-    """Gaussian noise, then dropout, on float32 [B, 768]: drawings of one thing differ in all 768 numbers."""
-    shape = tf.shape(pictures)
-    noisy = pictures + noise * tf.random.stateless_normal(shape, seed)
-    kept = tf.random.stateless_uniform(shape, seed + tf.constant([0, 1 << 20])) >= dropout
-    return tf.where(kept, noisy / (1.0 - dropout), 0.0)
-
-
 def make_optimizer(model: BitMar) -> keras.optimizers.Optimizer:
     """AdamW (Loshchilov and Hutter, 2019) with the configuration's weight decay and global gradient clip."""
     t = model.config.training
@@ -52,18 +44,15 @@ class TrainStep:
         phrases, captions = texts - pairs, decoded - texts
         dim, sets = model.config.episode_dim, pairs // t.set_size
 
-        taught = augment(b.taught, t.vision_noise, t.vision_dropout, b.seed)
-        asked = augment(b.asked, t.vision_noise, t.vision_dropout, b.seed + tf.constant([0, 1 << 21]))
-
         # phrases come with any picture or none: neither may disturb what the text says
         any_pair = tf.range(phrases) % pairs
-        seen = model.vision.tokens(model.vision(taught[:pairs]))
+        seen = model.vision.tokens(model.vision(b.taught[:pairs]))
         seen = tf.gather(seen, tf.concat([tf.range(pairs), any_pair], 0)) * b.text_seen[:, None, None]
         encoded = model.text(b.tokens, None, seen, b.encoder)
         episodes = model.episode.combine(b.encoder.gather(model.episode.per_position(encoded)))
 
-        keys = model.keys.of_picture(taught)
-        queries = model.keys.of_picture(asked)
+        keys = model.keys.of_picture(b.taught)
+        queries = model.keys.of_picture(b.asked)
         text_queries = model.keys.of_text(episodes[:pairs])
         contrastive = info_nce(queries, keys, t.contrastive_temperature)
         keys, queries = keys[:pairs], queries[:pairs]
@@ -76,7 +65,7 @@ class TrainStep:
         context = tf.concat(
             [tf.reshape(context, (pairs, dim)), model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0
         )
-        latent = model.vision(asked[:pairs])
+        latent = model.vision(b.asked[:pairs])
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
         logits = model.decoder(b.previous, context, latent, b.decoder)

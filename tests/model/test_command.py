@@ -3,6 +3,7 @@
 The data is of BabyLM's form (captions and states), made here: nothing is downloaded.
 """
 
+import itertools
 import json
 import signal
 
@@ -85,10 +86,10 @@ def test_a_run_leaves_its_files(trained):
 def test_ctrl_c_and_resume_give_the_same_weights(workplace, trained, tmp_path, monkeypatch, capsys):
     """SIGINT in the middle of a step: exit code 130, a checkpoint, and after --resume the uninterrupted run's weights."""
     with monkeypatch.context() as patched:
-        step = TrainStep.__call__
+        step, steps = TrainStep.__call__, itertools.count(1)
 
         def interrupted(self, batch, rate):
-            if batch.seed[1] == 3:
+            if next(steps) == 4:
                 signal.raise_signal(signal.SIGINT)
             return step(self, batch, rate)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model.errors import BitmarError
-from model.training.batches import BatchMaker
+from model.training.batches import BatchMaker, augment
 from model.training.loop import Interrupt, Training
 from model.training.run_folder import RunFolder
 from model.training.schedule import Schedule
@@ -80,7 +80,8 @@ def test_batches_depend_on_seed_and_step_alone(small_config, small_data):
 
 def test_a_batch_is_what_it_says(small_config, small_data):
     """Pairs are two drawings of one thing, the encoder sees the text without <eos>, the decoder is asked for all of it."""
-    maker = BatchMaker(small_data, small_config)
+    plain = dataclasses.replace(small_config.training, vision_noise=0.0, vision_dropout=0.0)
+    maker = BatchMaker(small_data, dataclasses.replace(small_config, training=plain))
     things = {small_data.features[row].tobytes(): i for i, rows in enumerate(small_data.drawings) for row in rows}
     for step in range(4):
         b = maker.batch(step)
@@ -102,6 +103,16 @@ def test_a_batch_is_what_it_says(small_config, small_data):
         assert (b.previous.reshape(-1)[starts] == small_config.bos_id).all()
         weights = b.recall_weight + b.phrase_weight + b.caption_weight
         np.testing.assert_array_equal(weights, (b.decoder.segment >= 0).astype(np.float32))
+
+
+def test_augmentation_has_the_asked_noise_and_dropout():
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(size=(400, 768)).astype(np.float32)
+    seen = augment(pictures, 0.5, 0.2, rng)
+    kept = seen != 0
+    assert kept.mean() == pytest.approx(0.8, abs=0.01)
+    difference = seen[kept] * np.float32(0.8) - pictures[kept]
+    assert difference.std() == pytest.approx(0.5, abs=0.01) and abs(difference.mean()) < 0.01
 
 
 def test_too_few_things_are_an_error(small_config, small_data):
