@@ -40,6 +40,9 @@ int _fstat(int file, struct stat* status) {
   return 0;
 }
 
+/* C++ registers destructors of static objects under it, though nothing here ever ends */
+void* __dso_handle __attribute__((weak));
+
 /* newlib's own brings printf and the heap with it */
 void __assert_func(const char* file, int line, const char* function, const char* expression) {
   (void)line;
