@@ -8,7 +8,7 @@ import sys
 sys.exit(sys.version_info < (3, 11))
 P
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
-"$folder/bin/pip" install -q --disable-pip-version-check -U pip
+"$folder/bin/pip" install -q --disable-pip-version-check -U pip "setuptools>=77" wheel  # pyproject.toml states an SPDX licence
 arguments=()
 for requirement in "$@"; do
   case $requirement in .*) arguments+=(-e "$requirement") ;; *) arguments+=("$requirement") ;; esac
