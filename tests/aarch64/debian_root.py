@@ -57,37 +57,37 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:10]
 
 
-def run(command: list[object], **environment: str) -> None:
+def run(command: list[object], check: bool = True, **environment: str) -> None:
     result = subprocess.run(
         [str(part) for part in command], env={**os.environ, **environment}, capture_output=True, text=True
     )
-    if result.returncode:
+    if check and result.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}")
 
 
-def debian_root(arch: str = "arm64") -> Path:
+def debian_root(arch: str = "arm64", packages: tuple[str, ...] = PACKAGES) -> Path:
     """A folder with Python and the C library of another architecture: run its programs with qemu-ARCH-static -L."""
 
     def make(folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=CACHE, prefix=".apt-") as work:
-            download(arch, Path(work))
+            download(arch, packages, Path(work))
             for package in sorted(Path(work, "cache", "archives").glob("*.deb")):
                 run(["dpkg-deb", "-x", package, folder])
         (folder / "proc").mkdir(exist_ok=True)
         (folder / "proc" / "cpuinfo").write_text(CPUINFO)
 
-    return cached(f"root-{arch}-{digest(PACKAGES, CPUINFO)}", make)
+    return cached(f"root-{arch}-{digest(packages, CPUINFO)}", make)
 
 
-def download(arch: str, work: Path) -> None:
-    """Downloads PACKAGES and all that they need to work/cache/archives; apt sees an empty system."""
+def download(arch: str, packages: tuple[str, ...], work: Path) -> None:
+    """Downloads packages and all that they need to work/cache/archives; apt sees an empty system."""
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     (work / "status").touch()
     (work / "apt.conf").write_text(APT_CONFIG.format(work=work, arch=arch))
     environment = {"APT_CONFIG": str(work / "apt.conf")}
-    run(["apt-get", "-q", "update"], **environment)
-    run(["apt-get", "-q", "--download-only", "-y", "install", *PACKAGES], **environment)
+    run(["apt-get", "-q", "update"], check=False, **environment)  # one broken list of several: install decides
+    run(["apt-get", "-q", "--download-only", "-y", "install", *packages], **environment)
 
 
 def site_packages(name: str, requirements: tuple[str, ...], arch: str = "aarch64") -> Path:
