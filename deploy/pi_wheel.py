@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from pi_app.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[1]
+SETUPTOOLS = 77
 PACKAGE_FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE")
 PACKAGE_FOLDERS = (
     "pi_app",
@@ -81,8 +83,13 @@ def build_distributions(arch: str, out: Path) -> tuple[Path, Path]:
 
 
 def setuptools_python() -> list[str]:
-    if find_spec("setuptools") is None:
-        raise BitmarError(f"{sys.executable} has no setuptools: pip install setuptools wheel")
+    """This Python, if its setuptools can read pyproject.toml (an SPDX licence needs 77)."""
+    try:
+        found = version("setuptools")
+    except PackageNotFoundError:
+        found = "none"
+    if found == "none" or int(found.split(".")[0]) < SETUPTOOLS:
+        raise BitmarError(f"{sys.executable} has setuptools {found}: pip install 'setuptools>={SETUPTOOLS}' wheel")
     return [sys.executable]
 
 
