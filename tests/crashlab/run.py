@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -25,8 +26,8 @@ def all_shards(seed: int, tenth: bool) -> list[Shard]:
     """Short workloads torn at every byte, and long random ones that are sampled."""
     if tenth:
         return [Shard(shape, seed + 10 + i, 25, sample=25, twice=30) for i, shape in enumerate(SHAPES)]
-    every_byte = [Shard(shape, seed, 5, sample=1, twice=200) for shape in SHAPES[:3]]
-    second_cuts = [Shard(shape, seed + 1, 5, sample=40, twice=3) for shape in SHAPES]
+    every_byte = [Shard(shape, seed, 5, sample=1, twice=400) for shape in SHAPES[:2]]
+    second_cuts = [Shard(shape, seed + 1, 5, sample=40, twice=8) for shape in SHAPES]
     random = [Shard(shape, seed + 2 + i, 50, sample=20, twice=40) for i in range(2) for shape in SHAPES]
     return every_byte + second_cuts + random
 
@@ -57,6 +58,9 @@ def main() -> int:
         "qemu_kills": emulated["kills"],
         "qemu": {key: value for key, value in emulated.items() if key != "violations"},
         "seconds": round(time.monotonic() - start, 1),
+        "cpu_seconds": round(
+            sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]), 1
+        ),  # what other load cannot stretch
         "by_kind": {kind: total[kind] for kind in laboratory.KINDS},
         "operations": total["steps"],
         "seed": args.seed,
