@@ -28,6 +28,9 @@ typedef struct {
 /** Make the engine ready; NULL, or a sentence on what is wrong with the model. Call once, first. */
 const char* engine_open(void);
 
+/** The hash of the model in use (8 bytes): a card belongs to the model that wrote it. After engine_open. */
+const uint8_t* engine_model_hash(void);
+
 /** "aot" or "tflm", and the bytes of its arena. */
 const char* engine_name(void);
 uint32_t engine_arena_bytes(void);

@@ -109,9 +109,10 @@ static int invoke(Context* context, Node* node) {
   }
 INIT(0)
 INIT(1)
-INIT(2) INIT(3) INIT(4) INIT(5)
-    INIT(6) static void* (*const inits[OP_COUNT])(Context*, const char*, size_t) = {
-        init_0, init_1, init_2, init_3, init_4, init_5, init_6};
+INIT(2)
+INIT(3)
+INIT(4) INIT(5) INIT(6) static void* (*const inits[OP_COUNT])(Context*, const char*, size_t) = {
+    init_0, init_1, init_2, init_3, init_4, init_5, init_6};
 
 static bool layout_is_known(const Resolver* resolver) {
   if (resolver->count == 0 || resolver->count + OP_COUNT > MOST_OPS ||

@@ -4,6 +4,7 @@
 
 #include "bitmar_model.h"
 #include "board.h"
+#include "engine.h"
 #include "output.h"
 
 #ifndef BITMAR_MOST_SLOTS
@@ -37,8 +38,7 @@ static ms_config model_config() {
   config.alpha = BITMAR_ALPHA;
   config.merge_threshold = BITMAR_MERGE_THRESHOLD;
   config.min_importance = BITMAR_MIN_IMPORTANCE;
-  const uint8_t hash[8] = BITMAR_MODEL_HASH;
-  std::memcpy(config.model_hash, hash, sizeof hash);
+  std::memcpy(config.model_hash, engine_model_hash(), sizeof config.model_hash);
   return config;
 }
 

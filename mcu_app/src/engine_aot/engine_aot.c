@@ -12,6 +12,12 @@ static struct {
 } stream;
 
 const char* engine_open(void) { return NULL; }
+
+const uint8_t* engine_model_hash(void) {
+  static const uint8_t hash[8] = BITMAR_MODEL_HASH;
+  return hash;
+}
+
 const char* engine_name(void) { return "aot"; }
 uint32_t engine_arena_bytes(void) { return sizeof bitmar_arena; }
 

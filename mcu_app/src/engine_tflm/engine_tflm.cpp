@@ -89,9 +89,31 @@ bool take(int index, T* values, size_t count) {
   return data != nullptr;
 }
 
+uint8_t model_hash[8] = BITMAR_MODEL_HASH;
+
 #if BITMAR_EXTERNAL_MODEL_BYTES
-/* The flatbuffers of the card, if all three are there; a new model needs no new firmware. */
+int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
+
+/* The 16 hex digits behind "model_hash" in model/model.json; the arena is free now and holds the file. */
+bool read_hash(uint8_t* hash) {
+  const int32_t bytes = board_load("model/model.json", arena, sizeof arena - 1);
+  if (bytes <= 0) return false;
+  arena[bytes] = 0;
+  const char* at = std::strstr(reinterpret_cast<const char*>(arena), "\"model_hash\"");
+  if (!at || !(at = std::strchr(at, ':')) || !(at = std::strchr(at, '"'))) return false;
+  for (int i = 0; i < 8; i++) {
+    const int high = hex_digit(at[1 + 2 * i]), low = high < 0 ? -1 : hex_digit(at[2 + 2 * i]);
+    if (low < 0) return false;
+    hash[i] = static_cast<uint8_t>(high << 4 | low);
+  }
+  return true;
+}
+
+/* The flatbuffers of the card, if all are there: a new model of the same sizes and vocabulary needs no new
+ * firmware. */
 void load_from_card() {
+  uint8_t hash[8];
+  if (!read_hash(hash)) return;
   uint32_t used = 0;
   const uint8_t* found[kGraphs];
   for (int graph = 0; graph < kGraphs; graph++) {
@@ -101,6 +123,7 @@ void load_from_card() {
     used += (static_cast<uint32_t>(bytes) + 15u) & ~15u;
   }
   std::memcpy(graphs, found, sizeof graphs);
+  std::memcpy(model_hash, hash, sizeof model_hash);
 }
 #endif
 }  // namespace
@@ -118,6 +141,7 @@ const char* engine_open(void) {
   return nullptr;
 }
 
+const uint8_t* engine_model_hash(void) { return model_hash; }
 const char* engine_name(void) { return "tflm"; }
 uint32_t engine_arena_bytes(void) { return sizeof arena; }
 
