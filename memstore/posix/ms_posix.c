@@ -154,10 +154,14 @@ static int do_size(void* context, int32_t file, uint64_t* bytes) {
 
 static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
   ms_posix* s = context;
+  struct stat before;
+  if (fstat(s->fd[file], &before)) return code(errno);
   s->dirty[file] = 1;
   if (ftruncate(s->fd[file], (off_t)bytes)) return code(errno);
   int error = posix_fallocate(s->fd[file], 0, (off_t)bytes);
-  return !error || error == EOPNOTSUPP || error == EINVAL ? MS_OK : code(error);
+  if (!error || error == EOPNOTSUPP || error == EINVAL) return MS_OK;
+  /* no room: a file of the right size with holes would pass for a preallocated one the next time */
+  return ftruncate(s->fd[file], before.st_size) ? code(errno) : code(error);
 }
 
 static int32_t do_read(void* context, int32_t file, uint64_t offset, void* data, uint32_t bytes) {
