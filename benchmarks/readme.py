@@ -90,7 +90,54 @@ def kernels() -> list[str]:
     return [*lines, ""]
 
 
-SECTIONS = [accuracy, sizes, kernels]
+def microcontroller() -> list[str]:
+    """benchmarks/mcu.py"""
+    table = result("mcu")
+    if not table:
+        return []
+    lines = [
+        "On the emulated Cortex-M7 (instructions are exact counts, not cycles; RAM is everything: arena, stack, hot slots, index,"
+    ]
+    lines += [
+        "console):",
+        "",
+        "| | engine | weights in flash | code | RAM | a recall | a token |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in table:
+        counts = row["instructions"]
+        for engine in ("aot", "tflm"):
+            fit, aot = row[engine], engine == "aot"
+            recall = f"{(counts['memory'] + counts['recall']) / 1e3:.0f} k instructions" if aot else ""
+            token = f"{counts['per_token'] / 1e6:.2f} M instructions" if aot else ""
+            name = row["model"].removeprefix("bitmar_")
+            sizes = f"{fit['flash_weights']:,} B | {fit['flash_code'] / 1000:.0f} KB | {fit['ram_total'] / 1000:.0f} KB"
+            lines.append(f"| {name} | {engine} | {sizes} | {recall} | {token} |")
+    return [
+        *lines,
+        "",
+        "The `tflm` rows: arena of a 64-bit host by bisection, an upper bound for the board; code from a linked firmware.",
+        "",
+    ]
+
+
+def memory() -> list[str]:
+    """benchmarks/memstore.py"""
+    table = result("memstore")
+    if not table:
+        return []
+    lines = [
+        "What one durable 256-byte episode costs on the same simulated card:",
+        "",
+        "| | sectors | barriers |",
+        "|---|---|---|",
+    ]
+    for name, row in table["commit"].items():
+        lines.append(f"| {name} | {row['sectors']:g} | {row['barriers']:g} |")
+    return [*lines, ""]
+
+
+SECTIONS = [accuracy, sizes, microcontroller, kernels, memory]
 
 
 def numbers() -> str:
