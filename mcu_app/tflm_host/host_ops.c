@@ -103,16 +103,23 @@ static int invoke(Context* context, Node* node) {
   return ERROR;
 }
 
-#define INIT(kind)                                                                \
+/* the interpreter does not tell init which op it is for: one function each */
+#define DEFINE_INIT(kind)                                                         \
   static void* init_##kind(Context* context, const char* options, size_t bytes) { \
     return init(kind, context, options, bytes);                                   \
-  }
-INIT(0)
-INIT(1)
-INIT(2)
-INIT(3)
-INIT(4) INIT(5) INIT(6) static void* (*const inits[OP_COUNT])(Context*, const char*, size_t) = {
-    init_0, init_1, init_2, init_3, init_4, init_5, init_6};
+  }                                                                               \
+  _Static_assert(kind < OP_COUNT, "an op too many")
+
+DEFINE_INIT(0);
+DEFINE_INIT(1);
+DEFINE_INIT(2);
+DEFINE_INIT(3);
+DEFINE_INIT(4);
+DEFINE_INIT(5);
+DEFINE_INIT(6);
+
+static void* (*const inits[OP_COUNT])(Context*, const char*, size_t) = {init_0, init_1, init_2, init_3,
+                                                                        init_4, init_5, init_6};
 
 static bool layout_is_known(const Resolver* resolver) {
   if (resolver->count == 0 || resolver->count + OP_COUNT > MOST_OPS ||

@@ -92,6 +92,30 @@ def test_the_same_lessons_give_the_same_slots(
     assert (card / slots).read_bytes() == (other / slots).read_bytes()
 
 
+def test_archived_states_come_back(start: Callable[..., Board], card: Path, model: Path, tmp_path: Path) -> None:
+    """Taken on the board, restored on the board; the Pi sees both states."""
+    board = start(card)
+    assert board.ask(f"teach {board_picture(tmp_path, 1)} fox")["saved"]
+    assert board.ask("mem snapshot")["state"] == 0
+    assert board.ask("rename fox wolf")["new"] == "wolf"
+    assert board.ask(f"teach {board_picture(tmp_path, 2)} kite")["saved"]
+    assert board.ask("mem snapshot")["state"] == 1
+    assert board.ask("forget wolf")["count"] == 1
+    history = board.ask("mem history")
+    assert history["count"] == 2 and [state["occupied"] for state in history["states"]] == [1, 2]
+    assert board.ask("mem restore 0")["occupied"] == 1
+    assert [slot["name"] for slot in board.ask("mem show")["slots"]] == ["fox"]
+    assert board.ask("mem restore 2200-01-01 00:00").get("error")
+    assert board.ask("mem restore 2100-01-01")["state"] == 1
+    assert board.ask("mem prune 0.5")["count"] == 0
+    assert "agree" in board.ask("mem verify")["report"]
+    board.link.quit()
+    board.link.close()
+    with Session(read_model(model), card) as pi:
+        assert sorted(slot["name"] for slot in pi.mem_show().fields["slots"]) == ["kite", "wolf"]
+        assert pi.mem_history().fields["count"] == 2
+
+
 def test_a_card_is_open_once(start: Callable[..., Board], card: Path, model: Path) -> None:
     start(card)
     with pytest.raises(BitmarError, match="open"), Session(read_model(model), card, SLOTS):
