@@ -1,6 +1,7 @@
 /* crashlab SHAPE SEED STEPS [options]: run the workload, crash it in every way, print one line of JSON.
  *   --sample N   of the torn sectors, flips and second cuts only every N-th (seeded); 1 = all
  *   --twice N    second cuts for every N-th first one (0: none)
+ *   --skip-making   do not crash step 0, which makes the memory (hundreds of writes for a large one)
  *   --no-barrier, --no-mirror   a card or a store that is broken on purpose
  *   --replay ID  only this scenario;   --dump ID FOLDER   write the card as it is after this crash */
 #include <stdio.h>
@@ -14,7 +15,7 @@ typedef struct {
   const char* shape;
   unsigned long long seed;
   uint32_t step, sample, twice;
-  int no_barrier, no_mirror;
+  int no_barrier, no_mirror, skip_making;
   const char *replay, *dump_id, *dump_folder;
   uint64_t *seen, seen_room, seen_count; /* hashes of the cards that a crash left: each is tried once */
   uint64_t cuts, tears, reorders, regions, flips, errors, seconds, violations, first_cuts;
@@ -247,6 +248,8 @@ int main(int argc, char** argv) {
       r.twice = (uint32_t)atoi(argv[++i]);
     else if (!strcmp(argv[i], "--no-barrier"))
       r.no_barrier = 1;
+    else if (!strcmp(argv[i], "--skip-making"))
+      r.skip_making = 1;
     else if (!strcmp(argv[i], "--no-mirror"))
       r.no_mirror = 1;
     else if (!strcmp(argv[i], "--replay"))
@@ -268,7 +271,7 @@ int main(int argc, char** argv) {
       report_violation(&r, id, status > 0 ? "the slot does not hold what was taught" : ms_strerror(status));
       break;
     }
-    crash_everything(&r);
+    if (r.step || !r.skip_making) crash_everything(&r);
     lab_finish_step(&r.l);
     r.l.card.drop_mirror_writes = r.l.second.drop_mirror_writes =
         r.no_mirror; /* the memory was made with one */

@@ -22,6 +22,12 @@ def test_a_seeded_tenth_of_the_laboratory(shape: str) -> None:
     assert sum(counts[kind] for kind in laboratory.KINDS) > 5000
 
 
+def test_the_largest_memory() -> None:
+    counts = laboratory.run_shard(laboratory.program(), Shard("original", 3, 4, sample=200, twice=0), "--skip-making")
+    assert counts["violations"] == 0, "\n".join(counts["messages"])
+    assert sum(counts[kind] for kind in laboratory.KINDS) > 150
+
+
 @pytest.mark.parametrize("shape", ["ultra_tiny", "odd"])
 def test_no_sanitizer_has_anything_to_say(shape: str) -> None:
     counts = laboratory.run_shard(laboratory.program(sanitize=True), Shard(shape, 5, 12, sample=100, twice=200))
