@@ -27,7 +27,14 @@ BAUD = 115200
 
 
 class Line(Protocol):
-    """Bytes to and from a board."""
+    """Bytes to and from a board.
+
+    Attributes:
+      settle_s: how long the line must be silent before the first question: a board that has just started may still
+        be talking, and one that was waiting answers the empty line that woke it.
+    """
+
+    settle_s: float
 
     def write(self, data: bytes) -> None: ...
 
@@ -76,8 +83,11 @@ class BoardLink:
         return "".join(self.stream_answer(timeout))
 
     def wait_ready(self) -> str:
-        """What the board says when it starts, up to its first prompt."""
-        return self.read_answer(READY_S)
+        """What the board says when it starts, up to its last prompt."""
+        said = self.read_answer(READY_S)
+        while self.line.settle_s and (more := self.line.read(self.line.settle_s)):
+            said += more.decode("utf-8", "replace")
+        return said.removesuffix(PROMPT)
 
     def quit(self) -> None:
         """Leaves the board's console: it closes its card."""
@@ -92,6 +102,8 @@ class BoardLink:
 
 class EmulatorLine:
     """QEMU as a child process that cannot outlive this one; the card is locked against the Pi app meanwhile."""
+
+    settle_s = 0.0
 
     def __init__(self, command: list[str], card: Path | None) -> None:
         self.lock = lock_card(card) if card else None
@@ -137,6 +149,8 @@ class EmulatorLine:
 
 class SerialLine:
     """A board's USB or UART serial port."""
+
+    settle_s = 0.5
 
     def __init__(self, port: str) -> None:
         if importlib.util.find_spec("serial") is None:

@@ -47,9 +47,9 @@ void board_watchdog_stop(void);
 uint32_t board_stack_used(void);
 uint32_t board_stack_size(void);
 
-/** Leave: the emulator ends with this code, a board prints that it may be switched off and waits for a reset.
- */
-void board_exit(int code) __attribute__((noreturn));
+/** The card is closed. The emulator ends with this code; a board says that power may go off or the card be
+ * changed, and returns with the next byte from the console. */
+void board_rest(int code);
 
 /** For tests of the fault report: what an application must never do. "null", "stack", "model" or "hang". */
 void board_provoke(const char* what);

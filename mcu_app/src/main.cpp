@@ -1,6 +1,4 @@
 /** BitMar Edge on a microcontroller: board, model, card, console. */
-#include <cstring>
-
 #include "app/card.h"
 #include "app/console.h"
 #include "app/output.h"
@@ -21,15 +19,14 @@ extern "C" int bitmar_main(int argc, char** argv) {
     put("error: ");
     put(problem);
     put("\n");
-    board_exit(1);
+    for (;;) board_rest(1);
   }
-  if (!bitmar::card_open(false)) {
-    put("error: no room for the memory\n");
-    board_exit(1);
+  for (;;) {
+    if (!bitmar::card_open()) put("error: no room for the memory\n");
+    const int code = bitmar::memory() ? bitmar::console_run() : 1;
+    bitmar::card_close();
+    board_rest(code);
   }
-  const int code = bitmar::console_run();
-  bitmar::card_close();
-  board_exit(code);
 }
 
 #ifndef ARDUINO

@@ -79,11 +79,11 @@ static const char* reason(int error) {
   }
 }
 
-bool card_open(bool read_only) {
+bool card_open() {
   ms_config config = model_config();
   static ms_report report;
   const ms_port* port = board_card();
-  const int error = !port ? MS_E_NO_CARD : read_only ? MS_E_READ_ONLY : open_card(port, &config, &report);
+  const int error = !port ? MS_E_NO_CARD : open_card(port, &config, &report);
   problem = nullptr;
   if (error != MS_OK) {
     problem = reason(error);

@@ -8,7 +8,7 @@ namespace bitmar {
 
 /** Opens the memory of the card; where that fails, one in RAM. Prints what it found. False: not even RAM
  * works. */
-bool card_open(bool read_only);
+bool card_open();
 void card_close();
 
 /** The open memory; its number of slots. */

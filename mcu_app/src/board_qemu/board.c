@@ -58,7 +58,7 @@ void board_watchdog_stop(void) { machine_watchdog_start(0); }
 
 uint32_t board_stack_used(void) { return machine_stack_used(); }
 uint32_t board_stack_size(void) { return machine_stack_size(); }
-void board_exit(int code) { semihost_exit(code); }
+void board_rest(int code) { semihost_exit(code); }
 
 __attribute__((noinline)) static uint32_t overflow_stack(uint32_t depth) {
   volatile uint32_t frame[64];

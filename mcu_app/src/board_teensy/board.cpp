@@ -92,12 +92,10 @@ uint32_t board_stack_used(void) {
                                reinterpret_cast<const uint8_t*>(word));
 }
 
-void board_exit(int) {
-  Serial.println("the card is closed: power may go off; any byte restarts");
-  while (!Serial.available()) board_watchdog_feed();
-  SCB_AIRCR = 0x05FA0004;
-  for (;;) {
-  }
+void board_rest(int) {
+  card_sdfat_unmount();
+  Serial.println("the card is closed: power may go off, the card may be changed; any key goes on");
+  board_read();
 }
 
 __attribute__((noinline)) static uint32_t overflow_stack(uint32_t depth) {

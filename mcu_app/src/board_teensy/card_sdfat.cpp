@@ -109,6 +109,11 @@ const ms_port* card_sdfat() {
   return mount() ? &port : nullptr;
 }
 
+void card_sdfat_unmount() {
+  if (mounted) card.end();
+  mounted = false;
+}
+
 int32_t card_sdfat_load(const char* name, void* to, uint32_t capacity) {
   FsFile file;
   if (!mount() || !file.open(name, O_RDONLY) || file.fileSize() > capacity) return -1;

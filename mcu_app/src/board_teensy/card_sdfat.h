@@ -5,5 +5,8 @@
 /** The port of /bitmar_memory on the card, mounted now; nullptr if there is none. */
 const ms_port* card_sdfat();
 
+/** After the memory is closed: the card may be taken out. */
+void card_sdfat_unmount();
+
 /** A whole file of the card into RAM; its bytes, or -1 if it is missing or larger than `capacity`. */
 int32_t card_sdfat_load(const char* name, void* to, uint32_t capacity);
