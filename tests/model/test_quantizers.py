@@ -10,9 +10,10 @@ from model.layers import TernaryDense, TernaryEmbedding
 from model.quantizers import half_rounded, int8_codes, ternary_codes
 
 
-def by_hand(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """The layer in int64, with the two scales applied at the end in float32."""
-    gamma = np.asarray(ternary_codes(tf.constant(w))[1])
+def by_hand(x: np.ndarray, w: np.ndarray, gamma: np.ndarray | None = None) -> np.ndarray:
+    """The layer in int64, with the two scales applied at the end in float32; `gamma` where w is stored transposed: the sum of
+    mean|W| runs in storage order, and its last bit depends on it."""
+    gamma = np.asarray(ternary_codes(tf.constant(w))[1] if gamma is None else gamma)
     weight_codes = np.clip(np.rint(w / gamma), -1, 1).astype(np.int64)
     largest = np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))
     codes = np.clip(np.rint(x * (np.float32(127) / largest)), -127, 127).astype(np.int64)
@@ -81,7 +82,7 @@ def test_embedding_rows_are_codes_times_gamma_and_the_head_is_tied():
     codes, gamma = ternary_codes(layer.embeddings)
     np.testing.assert_array_equal(layer(tf.constant([3, 0, 10])), codes.numpy()[[3, 0, 10]] * gamma.numpy())
     x = np.random.default_rng(4).normal(size=(2, 8)).astype(np.float32)
-    np.testing.assert_array_equal(layer.logits(tf.constant(x)), by_hand(x, layer.embeddings.numpy().T))
+    np.testing.assert_array_equal(layer.logits(tf.constant(x)), by_hand(x, layer.embeddings.numpy().T, gamma))
 
 
 def test_half_rounding_is_ieee_half():
