@@ -14,7 +14,19 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ("sizes", "tokenizer", "kernels", "mcu", "memstore", "data", "pi", "training", "accuracy", "readme")
+BENCHMARKS = (
+    "sizes",
+    "tokenizer",
+    "kernels",
+    "mcu",
+    "memstore",
+    "slot_dtype",
+    "data",
+    "pi",
+    "training",
+    "accuracy",
+    "readme",
+)
 
 
 def main() -> int:
