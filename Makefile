@@ -1,5 +1,5 @@
-# make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 25 minutes on 2 cores)
-# make test   lint, then every part's tests, sampled and seeded                       (about 30 minutes on 2 cores)
+# make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 20 minutes on 2 cores)
+# make test   lint, then every part's tests, sampled and seeded                       (about 15 minutes on 2 cores)
 # Each target sets up what it needs: Debian packages (or says which), virtual environments, downloads.
 
 SHELL := /bin/bash

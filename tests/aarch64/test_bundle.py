@@ -6,15 +6,19 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.models import config_model
+from tests.mcu.test_fit import EDGE, with_tokenizer
 from tests.pi_app.digests import assert_same_bits, digest_here, digest_with
 from tests.pi_app.runtimes import NAMES
 
+ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = {"cortex-a72": "neon", "cortex-a76": "neon+dotprod"}
 
 
@@ -44,6 +48,13 @@ def test_bits_are_those_of_x86_64(cpu: str, runtime: str, found, expected) -> No
     assert (one["runtime"], one["isa"]) == (runtime, VARIANTS[cpu])
     assert len(one["answers"]) == 64
     assert_same_bits(one, expected)
+
+
+def test_tiny_edge_has_the_same_bits(emulated, tmp_path: Path) -> None:
+    """GPT-2's vocabulary and the largest head: fresh weights, two pictures."""
+    edge = with_tokenizer(config_model(EDGE), tmp_path / "edge")
+    expected = digest_with(["env", f"PYTHONPATH={ROOT}", sys.executable], tmp_path / "here", edge, "2")
+    assert_same_bits(digest_with(emulated("cortex-a72", "tflite-runtime"), tmp_path / "there", edge, "2"), expected)
 
 
 def test_the_console_of_the_bundle_remembers(emulated, bundle: Path, tmp_path: Path) -> None:

@@ -30,10 +30,12 @@ def digest_here(runtime: str, folder: Path, **environment: str) -> dict[str, Any
     return json.loads(run_python(runtime, DIGEST, model(), card, **environment).stdout)
 
 
-def digest_with(command: list[str | Path], folder: Path, model: Path) -> dict[str, Any]:
-    """By a Python that runs under another command, e.g. an emulator."""
+def digest_with(command: list[str | Path], folder: Path, model: Path, *count: str) -> dict[str, Any]:
+    """By a Python that runs under another command, e.g. an emulator; of all pictures or the first `count`."""
     folder.mkdir(parents=True)
-    result = subprocess.run([*map(str, command), DIGEST, model, folder], cwd=folder, capture_output=True, text=True)
+    result = subprocess.run(
+        [*map(str, command), DIGEST, model, folder, *count], cwd=folder, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
