@@ -13,7 +13,6 @@ import json
 import struct
 import sys
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -22,8 +21,8 @@ import numpy as np
 from pi_app import words
 from pi_app.board_link import BoardLink, open_emulator, open_serial
 from pi_app.command import read_script
-from pi_app.console import PROMPT, line_editing
 from pi_app.errors import BitmarError
+from pi_app.line_loop import LineLoop
 from pi_app.model_folder import default_model, read_model
 from pi_app.picture_source import PictureSource
 
@@ -41,7 +40,7 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-class BoardConsole:
+class BoardConsole(LineLoop):
     """Sends lines to a board and shows its answers.
 
     Args:
@@ -51,7 +50,8 @@ class BoardConsole:
     def __init__(
         self, link: BoardLink, pictures: PictureSource, as_json: bool = False, output: TextIO | None = None
     ) -> None:
-        self.link, self.pictures, self.as_json, self.output = link, pictures, as_json, output or sys.stdout
+        super().__init__(as_json, output)
+        self.link, self.pictures = link, pictures
 
     def board_line(self, call: words.Call) -> str:
         """A parsed line as the board takes it."""
@@ -109,29 +109,6 @@ class BoardConsole:
                 print(piece if shown != piece else shown, end="", file=self.output, flush=True)
         if shown.startswith("error: "):
             raise BitmarError(shown.removeprefix("error: ").strip())
-
-    def run_script(self, lines: Iterable[str], name: str) -> None:
-        """Runs the lines until `quit` or the first error, which names its line."""
-        for number, line in enumerate(lines, 1):
-            try:
-                if not self.execute(line):
-                    return
-            except BitmarError as error:
-                raise BitmarError(f"{name}:{number}: {error}") from error
-
-    def run_interactive(self) -> None:
-        """Reads lines from the terminal until `quit` or end of input; an error is printed and the console goes on."""
-        with line_editing():
-            while True:
-                try:
-                    if not self.execute(input(PROMPT)):
-                        return
-                except BitmarError as error:
-                    text = json.dumps({"error": str(error)}) if self.as_json else f"error: {error}"
-                    print(text, file=self.output if self.as_json else sys.stderr, flush=True)
-                except EOFError:
-                    print(file=self.output)
-                    return
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from pi_app.console import PROMPT
 from pi_app.errors import BitmarError
+from pi_app.line_loop import PROMPT
 
 QEMU_RUN = Path(__file__).resolve().parents[1] / "mcu_app" / "platforms" / "qemu_cortex_m7" / "qemu_run.py"
 BOARD = "mps2_an500"

@@ -1,0 +1,87 @@
+"""Lines in, until `quit`: from a script, a pipe or a terminal; shared by the Pi's console and the board's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from pi_app import words
+from pi_app.errors import BitmarError
+
+PROMPT = "bitmar> "
+HISTORY = Path.home() / ".bitmar_history"
+
+
+class LineLoop:
+    """Runs lines through `execute`, which a console defines.
+
+    Args:
+      as_json: errors at the terminal are JSON objects too.
+    """
+
+    def __init__(self, as_json: bool = False, output: TextIO | None = None) -> None:
+        self.as_json, self.output = as_json, output or sys.stdout
+
+    def execute(self, line: str) -> bool:
+        """Runs one line; False after `quit`. BitmarError: the line's fault."""
+        raise NotImplementedError
+
+    def run_script(self, lines: Iterable[str], name: str) -> None:
+        """Runs the lines until `quit` or the first error, which names its line."""
+        for number, line in enumerate(lines, 1):
+            try:
+                if not self.execute(line):
+                    return
+            except BitmarError as error:
+                raise BitmarError(f"{name}:{number}: {error}") from error
+
+    def run_interactive(self) -> None:
+        """Reads lines from the terminal until `quit` or end of input; an error is printed and the console goes on."""
+        with line_editing():
+            while True:
+                try:
+                    if not self.execute(input(PROMPT)):
+                        return
+                except BitmarError as error:
+                    self.show_error(error)
+                except EOFError:
+                    print(file=self.output)
+                    return
+
+    def show_error(self, error: BitmarError) -> None:
+        if self.as_json:
+            print(json.dumps({"error": str(error)}, ensure_ascii=False), file=self.output, flush=True)
+        else:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def line_editing() -> Iterable[None]:
+    """Line editing with history and completion of the words, where readline is there."""
+    try:
+        import readline
+    except ImportError:  # some minimal Pythons
+        yield
+        return
+    matches: list[str] = []
+
+    def complete(prefix: str, state: int) -> str | None:
+        if state == 0:
+            line = readline.get_line_buffer()[: readline.get_endidx()].lstrip()
+            start = len(line) - len(prefix)
+            matches[:] = [w.name[start:] + " " for w in words.WORDS if w.name.startswith(line)]
+        return matches[state] if state < len(matches) else None
+
+    readline.set_completer(complete)
+    readline.parse_and_bind("tab: complete")
+    with contextlib.suppress(OSError):
+        readline.read_history_file(HISTORY)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            readline.write_history_file(HISTORY)
