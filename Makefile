@@ -33,7 +33,7 @@ $(VENV)/.stamp: pyproject.toml tools/make_venv.sh
 	@touch $@
 
 setup: system $(VENV)/.stamp .venvs/tflite/.stamp
-	@$(PY) -m pi_app.native.build --quiet
+	@$(PY) -m bitmar.native.build --quiet
 
 demo: setup
 	$(PY) tools/demo.py

@@ -13,6 +13,8 @@ import importlib
 import sys
 from typing import NamedTuple
 
+from bitmar.errors import BitmarError
+
 
 class Command(NamedTuple):
     """A sub-command: where it lives and what it does. Its module offers `add_arguments(parser)` and `run(args) -> int`."""
@@ -22,25 +24,19 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "data": Command("model.data.command", "download the pictures and names, compute the 768-d features"),
-    "train": Command("model.training.command", "train a model from configs/*.yaml"),
-    "eval": Command("model.evaluation.command", "ask a trained model: slot found, name decoded, beside the baselines"),
-    "convert": Command("convert.command", "convert a run into TensorFlow Lite flatbuffers with BITMAR_* ops"),
-    "deploy": Command("deploy.command", "put a converted model on a Raspberry Pi, a board or the emulator"),
+    "data": Command("model.data.data_command", "download the pictures and names, compute the 768-d features"),
+    "train": Command("model.training.train_command", "train a model from configs/*.yaml"),
+    "eval": Command(
+        "model.evaluation.eval_command", "ask a trained model: slot found, name decoded, beside the baselines"
+    ),
+    "convert": Command("convert.convert_command", "convert a run into TensorFlow Lite flatbuffers with BITMAR_* ops"),
+    "deploy": Command("deploy.deploy_command", "put a converted model on a Raspberry Pi, a board or the emulator"),
     "console": Command(
-        "pi_app.command", "teach, ask and look into the memory: on this machine, a board or the emulator"
+        "pi_app.console_command", "teach, ask and look into the memory: on this machine, a board or the emulator"
     ),
     "bench": Command("pi_app.bench_command", "tokens/s, recall and card times of a converted model"),
     "doctor": Command("deploy.doctor", "check this machine: Python, compilers, emulators, runtimes"),
 }
-
-
-def user_errors() -> tuple[type[Exception], ...]:
-    """Errors that are the input's fault: printed as one line, exit code 2."""
-    from model.errors import BitmarError as ModelError
-    from pi_app.errors import BitmarError as AppError
-
-    return ModelError, AppError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         return importlib.import_module(COMMANDS[args.command].module).run(args)
-    except user_errors() as error:
+    except BitmarError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

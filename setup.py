@@ -18,7 +18,7 @@ except ImportError:  # setuptools < 70.1
     from wheel.bdist_wheel import bdist_wheel
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from pi_app.native import build
+from bitmar.native import build
 
 
 class BuildWithLibrary(build_py):
@@ -27,7 +27,7 @@ class BuildWithLibrary(build_py):
     def run(self) -> None:
         super().run()
         if not getattr(self, "editable_mode", False):
-            build.build(Path(self.build_lib) / "pi_app" / "native" / build.NAME, strict=False)
+            build.build(Path(self.build_lib) / "bitmar" / "native" / build.NAME, strict=False)
 
 
 class PlatformWheel(bdist_wheel):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from model.config import load_config  # noqa: E402  (the repository root is not on the path of a script)
-from model.data.command import summary  # noqa: E402
+from model.data.data_command import summary  # noqa: E402
 from model.data.dataset import Dataset  # noqa: E402
 from model.data.files import read_json  # noqa: E402
 from model.data.pictograms import load_dataset  # noqa: E402

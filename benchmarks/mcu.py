@@ -36,8 +36,8 @@ def bench(firmware: Any, tokens: int, slots: int) -> dict[str, Any]:
     """The firmware's own `bench` with a full memory in RAM."""
     import numpy as np
 
-    from pi_app.board_console import picture_line
-    from pi_app.board_link import open_emulator
+    from deploy.board.console import picture_line
+    from deploy.board.link import open_emulator
 
     rng = np.random.default_rng(7)
     with contextlib.closing(open_emulator(firmware.elf)) as link:
@@ -52,10 +52,10 @@ def bench(firmware: Any, tokens: int, slots: int) -> dict[str, Any]:
 
 def measure(model: Path, tokens: int) -> dict[str, Any]:
     """One model: counts, sizes of both engines."""
-    from deploy import board, fit
+    from deploy import fit, flash
     from deploy.firmware import build
 
-    report = board.measure(model, fit.load_board("mps2-an500"))
+    report = flash.measure(model, fit.load_board("mps2-an500"))
     counts = bench(build(model), tokens, slots=4)
     return {
         "model": report["model"],

@@ -22,10 +22,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bitmar.native import library  # noqa: E402
 from deploy.models import fixture_model  # noqa: E402
 from deploy.pi_wheel import build_distributions  # noqa: E402
-from pi_app.native import library  # noqa: E402
-from tests.pi_app.runtimes import NAMES, python_with  # noqa: E402
+from tests.bitmar.runtimes import NAMES, python_with  # noqa: E402
 
 RUNS = 5
 
@@ -46,7 +46,8 @@ def instructions_per_token(model: Path) -> int:
 
 
 def instructions(model: Path, tokens: int) -> int:
-    code = f"from pi_app.command import main; raise SystemExit(main(['bench', '--tokens', '{tokens}', '--model', '{model}']))"
+    bench = f"main(['bench', '--tokens', '{tokens}', '--model', '{model}'])"
+    code = f"from pi_app.console_command import main; raise SystemExit({bench})"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", sys.executable, "-c", code]

@@ -29,8 +29,8 @@ PUBLISHED = {
 def measure(name: str) -> tuple[dict[str, Any], str]:
     """Sizes of one configuration, and the report for a terminal."""
     from convert.model_folder import write_model
+    from convert.origin import untrained
     from convert.report import table
-    from convert.sources import untrained
 
     source = untrained(ROOT / "configs" / f"{name}.yaml", ROOT / "none")
     with tempfile.TemporaryDirectory() as folder:

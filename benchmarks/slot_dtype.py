@@ -29,11 +29,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "data")
     args = parser.parse_args()
 
-    from model.checkpoint import load_run
     from model.data.pictograms import load_dataset, load_tokenizer
     from model.evaluation.ask import Asker
     from model.evaluation.questions import make_questions
     from model.quantizers import int8_rounded
+    from model.saved_run import load_run
 
     model = load_run(args.run)
     dataset = load_dataset(model.config, args.data, json.loads((args.run / "data.json").read_text())["split"])

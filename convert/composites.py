@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from convert.packing import LAYOUT_NAMES
+from convert.layouts import LAYOUT_NAMES
 
 OPS_VERSION = 1
 ABSMAX_FLOOR = 1e-5
@@ -29,7 +29,7 @@ def custom_op(name: str, **attributes: int) -> Callable[[Callable], Any]:
 
 
 def unpack(w: tf.Tensor, layout: int, rows: int, cols: int) -> tf.Tensor:
-    """Packed bytes -> float32 [rows, cols] in {-1, 0, 1}; see convert/packing.py."""
+    """Packed bytes -> float32 [rows, cols] in {-1, 0, 1}; see convert/layouts.py."""
     w = tf.cast(w, tf.int32)
     if LAYOUT_NAMES[layout] == "rm2":
         digits = tf.bitwise.right_shift(w[:, None], tf.constant([0, 2, 4, 6])) & 3

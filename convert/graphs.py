@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from bitmar.errors import BitmarError
 from convert import composites
-from convert.packing import LAYOUTS, pack
+from convert.layouts import LAYOUTS, pack
 from model.bitmar import BitMar
-from model.errors import BitmarError
 from model.layers import RMSNorm, TernaryDense, TernaryEmbedding
 from model.layers.block import CrossBlock, DecoderBlock, EncoderBlock, FeedForward
 from model.quantizers import ternary_codes

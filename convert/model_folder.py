@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bitmar.errors import BitmarError
 from convert.converter import convert
 from convert.graphs import decoder, encoder, recall
 from convert.reader import OPS_VERSION, is_custom, op_name, parse, ternary_matrices
@@ -17,7 +18,6 @@ from convert.report import size_report
 from convert.tokenizer_table import write_table
 from model.bitmar import BitMar
 from model.config import BitMarConfig
-from model.errors import BitmarError
 
 FORMAT = 1
 MARK = "model.json"  # a folder with this file is a model and may be replaced

@@ -10,8 +10,8 @@ import numpy as np
 from flatbuffers import flexbuffers
 from tensorflow.lite.python import schema_py_generated as schema
 
-from convert.packing import LAYOUT_NAMES, unpack
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
+from convert.layouts import LAYOUT_NAMES, unpack
 
 OPS_VERSION = 1
 OPS = (

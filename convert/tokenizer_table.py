@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 MAGIC = b"BPET"
 VERSION = 1

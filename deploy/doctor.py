@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def python_version() -> str | None:
 
 
 def runtime() -> str | None:
-    from pi_app.runtime import pick_runtime
+    from bitmar.runtime import pick_runtime
 
     try:
         return pick_runtime()[0]
@@ -56,7 +56,7 @@ def runtime() -> str | None:
 
 
 def native_library() -> str | None:
-    from pi_app.native import library
+    from bitmar.native import library
 
     try:
         return f"{library.checked_path()}, kernels: {library.load().bm_isa().decode()}"

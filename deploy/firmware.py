@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = ROOT / "build" / "firmware"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bitmar.errors import BitmarError
 from deploy.firmware import Firmware, code_bytes, ram_bytes, symbols
-from pi_app.errors import BitmarError
 
 BOARDS = Path(__file__).resolve().parent / "boards"
 KEYS = {"name", "environment", "processor", "flash_code", "flash_model", "ram", "ram_external", "card"}
@@ -66,8 +66,8 @@ def run_on_emulator(firmware: Firmware) -> dict[str, Any]:
     """The firmware's own `bench` after a lesson and a question: the painted stack shows how deep it ever was."""
     import numpy as np
 
-    from pi_app.board_console import picture_line
-    from pi_app.board_link import open_emulator
+    from deploy.board.console import picture_line
+    from deploy.board.link import open_emulator
 
     with tempfile.TemporaryDirectory() as card, contextlib.closing(open_emulator(firmware.elf, Path(card))) as link:
         link.wait_ready()

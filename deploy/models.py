@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pi_app.errors import BitmarError
-from pi_app.model_folder import default_model
+from bitmar.errors import BitmarError
+from bitmar.model_folder import default_model
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "models"

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bitmar.errors import BitmarError
+from bitmar.model_folder import ModelFolder, default_model, read_model
 from deploy.pi_wheel import ROOT, build_distributions
-from pi_app.errors import BitmarError
-from pi_app.model_folder import ModelFolder, default_model, read_model
 
 TEMPLATES = Path(__file__).resolve().parent / "pi"
 DEFAULT_OUT = ROOT / "build" / "pi"

@@ -14,12 +14,13 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[1]
 SETUPTOOLS = 77
 PACKAGE_FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE")
 PACKAGE_FOLDERS = (
+    "bitmar",
     "pi_app",
     "kernels",
     "memstore/include",

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[1]
 GRAPHS = ("encoder.tflite", "recall.tflite", "decoder.tflite")

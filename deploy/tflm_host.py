@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[1]
 OPS = ROOT / "mcu_app" / "src" / "engine_tflm"
@@ -37,14 +37,14 @@ def build_ops() -> Path:
     sources = [
         OPS / "op_run.c",
         ROOT / "mcu_app" / "tflm_host" / "host_ops.c",
-        ROOT / "pi_app" / "native" / "flexmap.c",
+        ROOT / "bitmar" / "native" / "flexmap.c",
     ]
     headers = [OPS / "op_run.h", *(ROOT / "kernels").glob("*/*.h")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted([*sources, *kernels, *headers])))
     out = LIBRARY / f"ops-{digest.hexdigest()[:12]}.so"
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
-        folders = [OPS, ROOT / "kernels" / "include", ROOT / "pi_app" / "native"]
+        folders = [OPS, ROOT / "kernels" / "include", ROOT / "bitmar" / "native"]
         temporary = out.with_suffix(f".{os.getpid()}")
         command = ["cc", *FLAGS, *(f"-I{folder}" for folder in folders), *map(str, [*sources, *kernels])]
         done = subprocess.run([*command, "-o", str(temporary), "-lm", "-ldl"], capture_output=True, text=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 
 @dataclass(frozen=True)

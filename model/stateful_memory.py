@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from bitmar.errors import BitmarError
 from model.episodic_memory import EpisodicMemory
-from model.errors import BitmarError
 from model.quantizers import half_rounded, int8_codes
 
 NAME_BYTES = 64  # UTF-8, the last one always 0

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from model.layers import DecoderBlock, RMSNorm, TernaryDense, TernaryEmbedding
-from model.packing import Packing
+from model.sequence_packing import Packing
 
 
 @keras.saving.register_keras_serializable(package="bitmar")

@@ -2,6 +2,6 @@
 
 import sys
 
-from pi_app.command import main
+from pi_app.console_command import main
 
 sys.exit(main())

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pi_app.memory import Memory
+from bitmar.memory import Memory
 
 
 @dataclass

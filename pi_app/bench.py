@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bitmar.engine import Picture
+from bitmar.errors import BitmarError
 from pi_app.answers import Answer
-from pi_app.engine import Picture
-from pi_app.errors import BitmarError
 from pi_app.session import Session
 
 TOKENS = 64

@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pi_app.command import add_common_arguments, open_session
+from pi_app.console_command import add_common_arguments, open_session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from bitmar.errors import BitmarError
 from pi_app import words
-from pi_app.errors import BitmarError
 
 PROMPT = "bitmar> "
 HISTORY = Path.home() / ".bitmar_history"

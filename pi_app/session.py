@@ -12,14 +12,14 @@ from types import TracebackType
 
 import numpy as np
 
+from bitmar.engine import Engine
+from bitmar.errors import BitmarError
+from bitmar.memory import Memory, Recalled, Shape, slots_on
+from bitmar.model_folder import ModelFolder
+from bitmar.native import library
+from bitmar.picture_source import PictureSource
+from bitmar.tokenizer import Tokenizer
 from pi_app.answers import Answer, Timing, measured, table, when
-from pi_app.engine import Engine
-from pi_app.errors import BitmarError
-from pi_app.memory import Memory, Recalled, Shape, slots_on
-from pi_app.model_folder import ModelFolder
-from pi_app.native import library
-from pi_app.picture_source import PictureSource
-from pi_app.tokenizer import Tokenizer
 
 
 def shape_of(model: ModelFolder, card: Path | None, slots: int | None = None) -> Shape:

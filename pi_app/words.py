@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 
 @dataclass(frozen=True)

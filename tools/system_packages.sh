@@ -20,7 +20,7 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 && lists=yes || lists=no
 [ ${#missing[@]} -eq 0 ] && [ $lists = yes ] && exit 0
 
-echo "installing Debian packages: ${missing[*]:-none, only fetching apt's lists}"
+echo "installing Debian packages: ${missing[*]:-none, only fetching the lists of apt}"
 if [ "$(id -u)" = 0 ]; then sudo=(); elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo=(sudo); else
   echo "error: these Debian packages are missing and cannot be installed without root; run:" >&2
   echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from bitmar.errors import BitmarError
 from convert.aot.generate import generate
-from model.errors import BitmarError
 
 
 def main() -> int:

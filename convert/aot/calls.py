@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
+from bitmar.errors import BitmarError
 from convert.aot.graph import Operator, Tensor
 from convert.aot.schedule import Schedule, Step
 from convert.aot.weights import Weights
-from model.errors import BitmarError
 
 LAYOUTS = {0: "BM_LAYOUT_RM2", 1: "BM_LAYOUT_B3", 2: "BM_LAYOUT_PL14"}
 

@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from bitmar.errors import BitmarError
 from convert.aot import arena, graph
 from convert.aot.calls import Calls
 from convert.aot.header import model_header
 from convert.aot.schedule import Schedule
 from convert.aot.weights import Weights
-from model.errors import BitmarError
 
 GRAPHS = ("encoder", "recall", "decoder")
 TILES = (1, 2, 4, 8, 16)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
+from bitmar.errors import BitmarError
 from convert.aot import flatbuffer
-from model.errors import BitmarError
 
 TYPES = {0: ("float", 4), 2: ("int32_t", 4), 3: ("uint8_t", 1), 4: ("int64_t", 8), 6: ("bool", 1), 9: ("int8_t", 1)}
 

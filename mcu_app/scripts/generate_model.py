@@ -14,17 +14,16 @@ Import("env")  # noqa: F821 (SCons)
 root = Path(env.subst("$PROJECT_DIR"))  # noqa: F821
 sys.path.insert(0, str(root))
 
+from bitmar.errors import BitmarError  # noqa: E402
 from convert.aot import generate  # noqa: E402
 from deploy.models import pick_model  # noqa: E402
-from model.errors import BitmarError as ModelError  # noqa: E402
-from pi_app.errors import BitmarError as AppError  # noqa: E402
 
 out = Path(env.subst("$BUILD_DIR")) / "model"  # noqa: F821
 try:
     with contextlib.chdir(root):  # the usual models are named relative to the project
         model = pick_model(None).resolve()
     report = generate(model, out, env.GetProjectOption("custom_engine"))  # noqa: F821
-except (ModelError, AppError) as error:
+except BitmarError as error:
     sys.stderr.write(f"error: {error}\n")
     env.Exit(2)  # noqa: F821
 

@@ -10,12 +10,12 @@ from model.data.dataset import TRAIN
 from model.data.download import fetch
 from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
 from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
-from model.data.names import read_concepts
+from model.data.names import read_emojis
 from model.data.notice import notice
 from model.data.progress import progress
-from model.data.sources import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Source, all_sources
+from model.data.packages import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Package, all_packages
 from model.data.splits import SALTS, trains_in_every_split
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 RULES = 1  # raise it when a rule of this package changes what the same downloads give
 
@@ -23,17 +23,17 @@ RULES = 1  # raise it when a rule of this package changes what the same download
 class Builder:
     """Builds one data folder out of package files; `download` gets the pinned ones."""
 
-    def __init__(self, data_dir: Path, sets: list[str], packages: dict[Source, Path] | None = None) -> None:
+    def __init__(self, data_dir: Path, sets: list[str], packages: dict[Package, Path] | None = None) -> None:
         self.data_dir, self.sets = data_dir, [name for name in SETS if name in sets]
         self.stamps = Stamps(data_dir)
-        self.packages: dict[Source, Path] = packages or {}
+        self.packages: dict[Package, Path] = packages or {}
 
     def run(self) -> None:
         """All steps in order."""
         self.download()
         self.build()
         self.gpt2()
-        write_text(self.data_dir / "NOTICE", notice(all_sources(self.sets)))
+        write_text(self.data_dir / "NOTICE", notice(all_packages(self.sets)))
 
     def build(self) -> None:
         """Everything that is made from `packages`, GPT-2's tokenizer apart."""
@@ -44,7 +44,7 @@ class Builder:
         self.phrases()
 
     def download(self) -> None:
-        for source in progress(all_sources(self.sets), "downloads"):
+        for source in progress(all_packages(self.sets), "downloads"):
             self.packages[source] = fetch(source, self.data_dir / "downloads")
 
     def _picture(self, set_name: str, code: str) -> Path:
@@ -52,7 +52,7 @@ class Builder:
 
     def render(self) -> None:
         """pictures/SET/CODE.png for every concept that the set draws; the list of codes in pictures/SET.json."""
-        self.concepts = read_concepts(self.packages[EMOJIBASE])
+        self.concepts = read_emojis(self.packages[EMOJIBASE])
         sources = [SETS[name].source for name in self.sets]
         key = key_of(RULES, RENDER_SIZE, [source.sha256 for source in sources], EMOJIBASE.sha256)
         if all(self._rendered(name, key) for name in self.sets):

@@ -16,8 +16,8 @@ import numpy as np
 from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.files import read_json
 from model.data.splits import is_held_out
-from model.errors import BitmarError
-from pi_app.picture import ABSMAX_FLOOR, FEATURES
+from bitmar.errors import BitmarError
+from bitmar.picture import ABSMAX_FLOOR, FEATURES
 
 FOLDER = "captions"
 CHUNK = 65_536  # rows quantised at a time
@@ -44,7 +44,7 @@ def _states(path: Path) -> np.ndarray:
 
 
 def quantise_rows(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """float [N, 768] -> (int8 [N, 768], float32 [N]): `pi_app.picture.quantise_features` for many rows."""
+    """float [N, 768] -> (int8 [N, 768], float32 [N]): `bitmar.picture.quantise_features` for many rows."""
     q = np.empty(states.shape, np.int8)
     scale = np.empty(len(states), np.float32)
     for start in range(0, len(states), CHUNK):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 TRAIN, NEW_STYLE, HARD_STYLE = "train", "new_style", "hard_style"  # roles of drawing sets
 

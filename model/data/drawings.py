@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from model.data.download import read_npm
-from model.data.names import Concept, code_point_id
+from model.data.names import Emoji, code_point_id
 
 RENDER_SIZE = 192  # pixels: above the 160 of vision.tflite, so that cropping does not enlarge
 
@@ -56,7 +56,7 @@ def slug(text: str) -> str:
 class Matcher:
     """Finds a set's icon for each concept: by the set's own code point table, else by an unambiguous name."""
 
-    def __init__(self, concepts: list[Concept], sets: Iterable[IconSet]) -> None:
+    def __init__(self, concepts: list[Emoji], sets: Iterable[IconSet]) -> None:
         self._ids = {concept.id for concept in concepts}
         self._by_name: dict[str, set[str]] = defaultdict(set)
         for icon_set in sets:

@@ -3,7 +3,7 @@
 Sets borrow from each other, and some draw two concepts alike ("person running", "man running"): a question about such a
 pair would have been seen in training, or would have two right answers. Rule: two prepared pictures are near-duplicates
 if, in their 16x16 RGB thumbnails, no cell of any channel differs by more than TOLERANCE (of 255). Drawings are taken in
-a fixed order (sets as in sources.SETS, the test styles first; concepts as in emojibase, general ones before their
+a fixed order (sets as in packages.SETS, the test styles first; concepts as in emojibase, general ones before their
 variants), and one that is a near-duplicate of any drawing kept so far, of whatever concept and set, is dropped.
 """
 

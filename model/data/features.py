@@ -10,8 +10,8 @@ import numpy as np
 
 from model.data.files import replacing
 from model.data.progress import progress
-from model.errors import BitmarError
-from pi_app.picture import FEATURES, load_picture, open_image, prepare_image, thumb16_features, vision_features
+from bitmar.errors import BitmarError
+from bitmar.picture import FEATURES, load_picture, open_image, prepare_image, thumb16_features, vision_features
 
 STATISTICS_SAMPLE = 1024  # training drawings that mean and standard deviation are measured on
 STATISTICS_SEED = 20
@@ -44,7 +44,7 @@ def thumbnails(pictures: list[Path], title: str) -> np.ndarray:
 
 
 def compute(ids: list[str], pictures: list[Path], vision: Any, title: str) -> Features:
-    """Every picture through the code that the device runs (`pi_app.picture.load_picture`)."""
+    """Every picture through the code that the device runs (`bitmar.picture.load_picture`)."""
     loaded = [load_picture(path, vision) for path in progress(pictures, title)]
     q = np.array([picture[0] for picture in loaded], np.int8).reshape(-1, FEATURES)
     return Features(np.array(ids, dtype=str), q, np.array([picture[1] for picture in loaded], np.float32))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 
 def sha256_file(path: Path) -> str:

@@ -13,7 +13,7 @@ from model.data.download import read_npm
 LEFT_OUT = ("component", "flags")  # groups: skin tones and hair are no pictures of things; flags share one shape
 
 
-class Concept(NamedTuple):
+class Emoji(NamedTuple):
     """A thing with a name: all drawings of one code point sequence."""
 
     id: str  # code points in lower-case hexadecimal, joined by "-", without the variation selector: "1f353"
@@ -34,7 +34,7 @@ def code_point_id(hexcode: str) -> str:
     return "-".join(part for part in hexcode.lower().split("-") if part != "fe0f")
 
 
-def read_concepts(emojibase: Path) -> list[Concept]:
+def read_emojis(emojibase: Path) -> list[Emoji]:
     """Concepts of the emojibase package in its order, without flags and components, each name once (the first keeps it)."""
     messages = json.loads(read_npm(emojibase, "en/messages.json"))
     groups = {group["order"]: group["key"] for group in messages["groups"]}
@@ -46,5 +46,5 @@ def read_concepts(emojibase: Path) -> list[Concept]:
             continue
         names.add(name)
         tags = tuple(dict.fromkeys(filter(None, map(normalise, entry.get("tags", [])))))
-        concepts.append(Concept(code_point_id(entry["hexcode"]), name, tags, group))
+        concepts.append(Emoji(code_point_id(entry["hexcode"]), name, tags, group))
     return concepts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.data.sources import Source
+from model.data.packages import Package
 
 HEAD = """\
 NOTICE
@@ -23,7 +23,7 @@ WORDNET_TERMS = (
 )
 
 
-def notice(sources: list[Source]) -> str:
+def notice(sources: list[Package]) -> str:
     """The text of NOTICE."""
     parts = [HEAD]
     for source in sources:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 HELD_OUT_ONE_IN = 5
 # Two splits, so that no choice made while looking at the first can be fitted to the figures of the second.

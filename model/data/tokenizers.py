@@ -10,8 +10,8 @@ import numpy as np
 
 from model.data.download import read_wheel
 from model.data.files import replacing
-from model.data.sources import GPT2_FILES
-from model.errors import BitmarError
+from model.data.packages import GPT2_FILES
+from bitmar.errors import BitmarError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -21,7 +21,7 @@ GPT2_END = "<|endoftext|>"  # GPT-2's only special token
 NAME_WEIGHT = 10  # how often each training name counts beside the phrases when merges are chosen
 
 
-class Encoded(NamedTuple):
+class TokenIds(NamedTuple):
     """Texts as rows of token ids."""
 
     ids: np.ndarray  # int32 [n, length]: tokens, <eos>, padding
@@ -75,7 +75,7 @@ class TextTokenizer:
         ids = ids[: ids.index(self.eos)] if self.eos in ids else ids
         return self.tokenizer.decode(ids, skip_special_tokens=True)
 
-    def encode_batch(self, texts: list[str], length: int) -> Encoded:
+    def encode_batch(self, texts: list[str], length: int) -> TokenIds:
         """Rows of `length` ids, each text followed by <eos>; a text of more than length - 1 tokens does not fit."""
         rows = self.tokenizer.encode_batch([normalise(text) for text in texts], add_special_tokens=False)
         ids = np.full((len(texts), length), self.pad, np.int32)
@@ -85,7 +85,7 @@ class TextTokenizer:
             tokens = [*row.ids, self.eos]
             if len(tokens) <= length:
                 ids[i, : len(tokens)], mask[i, : len(tokens)], fits[i] = tokens, 1, True
-        return Encoded(ids, mask, fits)
+        return TokenIds(ids, mask, fits)
 
 
 def train_bpe(names: list[str], phrases: list[str], vocab_size: int) -> TextTokenizer:

@@ -17,7 +17,7 @@ CHUNK = 512
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedDrawings:
     """Every drawing taught under its name (episode, key) and asked for by itself (query, latent); float32 [N, .]."""
 
     episode: np.ndarray
@@ -45,7 +45,7 @@ class Asker:
         self.names = [concept.name for concept in dataset.concepts]
         self.encoded = self._encode()
 
-    def _encode(self) -> Encoded:
+    def _encode(self) -> EncodedDrawings:
         length = self.model.config.max_seq_len
         ids, mask = encode_texts(self.tokenizer, self.names, length)
         longest = max(1, int(mask.sum(1).max()))  # padding beyond the longest name changes nothing
@@ -61,7 +61,7 @@ class Asker:
         for first in range(0, len(self.dataset.concept), CHUNK):
             concept = self.dataset.concept[first : first + CHUNK]
             parts.append(run(ids[concept], mask[concept], self.dataset.features[first : first + CHUNK]))
-        return Encoded(*(np.concatenate([part[i].numpy() for part in parts]) for i in range(4)))
+        return EncodedDrawings(*(np.concatenate([part[i].numpy() for part in parts]) for i in range(4)))
 
     def encode_names(self, texts: list[str]) -> np.ndarray:
         """Episodes of texts without a picture: float32 [n, D]."""

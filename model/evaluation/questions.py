@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.data.pictograms import Dataset
 from model.data.tokenizers import TextTokenizer
-from model.errors import BitmarError
 from model.evaluation.ask import Asker
 from model.evaluation.baseline import nearest_neighbour, wilson
 from model.evaluation.questions import make_questions

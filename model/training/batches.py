@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.config import BitMarConfig
-from model.errors import BitmarError
-from model.packing import Packing, fill, pack
+from model.sequence_packing import Packing, fill, pack
 
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need

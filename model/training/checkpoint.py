@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.data.files import replacing
-from model.errors import BitmarError
 from model.training.schedule import Schedule
 
 NAME = "checkpoint.npz"

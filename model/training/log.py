@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 from model.training.schedule import Schedule
 from model.training.step import METRICS
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
-from model.checkpoint import CONFIG, DATA, TOKENIZER, WEIGHTS
 from model.config import BitMarConfig, load_config
 from model.data.files import read_json, replacing, write_json, write_text
 from model.data.pictograms import Dataset
 from model.data.tokenizers import TextTokenizer
-from model.errors import BitmarError
+from model.saved_run import CONFIG, DATA, TOKENIZER, WEIGHTS
 from model.training import checkpoint
 
 LOG, PLOTS = "log.csv", "plots"

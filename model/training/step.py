@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.bitmar import BitMar
-from model.packing import Packing
+from model.sequence_packing import Packing
 from model.training.batches import Batch
 from model.training.losses import info_nce, own_attention, slot_accuracy, token_cross_entropy, weighted_mean
 

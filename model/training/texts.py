@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.pictograms import Dataset
 from model.data.tokenizers import TextTokenizer
-from model.errors import BitmarError
 from model.training.batches import Texts, TrainingSet
 
 RECOMBINED = 40_000  # texts made of the words of the training names

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bitmar.model_folder import read_model
 from deploy import pi_bundle
-from pi_app.model_folder import read_model
 from tests.aarch64 import debian_root
-from tests.pi_app.digests import model
+from tests.bitmar.digests import model
 
 SITES = {
     "ai-edge-litert": (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bitmar.model_folder import read_model
 from deploy.pi_bundle import build_bundle
-from pi_app.model_folder import read_model
 from tests.aarch64.debian_root import debian_root, site_packages
-from tests.pi_app.digests import assert_same_bits, digest_here, digest_with, model
+from tests.bitmar.digests import assert_same_bits, digest_here, digest_with, model
 
 PACKAGES = ("python3.11", "libstdc++6", "python3-numpy", "python3-pil")  # PyPI has no NumPy for armv7
 LIBRARIES = "usr/lib/arm-linux-gnueabihf"

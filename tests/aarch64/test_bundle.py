@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from deploy.models import config_model
+from tests.bitmar.digests import assert_same_bits, digest_here, digest_with
+from tests.bitmar.runtimes import NAMES
 from tests.mcu.test_fit import EDGE, with_tokenizer
-from tests.pi_app.digests import assert_same_bits, digest_here, digest_with
-from tests.pi_app.runtimes import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = {"cortex-a72": "neon", "cortex-a76": "neon+dotprod"}

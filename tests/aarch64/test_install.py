@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from bitmar.errors import BitmarError
+from bitmar.model_folder import read_model
+from bitmar.native import build, library
 from deploy import pi_bundle
-from pi_app.errors import BitmarError
-from pi_app.model_folder import read_model
-from pi_app.native import build, library
+from tests.bitmar.digests import model
+from tests.bitmar.runtimes import ROOT
 from tests.pi_app.console_runs import contents, write_pictures
-from tests.pi_app.digests import model
-from tests.pi_app.runtimes import ROOT
 
 
 def deploy(*options: str | Path, path: str | None = None) -> subprocess.CompletedProcess:
@@ -42,8 +42,8 @@ def test_the_bundle_has_all_that_it_needs(bundle: Path) -> None:
     assert wheel.name.endswith("-py3-none-linux_aarch64.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        archive.extract("pi_app/native/libbitmar.so", bundle.parent / "wheel")
-    assert library.elf_architecture(bundle.parent / "wheel" / "pi_app" / "native" / "libbitmar.so") == "aarch64"
+        archive.extract("bitmar/native/libbitmar.so", bundle.parent / "wheel")
+    assert library.elf_architecture(bundle.parent / "wheel" / "bitmar" / "native" / "libbitmar.so") == "aarch64"
     assert not [name for name in names if name.endswith((".c", ".h"))]
     assert any(name.endswith("entry_points.txt") for name in names)
     with tarfile.open(next(bundle.glob("*.tar.gz"))) as archive:

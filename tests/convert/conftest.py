@@ -77,7 +77,7 @@ def tiny_edge(tmp_path_factory) -> Converted:
 def trained(tmp_path_factory) -> Converted:
     """The small trained run of tests/fixtures, converted."""
     from convert.model_folder import write_model
-    from convert.sources import trained as read_run
+    from convert.origin import trained as read_run
 
     source = read_run(FIXTURES / "ultra_tiny", ROOT / "none")
     folder = tmp_path_factory.mktemp("trained") / "model"

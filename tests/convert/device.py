@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pi_app.runtime import Graph
+from bitmar.runtime import Graph
 from tests.kernels import spec
 
 

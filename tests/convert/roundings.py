@@ -16,12 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bitmar.native import library
+from bitmar.runtime import pick_runtime
 from convert import graphs
 from convert.reader import op_name, parse
 from model.bitmar import BitMar
 from model.layers import TernaryDense, TernaryEmbedding
-from pi_app.native import library
-from pi_app.runtime import pick_runtime
 from tests.kernels import spec
 
 Recorded = dict[str, list[np.ndarray]]

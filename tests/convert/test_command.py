@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import pipeline
+from bitmar.errors import BitmarError
 from convert import model_folder
-from model.errors import BitmarError
 from tests.convert.conftest import CONFIGS, build
 
 ULTRA = str(CONFIGS / "bitmar_ultra_tiny.yaml")
@@ -168,7 +168,7 @@ def test_model_json(ultra_tiny):
 
 
 def test_the_pi_app_reads_it(ultra_tiny):
-    from pi_app.model_folder import read_model
+    from bitmar.model_folder import read_model
 
     model = read_model(ultra_tiny.folder)
     assert (model.name, model.window, model.episode_dim) == ("bitmar_ultra_tiny", 32, 128)

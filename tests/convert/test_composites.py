@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convert import composites
-from convert.packing import LAYOUTS
+from convert.layouts import LAYOUTS
 from tests.kernels import spec
 
 SHAPES = [(1, 1, 1), (4, 7, 5), (3, 16, 33), (2, 130, 64), (1, 512, 768)]  # tokens, rows, cols

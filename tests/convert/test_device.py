@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from model.evaluation.ask import encode_texts
+from tests.bitmar.runtimes import NAMES, run_python
 from tests.convert import keras_side
 from tests.convert.conftest import FIXTURES
 from tests.convert.device import Answers, Device, Questions
 from tests.convert.roundings import RecordingGraph, flips, recording_keras
 from tests.kernels import spec
-from tests.pi_app.runtimes import NAMES, run_python
 
 AGREEMENT = 0.995
 CHUNK = 256  # questions in a Keras batch
@@ -169,11 +169,11 @@ def test_roundings_that_flip(ultra_tiny, record_property):
 
 def test_the_app_encodes_a_text_as_training_did(ultra_tiny):
     """Same tokens, same padding, no <eos>: the Pi app's encode gives the bits of the graph fed as the trainer feeds the model."""
+    from bitmar.engine import Engine
+    from bitmar.model_folder import read_model
+    from bitmar.native import library
+    from bitmar.tokenizer import Tokenizer
     from model.data.tokenizers import TextTokenizer
-    from pi_app.engine import Engine
-    from pi_app.model_folder import read_model
-    from pi_app.native import library
-    from pi_app.tokenizer import Tokenizer
 
     engine = Engine(read_model(ultra_tiny.folder))
     app = Tokenizer(ultra_tiny.folder / "tokenizer.bin", library.load())

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from tensorflow.lite.python import schema_py_generated as schema
 
+from bitmar.errors import BitmarError
 from convert import reader
 from convert.flatbuffer import BUFFER_ALIGNMENT, BUILTIN_VERSIONS, check
 from convert.graphs import quantised
 from convert.model_folder import model_hash
-from model.errors import BitmarError
 from model.layers import TernaryDense, TernaryEmbedding
+from tests.bitmar.runtimes import NAMES, run_python
 from tests.convert.roundings import layer_names
-from tests.pi_app.runtimes import NAMES, run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPHS = ("encoder", "recall", "decoder")
@@ -49,7 +49,7 @@ INTERFACE = {
 }
 DESCRIBE = """
 import json, sys
-from pi_app.runtime import Graph
+from bitmar.runtime import Graph
 described = {}
 for name in ("encoder", "recall", "decoder"):
     graph = Graph(__import__("pathlib").Path(sys.argv[1]) / f"{name}.tflite")
@@ -157,7 +157,7 @@ def test_every_buffer_is_used_and_nothing_depends_on_the_converter(ultra_tiny):
 def test_same_bytes_every_time(tmp_path):
     """The command in a process of its own, with another hash seed, writes what the functions write here."""
     from convert.model_folder import write_model
-    from convert.sources import untrained
+    from convert.origin import untrained
 
     config, nowhere = ROOT / "configs" / "bitmar_ultra_tiny.yaml", tmp_path / "none"
     command = [sys.executable, "pipeline.py", "convert", "--untrained", "--config", config, "--data", nowhere]
@@ -225,10 +225,10 @@ def test_flatbuffers_that_are_refused(ultra_tiny, tmp_path):
 
 def test_the_runtime_refuses_another_op_version(ultra_tiny, tmp_path):
     """The delegate reads `version` from the op's attributes."""
-    from pi_app.errors import BitmarError as AppError
-    from pi_app.runtime import Graph
+    from bitmar.errors import BitmarError
+    from bitmar.runtime import Graph
 
     shutil.copytree(ultra_tiny.folder, tmp_path / "model")
     path = tmp_path / "model" / "recall.tflite"
-    with pytest.raises(AppError, match="version"):
+    with pytest.raises(BitmarError, match="version"):
         Graph(repack(with_options(reader.read(path), version=2), path))

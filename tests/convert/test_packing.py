@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.packing import LAYOUTS, pack, packed_bytes, unpack
+from convert.layouts import LAYOUTS, pack, packed_bytes, unpack
 from tests.kernels import spec
 
 layouts = st.sampled_from(sorted(LAYOUTS))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from model.data import lite0
-from model.data.sources import EMOJIBASE, LITE0, SETS, WORDNET, Source
+from model.data.packages import EMOJIBASE, LITE0, SETS, WORDNET, Package
 
 STYLES = {"noto": 0, "openmoji": 1, "twemoji": 2, "emojione": 3}  # set name -> the hand that draws it
 COLOURS = {"red": "#d22", "green": "#2a4", "blue": "#24c", "yellow": "#fc2", "black": "#222", "pink": "#f7a"}
@@ -191,7 +191,7 @@ def legacy_file(weights: dict[str, np.ndarray]) -> bytes:
 
 def write_packages(
     folder: Path, marked: set[str] = frozenset(), marked_sets: tuple[str, ...] = ()
-) -> dict[Source, Path]:
+) -> dict[Package, Path]:
     """All packages that a build needs; `marked` concepts are drawn differently, in `marked_sets` every concept is."""
     packages = {
         SETS[name].source: icon_package(

@@ -14,9 +14,9 @@ from model.data.build import Builder
 from model.data.download import fetch
 from model.data.drawings import IconSet, Matcher, render
 from model.data.files import Stamps, replacing, sha256_file, write_text
-from model.data.names import Concept
-from model.data.sources import EMOJIBASE, SETS, WORDNET, all_sources
-from model.errors import BitmarError
+from model.data.names import Emoji
+from model.data.packages import EMOJIBASE, SETS, WORDNET, all_packages
+from bitmar.errors import BitmarError
 from tests.data.packages import CONCEPTS, STYLES
 
 
@@ -139,7 +139,7 @@ def test_icon_sets() -> None:
     assert 'viewBox="0 0 16 32"' in (icon_set.svg("guy") or "")
     assert 'viewBox="3 0 20 32"' in (icon_set.svg("sun") or "")
     assert icon_set.svg("turned") is None and icon_set.svg("lost") is None and icon_set.svg("unknown") is None
-    concepts = [Concept("1f468", "man", (), "people"), Concept("2600", "sun", (), "nature"), Concept("1", "x", (), "")]
+    concepts = [Emoji("1f468", "man", (), "people"), Emoji("2600", "sun", (), "nature"), Emoji("1", "x", (), "")]
     assert Matcher(concepts, [icon_set]).icons(icon_set) == {"1f468": "man", "2600": "sun"}
 
 
@@ -189,13 +189,13 @@ def test_pinned_download_is_used_as_it_is(real: Path, monkeypatch: pytest.Monkey
         raise AssertionError("downloaded again")
 
     monkeypatch.setattr(download, "_run", never)
-    for source in all_sources(list(SETS)):
+    for source in all_packages(list(SETS)):
         assert fetch(source, real / "downloads").exists()
 
 
 def test_notice_names_every_source() -> None:
-    text = notice.notice(all_sources(list(SETS)))
-    for source in all_sources(list(SETS)):
+    text = notice.notice(all_packages(list(SETS)))
+    for source in all_packages(list(SETS)):
         assert f"{source.name} {source.version}" in text and source.licence in text and source.author in text
     assert text.count(notice.SHARE_ALIKE) == 1
     assert [name for name in SETS if "SA" in SETS[name].source.licence] == ["openmoji"]

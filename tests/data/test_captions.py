@@ -11,7 +11,7 @@ import pytest
 
 from model.config import BitMarConfig
 from model.data.pictograms import load_dataset
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 TEXTS = [f"a photo of thing {i // 2}" for i in range(60)]
 

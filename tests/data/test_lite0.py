@@ -13,8 +13,8 @@ from model.config import load_config
 from model.data import lite0
 from model.data.build import Builder
 from model.data.pictograms import load_dataset
-from model.errors import BitmarError
-from pi_app.picture import open_image, prepare_image, vision_features
+from bitmar.errors import BitmarError
+from bitmar.picture import open_image, prepare_image, vision_features
 from tests.data.conftest import ROOT
 from tests.data.packages import legacy_file, random_weights
 

@@ -16,8 +16,8 @@ from model.data.build import Builder
 from model.data.captions import quantise_rows
 from model.data.features import load
 from model.data.lite0 import open_interpreter
-from pi_app.errors import BitmarError
-from pi_app.picture import FEATURES, load_picture, prepare_image, quantise_features, thumb16_features
+from bitmar.errors import BitmarError
+from bitmar.picture import FEATURES, load_picture, prepare_image, quantise_features, thumb16_features
 from tests.data.conftest import ROOT
 
 
@@ -148,7 +148,7 @@ def test_real_features(real: Path) -> None:
 def test_needs_no_training_package() -> None:
     """The device imports this module: NumPy and Pillow only."""
     code = (
-        "import sys, pi_app.picture; "
+        "import sys, bitmar.picture; "
         "print([m for m in ('model', 'convert', 'tensorflow', 'keras', 'yaml', 'tokenizers') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

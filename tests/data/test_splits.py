@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from model.data.splits import SALTS, is_held_out, trains_in_every_split
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 
 CODES = [f"{code:x}" for code in range(0x1F300, 0x1F300 + 5000)]
 PINNED = {"1f353": [False, False], "1f600": [False, False], "counts": [992, 1010]}

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from model.config import BitMarConfig, load_config
 from model.data import text
 from model.data.build import Builder
-from model.data.names import normalise, read_concepts
+from model.data.names import normalise, read_emojis
 from model.data.pictograms import load_dataset, load_tokenizer
-from model.data.sources import EMOJIBASE, WORDNET
+from model.data.packages import EMOJIBASE, WORDNET
 from model.data.tokenizers import TextTokenizer, train_bpe
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 from tests.data.conftest import ROOT
 from tests.data.packages import CONCEPTS, OTHER_PHRASES
 
@@ -114,7 +114,7 @@ def test_names() -> None:
 
 
 def test_concepts(small: Builder) -> None:
-    concepts = read_concepts(small.packages[EMOJIBASE])
+    concepts = read_emojis(small.packages[EMOJIBASE])
     assert {concept.id: concept.name for concept in concepts} == CONCEPTS  # the flag is left out
 
 

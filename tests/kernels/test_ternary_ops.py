@@ -269,7 +269,7 @@ def test_the_worked_example_of_the_documentation(kernels):
 
 @LAYOUTS
 def test_the_converter_packs_what_the_kernels_read(layout):
-    packing = pytest.importorskip("convert.packing")
+    packing = pytest.importorskip("convert.layouts")
     rng = np.random.default_rng(12)
     for shape in ((1, 1), (7, 9), (50, 33), (10, 64)):
         w = rng.integers(-1, 2, shape).astype(np.int8)

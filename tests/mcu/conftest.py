@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitmar.engine import Engine, Picture
+from bitmar.model_folder import read_model
+from deploy.board.link import BoardLink, open_emulator
 from deploy.firmware import Firmware, build
 from deploy.models import fixture_model
-from pi_app.board_link import BoardLink, open_emulator
-from pi_app.engine import Engine, Picture
-from pi_app.model_folder import read_model
 
 ROOT = Path(__file__).resolve().parents[2]
 collect_ignore = ["test_custom_runner.py"]  # PlatformIO's, found by this name

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from pi_app.engine import Engine, Picture
+from bitmar.engine import Engine, Picture
 
 STEPS = 8
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitmar.errors import BitmarError
+from bitmar.memory import Memory
+from bitmar.model_folder import read_model
+from bitmar.picture import load_picture
+from deploy.board import link as board_link
+from deploy.board.console import picture_line
 from deploy.firmware import Firmware
-from pi_app import board_link
-from pi_app.board_console import picture_line
-from pi_app.errors import BitmarError
-from pi_app.memory import Memory
-from pi_app.model_folder import read_model
-from pi_app.picture import load_picture
 from pi_app.session import Session, shape_of
 from tests.mcu.conftest import Board, seeded_picture
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from bitmar.engine import Engine
+from bitmar.errors import BitmarError
+from bitmar.model_folder import read_model
 from deploy import fit
+from deploy.board.console import picture_line
+from deploy.board.link import open_emulator
 from deploy.firmware import build, code_bytes, explain, ram_bytes, sections
 from deploy.models import config_model
-from pi_app.board_console import picture_line
-from pi_app.board_link import open_emulator
-from pi_app.engine import Engine
-from pi_app.errors import BitmarError
-from pi_app.model_folder import read_model
 from tests.mcu.conftest import ROOT, Board, seeded_picture
 from tests.mcu.digest import digest
 

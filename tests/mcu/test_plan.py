@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitmar.engine import Engine
+from bitmar.errors import BitmarError
 from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
 from convert.aot.generate import GRAPHS, TILES
 from convert.aot.schedule import Schedule
-from model.errors import BitmarError
-from pi_app.engine import Engine
 from tests.mcu.conftest import seeded_picture
 from tests.mcu.host_cases import ROOT, compile_host
 

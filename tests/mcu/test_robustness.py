@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pi_app.board_console import picture_line
+from deploy.board.console import picture_line
 from tests.mcu.conftest import Board, seeded_picture
 from tests.mcu.test_card import contents
 

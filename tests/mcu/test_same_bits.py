@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pi_app.board_console import picture_line
-from pi_app.engine import Engine
-from pi_app.native import library
-from pi_app.tokenizer import Tokenizer
+from bitmar.engine import Engine
+from bitmar.native import library
+from bitmar.tokenizer import Tokenizer
+from deploy.board.console import picture_line
 from tests.mcu.conftest import Board, seeded_picture
 from tests.mcu.digest import digest
 

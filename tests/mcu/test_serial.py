@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.board.link import emulator_command
 from deploy.firmware import Firmware
-from pi_app.board_link import emulator_command
 from tests.mcu.conftest import ROOT, seeded_picture
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitmar.engine import Engine, cache_slot
 from deploy import tflm_arena, tflm_host
-from pi_app.engine import Engine, cache_slot
 from tests.mcu.conftest import ROOT, seeded_picture
 
 STEPS = 40  # longer than the window of 32

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.board.console import BoardConsole, quoted
 from pi_app import words
-from pi_app.board_console import BoardConsole, quoted
 from tests.mcu.conftest import Board
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 import pipeline
-from model.checkpoint import load_run
 from model.data.pictograms import load_dataset, load_tokenizer
+from model.saved_run import load_run
 from model.training.log import read_log
 from model.training.step import TrainStep
 from model.training.texts import recombined, training_set

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.config import from_dict, load_config
-from model.errors import BitmarError
 from model.training.table import component_rows, parameter_table
 
 from .conftest import CONFIGS

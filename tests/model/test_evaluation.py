@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bitmar.errors import BitmarError
 from model.data.tokenizers import TextTokenizer
-from model.errors import BitmarError
 from model.evaluation.ask import encode_texts
 from model.evaluation.baseline import nearest_neighbour, wilson
 from model.evaluation.decode import GreedyDecoder
@@ -71,7 +71,7 @@ def test_decoding_in_stages_is_greedy_decoding(small_model, seed):
 @pytest.fixture(scope="module")
 def trained():
     """(model, tokenizer, pictures) of tests/fixtures."""
-    from model.checkpoint import load_run
+    from model.saved_run import load_run
 
     with np.load(FIXTURE.parent / "pictures.npz") as file:
         pictures = {name: file[name] for name in file.files}

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from bitmar.errors import BitmarError
 from model.episodic_memory import EpisodicMemory
-from model.errors import BitmarError
 from model.stateful_memory import StatefulMemory
 
 DIM = 32

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.packing import Packing, pack
+from model.sequence_packing import Packing, pack
 
 
 def inputs(config, seed=0, rows=6):

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.packing import Packing, fill, pack
+from model.sequence_packing import Packing, fill, pack
 
 from .conftest import random_texts
 

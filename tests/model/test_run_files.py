@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
-from model.checkpoint import load_compact, load_run, save_compact
-from model.errors import BitmarError
 from model.quantizers import ternary_codes
+from model.saved_run import load_compact, load_run, save_compact
 
 from .conftest import FIXTURE
 

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from model.errors import BitmarError
+from bitmar.errors import BitmarError
 from model.training.batches import BatchMaker, augment
 from model.training.loop import Interrupt, Training
 from model.training.run_folder import RunFolder

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.pi_app.digests import model
-from tests.pi_app.runtimes import ROOT, run_python
+from tests.bitmar.digests import model
+from tests.bitmar.runtimes import ROOT, run_python
 from tests.pi_app.things import things
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.bitmar.digests import model
+from tests.bitmar.runtimes import ROOT, run_python
 from tests.pi_app.console_runs import console, contents, write_pictures
-from tests.pi_app.digests import model
-from tests.pi_app.runtimes import ROOT, run_python
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_flatbuffer_of_another_op_version(card: Path, tmp_path: Path) -> None:
     """Although model.json claims otherwise: the delegate looks at the op itself."""
     import hashlib
 
-    from tests.pi_app.graph_file import GraphFile
+    from tests.bitmar.graph_file import GraphFile
 
     graph = GraphFile()
     inputs = [graph.input("scores", "float32", (4,)), graph.input("slots", "float32", (4, 128))]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pi_app.digests import model
-from tests.pi_app.runtimes import NAMES, ROOT, run_python
+from tests.bitmar.digests import model
+from tests.bitmar.runtimes import NAMES, ROOT, run_python
 
 PIPELINE = ROOT / "pipeline.py"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.bitmar.digests import model
+from tests.bitmar.runtimes import ROOT
 from tests.pi_app.console_runs import answers, write_pictures
-from tests.pi_app.digests import model
-from tests.pi_app.runtimes import ROOT
 
 THINGS = 8
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitmar.errors import BitmarError
 from pi_app import words
 from pi_app.console import Console
-from pi_app.errors import BitmarError
 
 CLI = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 from tokenizers import Tokenizer as HuggingFace
 
+from bitmar.tokenizer import Tokenizer
 from convert.tokenizer_table import write_table
-from pi_app.tokenizer import Tokenizer
 
 from . import vocabularies
 from .build_c import build, compiler

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from pi_app.errors import BitmarError
+from bitmar.errors import BitmarError
 
 from . import random_text, reference, vocabularies
 from .conftest import Pair, make_pair

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from bitmar.errors import BitmarError
+from bitmar.tokenizer import Tokenizer
 from convert.tokenizer_table import write_table
-from model.errors import BitmarError as ConvertError
-from pi_app.errors import BitmarError
-from pi_app.tokenizer import Tokenizer
 
 from .conftest import Pair
 
@@ -103,20 +102,20 @@ def changed(small: Pair, path: Path, **changes) -> Path:
     ],
 )
 def test_refused_tokenizers(changes: dict, message: str, small: Pair, tmp_path: Path):
-    with pytest.raises(ConvertError, match=message):
+    with pytest.raises(BitmarError, match=message):
         write_table(changed(small, tmp_path / "changed.json", **changes), tmp_path / "out.bin", 0, 1, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["changed.json"]
 
 
 def test_refused_files(small: Pair, tmp_path: Path):
-    with pytest.raises(ConvertError, match="cannot be read"):
+    with pytest.raises(BitmarError, match="cannot be read"):
         write_table(tmp_path / "missing.json", tmp_path / "out.bin", 0, 1, 2)
     (tmp_path / "text.json").write_text("{")
-    with pytest.raises(ConvertError, match=r"not a tokenizer\.json"):
+    with pytest.raises(BitmarError, match=r"not a tokenizer\.json"):
         write_table(tmp_path / "text.json", tmp_path / "out.bin", 0, 1, 2)
-    with pytest.raises(ConvertError, match="bos = 70, expected the id of one of its special tokens"):
+    with pytest.raises(BitmarError, match="bos = 70, expected the id of one of its special tokens"):
         write_table(small.json, tmp_path / "out.bin", 0, 70, 2)
-    with pytest.raises(ConvertError, match="cannot be written"):
+    with pytest.raises(BitmarError, match="cannot be written"):
         write_table(small.json, tmp_path / "no folder" / "out.bin", 0, 1, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["text.json"]
 
@@ -124,11 +123,11 @@ def test_refused_files(small: Pair, tmp_path: Path):
 def test_missing_byte_and_repeated_pair(small: Pair, tmp_path: Path):
     data = json.loads(small.json.read_text())
     merges = data["model"]["merges"]
-    with pytest.raises(ConvertError, match="a pair is merged twice"):
+    with pytest.raises(BitmarError, match="a pair is merged twice"):
         write_table(changed(small, tmp_path / "t.json", model__merges=[*merges, merges[0]]), tmp_path / "o", 0, 1, 2)
     vocabulary = data["model"]["vocab"]
     vocabulary["other"] = vocabulary.pop("!")
-    with pytest.raises(ConvertError, match="no token for byte 33"):
+    with pytest.raises(BitmarError, match="no token for byte 33"):
         write_table(changed(small, tmp_path / "t.json", model__vocab=vocabulary), tmp_path / "o", 0, 1, 2)
 
 

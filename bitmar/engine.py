@@ -1,0 +1,123 @@
+"""The model's three graphs on the Pi: encode, recall, decode step by step.
+
+The order of calls is the same as on the microcontroller (docs/custom-ops.md), and so are the bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitmar.errors import BitmarError
+from bitmar.model_folder import ModelFolder
+from bitmar.runtime import Graph, pick_runtime
+
+FEATURES = 768
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in its canonical form: 768 int8 numbers and one float32 scale."""
+
+    q: np.ndarray
+    scale: np.float32
+
+    def features(self) -> np.ndarray:
+        """float32 [1, 768]"""
+        return (self.q.astype(np.float32) * np.float32(self.scale)).reshape(1, FEATURES)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the encoder makes of a text, a picture or both: float32 [1, D] each, the latent [1, E]."""
+
+    episode: np.ndarray
+    key: np.ndarray
+    query: np.ndarray
+    latent: np.ndarray
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decoder step: the best next tokens, int32 [k] by falling logit, and their float32 logits [k]."""
+
+    ids: np.ndarray
+    logits: np.ndarray
+
+
+def cache_slot(position: int, window: int, sinks: int) -> int:
+    """Slot of a stream position in a key/value cache of `window` slots whose first `sinks` are never overwritten."""
+    return position if position < window else sinks + (position - sinks) % (window - sinks)
+
+
+class Engine:
+    """The loaded graphs of one model; not for two threads at once.
+
+    Raises:
+      BitmarError: a runtime, op or graph that does not fit.
+    """
+
+    def __init__(self, model: ModelFolder, runtime: str | None = None, threads: int = 1):
+        self.model = model
+        self.runtime = pick_runtime(runtime)[0]
+        self.encoder, self.recaller, self.decoder = (
+            Graph(model.path / f"{name}.tflite", runtime, threads=threads) for name in ("encoder", "recall", "decoder")
+        )
+        self.encoder.require(("tokens", "mask", "vision"), ("episode", "key", "query", "latent"))
+        self.recaller.require(("scores", "slots", "mask"), ("context",))
+        self.decoder.require(("token", "position", "slot", "context", "latent"), ("ids", "logits"))
+
+    def encode(self, tokens: Sequence[int], picture: Picture | None) -> Encoding:
+        """Encodes a text (ids without special tokens; empty: no text) and a picture (None: none).
+
+        The encoder was trained on texts without <eos>; one place stays free because the decoder has to write it.
+
+        Raises:
+          BitmarError: more tokens than the model takes.
+        """
+        size = self.model.max_tokens
+        if len(tokens) >= size:
+            raise BitmarError(f"a text of {len(tokens)} tokens, expected at most {size - 1}")
+        ids, mask = np.full(size, self.model.pad, np.int32), np.zeros(size, np.int32)
+        ids[: len(tokens)], mask[: len(tokens)] = tokens, 1
+        vision = np.zeros((1, FEATURES), np.float32) if picture is None else picture.features()
+        return Encoding(**self.encoder.run(tokens=ids, mask=mask, vision=vision))
+
+    def no_context(self) -> np.ndarray:
+        """The read-out of an empty memory."""
+        return np.zeros((1, self.model.episode_dim), np.float32)
+
+    def recall(self, scores: np.ndarray, slots: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """scores [k], slots [k, D], mask int32 [k] -> context float32 [1, D]."""
+        return self.recaller.run(scores=scores, slots=slots, mask=mask)["context"]
+
+    def steps(self, context: np.ndarray, latent: np.ndarray, forced: Sequence[int] = ()) -> Iterator[Step]:
+        """Decodes from <bos> without end; step i feeds forced[i], or greedily the best token of step i - 1."""
+        self.decoder.reset()
+        token, position = self.model.bos, 0
+        while True:
+            slot = cache_slot(position, self.model.window, self.model.sinks)
+            step = Step(
+                **self.decoder.run(
+                    token=np.array([token], np.int32),
+                    position=np.array([position], np.int32),
+                    slot=np.array([slot], np.int32),
+                    context=context,
+                    latent=latent,
+                )
+            )
+            yield step
+            token = forced[position] if position < len(forced) else int(step.ids[0])
+            position += 1
+
+    def answer(self, context: np.ndarray, latent: np.ndarray, limit: int | None = None) -> list[int]:
+        """Greedy tokens until <eos>, at most `limit` (the model's max_seq_len); <eos> is left out."""
+        tokens: list[int] = []
+        for step in self.steps(context, latent):
+            token = int(step.ids[0])
+            if token == self.model.eos or len(tokens) >= (limit or self.model.max_tokens):
+                break
+            tokens.append(token)
+        return tokens

@@ -1,0 +1,375 @@
+"""The episodic memory on a card: memstore through ctypes.
+
+A memory belongs to one card, one model and one process at a time; every change is on the card when the call returns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable
+from ctypes import byref
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from bitmar import memory_abi as abi
+from bitmar.errors import BitmarError
+from bitmar.native import library
+
+FOLDER = "bitmar_memory"
+
+
+class CardError(BitmarError):
+    """A memstore error. `code` is its ms_error."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a teach did: action is "new", "merged", "replaced" or "evicted"; previous is the name that had to go."""
+
+    slot: int
+    action: str
+    saved: bool
+    cosine: float
+    previous: str
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """The k best slots for a query: scores [k], values [k, D], mask [k] int32, slots [k] (-1 where there is none)."""
+
+    scores: np.ndarray
+    values: np.ndarray
+    mask: np.ndarray
+    slots: np.ndarray
+
+    @property
+    def empty(self) -> bool:
+        return not self.mask.any()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One remembered thing. Sequences count the memory's reads and writes, time is in Unix seconds (0: unknown)."""
+
+    slot: int
+    name: str
+    saved: bool
+    hot: bool
+    uses: int
+    writes: int
+    time: int
+    importance: float
+    retention: float
+    taught: int
+    last_access: int
+
+
+@dataclass(frozen=True)
+class State:
+    """An archived state of the whole memory."""
+
+    number: int
+    time: int
+    occupied: int
+    valid: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What decides whether a card fits: K slots of D numbers, how many of them in RAM, their type, whose model."""
+
+    slots: int
+    dim: int
+    hot: int
+    model_hash: bytes
+    dtype: str = "float16"
+    alpha: float = 0.2
+    merge_threshold: float = 0.9
+    min_importance: float = 0.0
+
+    def config(self) -> abi.Config:
+        if self.dtype not in abi.DTYPES:
+            raise BitmarError(f"slot_dtype {self.dtype!r} is unknown, expected {' or '.join(abi.DTYPES)}")
+        return abi.Config(
+            slots=self.slots,
+            dim=self.dim,
+            hot=min(self.hot, self.slots),
+            slot_dtype=abi.DTYPES[self.dtype],
+            alpha=self.alpha,
+            merge_threshold=self.merge_threshold,
+            min_importance=self.min_importance,
+            segment_bytes=0,
+            model_hash=(ctypes.c_uint8 * 8)(*self.model_hash),
+        )
+
+
+def text(raw: bytes) -> str:
+    return raw.decode("utf-8", errors="replace")
+
+
+def name_bytes(name: str) -> bytes:
+    """A name as memstore takes it: it must not contain a NUL; memstore checks the rest."""
+    try:
+        raw = name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BitmarError(f"name {name!r}: not valid UTF-8") from None
+    if b"\0" in raw:
+        raise BitmarError(f"name {name!r}: contains a zero byte")
+    return raw
+
+
+def aligned(size: int) -> np.ndarray:
+    """Bytes at an address that is a multiple of 16."""
+    raw = np.zeros(size + 16, np.uint8)
+    start = -raw.ctypes.data % 16
+    return raw[start : start + size]
+
+
+def posix_port(card: Path) -> tuple[abi.Port, np.ndarray]:
+    """The storage port for a card's folder, and the state that must live as long as it."""
+    memstore = abi.bind(library.load())
+    if not card.is_dir():
+        raise CardError(f"card {card}: no such folder", abi.E_NO_CARD)
+    port, state = abi.Port(), aligned(memstore.ms_posix_size())
+    code = memstore.ms_posix_port(byref(port), state.ctypes.data, os.fsencode((card / FOLDER).resolve()))
+    if code:
+        raise CardError(f"card {card}: {text(memstore.ms_strerror(code))}", code)
+    return port, state
+
+
+def slots_on(card: Path) -> int | None:
+    """Number of slots of the memory on a card; None if there is no memory, or none that can be read."""
+    port, _state = posix_port(card)
+    found = abi.Config()
+    return None if abi.bind(library.load()).ms_probe(byref(port), byref(found)) else found.slots
+
+
+class Memory:
+    """An open memory; a context manager that closes it.
+
+    Args:
+      card: the card's folder (the memory is its sub-folder bitmar_memory), or None for a memory in RAM alone.
+      shape: sizes and owner.
+      read_only: nothing is written, not even repairs.
+      create: make an empty memory where there is none.
+      clock: Unix seconds, for what is taught and archived.
+
+    Raises:
+      CardError: card missing, locked, full, read-only, foreign, of another format or size, or not readable.
+    """
+
+    def __init__(
+        self,
+        card: Path | None,
+        shape: Shape,
+        read_only: bool = False,
+        create: bool = True,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.library = abi.bind(library.load())
+        self.card, self.shape, self.clock = card, shape, clock
+        self.handle = ctypes.c_void_p()
+        self.report = abi.Report()
+        config = shape.config()
+        size = self.library.ms_memory_size(byref(config))
+        if size == 0:
+            raise BitmarError(f"memory of {shape.slots} slots of {shape.dim} numbers: sizes that memstore cannot hold")
+        self._buffer = aligned(size)
+        self._port, self._port_state = posix_port(card) if card else (None, None)
+        flags = (abi.OPEN_READ_ONLY if read_only else 0) | (0 if create else abi.OPEN_NO_CREATE)
+        code = self.library.ms_open(
+            byref(self.handle),
+            self._buffer.ctypes.data,
+            size,
+            byref(config),
+            byref(self._port) if self._port else None,
+            flags,
+            byref(self.report),
+        )
+        if code:
+            self.handle = ctypes.c_void_p()
+            raise self._opening_error(code)
+        self.library.ms_set_time(self.handle, int(self.clock()))
+
+    def _opening_error(self, code: int) -> CardError:
+        """The reason, with what was found on the card beside what was expected."""
+        found, shape = self.report.found, self.shape
+        details = {
+            abi.E_VERSION: f"found version {self.report.found_version}, expected 1",
+            abi.E_MODEL: f"found {bytes(found.model_hash).hex()}, expected {shape.model_hash.hex()}",
+            abi.E_SHAPE: f"found {found.slots} slots of {found.dim}, expected {shape.slots} of {shape.dim} {shape.dtype}",
+        }
+        return self._error(code, details.get(code))
+
+    def _error(self, code: int, detail: str | None = None) -> CardError:
+        where = f"card {self.card / FOLDER}" if self.card else "memory in RAM"
+        reason = text(self.library.ms_strerror(code))
+        return CardError(f"{where}: {reason}" + (f" ({detail})" if detail else ""), code)
+
+    def _check(self, code: int, detail: str | None = None) -> None:
+        if code:
+            raise self._error(code, detail)
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Writes the access counters and metadata, releases the card; harmless if closed already."""
+        if self.handle:
+            handle, self.handle = self.handle, ctypes.c_void_p()
+            self._check(self.library.ms_close(handle))
+
+    def flush(self) -> None:
+        """Writes the access counters and metadata."""
+        self._check(self.library.ms_flush(self.handle))
+
+    def report_text(self) -> str:
+        """What opening found and repaired, in one line."""
+        return self._text_of(self.report)
+
+    def _text_of(self, report: abi.Report) -> str:
+        buffer = ctypes.create_string_buffer(2048)
+        self.library.ms_report_text(byref(report), buffer, len(buffer))
+        return text(buffer.value)
+
+    def teach(
+        self, name: str, episode: np.ndarray, key: np.ndarray, importance: float = 1.0, replace: bool = False
+    ) -> Taught:
+        """Writes an episode [D] under its key [D] (unit length) and name; on the card when this returns."""
+        raw = name_bytes(name)
+        result = abi.TeachResult()
+        self.library.ms_set_time(self.handle, int(self.clock()))
+        flags = abi.REPLACE if replace else 0
+        z, k = self._vector(episode), self._vector(key)
+        code = self.library.ms_teach(self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result))
+        self._check(code, f"name {name!r}")
+        return Taught(result.slot, abi.ACTIONS[result.action], bool(result.saved), result.cosine, text(result.previous))
+
+    def _vector(self, values: np.ndarray) -> np.ndarray:
+        vector = np.ascontiguousarray(values, np.float32).reshape(-1)
+        if vector.size != self.shape.dim:
+            raise BitmarError(f"memory: a vector of {vector.size} numbers, expected {self.shape.dim}")
+        return vector
+
+    def check_name(self, name: str) -> None:
+        """Raises CardError where a name is empty, longer than 63 bytes or not UTF-8."""
+        self._check(self.library.ms_check_name(name_bytes(name)), f"name {name!r}")
+
+    def recall(self, query: np.ndarray, k: int) -> Recalled:
+        """The k slots whose keys are nearest to query [D]; touches at most k slots of the card."""
+        vector = self._vector(query)
+        quantised, scale = np.empty(vector.size, np.int8), ctypes.c_float()
+        self.library.ms_quantize(vector.ctypes.data, vector.size, quantised.ctypes.data, byref(scale))
+        scores, values = np.empty(k, np.float32), np.empty((k, self.shape.dim), np.float32)
+        mask, slots = np.empty(k, np.int32), np.empty(k, np.int32)
+        arrays = (scores.ctypes.data, values.ctypes.data, mask.ctypes.data, slots.ctypes.data)
+        self._check(self.library.ms_recall(self.handle, quantised.ctypes.data, scale, k, *arrays))
+        return Recalled(scores, values, mask, slots)
+
+    def forget(self, name: str) -> int:
+        """Erases every slot of that name; returns how many."""
+        count = ctypes.c_uint32()
+        self._check(self.library.ms_forget(self.handle, name_bytes(name), byref(count)), f"name {name!r}")
+        return count.value
+
+    def rename(self, old: str, new: str) -> None:
+        """Renames the lowest slot called `old`."""
+        code = self.library.ms_rename(self.handle, name_bytes(old), name_bytes(new))
+        self._check(code, f"{old!r} to {new!r}")
+
+    def prune(self, below: float) -> int:
+        """Forgets every slot of an importance less than `below`; returns how many."""
+        count = ctypes.c_uint32()
+        self._check(self.library.ms_prune(self.handle, below, byref(count)))
+        return count.value
+
+    def verify(self) -> tuple[str, list[str]]:
+        """Compares both copies of everything and repairs; returns what it found and the names that are lost."""
+        report = abi.Report()
+        self._check(self.library.ms_verify(self.handle, byref(report)))
+        lost = [text(report.lost_names[i].value) for i in range(min(report.lost, abi.MAX_REPORTED_LOSSES))]
+        return self._text_of(report), lost
+
+    def slots(self) -> list[Slot]:
+        """The occupied slots, in order."""
+        infos = ((i, self._info(i)) for i in range(self.shape.slots))
+        return [
+            Slot(
+                slot=i,
+                name=text(info.name),
+                saved=bool(info.saved),
+                hot=bool(info.hot),
+                uses=info.uses,
+                writes=info.writes,
+                time=info.time,
+                importance=info.importance,
+                retention=info.retention,
+                taught=info.taught,
+                last_access=info.last_access,
+            )
+            for i, info in infos
+            if info.occupied
+        ]
+
+    def _info(self, slot: int) -> abi.Info:
+        info = abi.Info()
+        self._check(self.library.ms_slot_info(self.handle, slot, byref(info)), f"slot {slot}")
+        return info
+
+    def name_of(self, slot: int) -> str:
+        return text(self._info(slot).name)
+
+    def is_saved(self, slot: int) -> bool:
+        return bool(self._info(slot).saved)
+
+    def stats(self) -> abi.Stats:
+        """Counters since the memory was opened."""
+        stats = abi.Stats()
+        self.library.ms_get_stats(self.handle, byref(stats))
+        return stats
+
+    def snapshot(self) -> int:
+        """Appends the whole memory to the archive; returns the state's number."""
+        self.library.ms_set_time(self.handle, int(self.clock()))
+        number = ctypes.c_uint32()
+        self._check(self.library.ms_snapshot(self.handle, byref(number)))
+        return number.value
+
+    def history_count(self) -> int:
+        count = ctypes.c_uint32()
+        self._check(self.library.ms_history_count(self.handle, byref(count)))
+        return count.value
+
+    def history(self, last: int = 20) -> list[State]:
+        """The last archived states, oldest first."""
+        count = self.history_count()
+        return [self._state(number) for number in range(max(0, count - last), count)]
+
+    def _state(self, number: int) -> State:
+        state = abi.State()
+        self._check(self.library.ms_history_info(self.handle, number, byref(state)), f"state {number}")
+        return State(state.number, state.time, state.occupied, bool(state.valid))
+
+    def find_state(self, unix_seconds: int) -> int:
+        """Number of the last state that was taken at or before a time."""
+        number = ctypes.c_uint32()
+        self._check(self.library.ms_history_find(self.handle, unix_seconds, byref(number)), f"time {unix_seconds}")
+        return number.value
+
+    def restore(self, number: int) -> None:
+        """Makes an archived state the memory's content: all of it or none."""
+        self._check(self.library.ms_restore(self.handle, number), f"state {number}")

@@ -1,0 +1,134 @@
+"""From a picture to its canonical form: 768 int8 numbers and one scale.
+
+The one implementation: training data and device both come through here, so both see the same numbers.
+Needs NumPy and Pillow only; the interpreter of `vision.tflite` is handed in.
+
+    file -> composed on white -> cropped to its content -> square with a margin -> 160x160 -> vision.tflite -> int8 + scale
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+
+from bitmar.errors import BitmarError
+
+SIZE = 160  # pixels, side of vision.tflite's input
+FEATURES = 768
+MARGIN = 1.06  # side of the square / longer side of the content
+VISIBLE = 8  # a pixel is content if its alpha (or, without transparency, its distance from white) is above this, of 255
+THUMB = 16  # side of the thumbnail of `vision: thumb16`: 16 * 16 * 3 = 768
+MAX_PIXELS = 64_000_000  # larger files are refused before they are decoded
+ABSMAX_FLOOR = np.float32(1e-5)
+
+
+def content_box(image: Image.Image) -> tuple[int, int, int, int]:
+    """Box (left, upper, right, lower) of what is drawn in an RGBA picture.
+
+    With transparent pixels: where alpha > VISIBLE. Without: where a channel differs from white by more than VISIBLE.
+    The whole picture if nothing is found (a blank sheet is a picture too).
+    """
+    alpha = image.getchannel("A")
+    if alpha.getextrema()[0] <= VISIBLE:
+        visible = alpha
+    else:
+        red, green, blue = ImageChops.invert(image.convert("RGB")).split()
+        visible = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    box = visible.point(lambda value: 255 * (value > VISIBLE)).getbbox()
+    return box or (0, 0, image.width, image.height)
+
+
+def square_on_white(image: Image.Image) -> Image.Image:
+    """RGB square, white background, content centred with a margin of 3 % on each end of its longer side."""
+    image = image.convert("RGBA")
+    image = image.crop(content_box(image))
+    side = round(max(image.size) * MARGIN)
+    sheet = Image.new("RGBA", (side, side), (255, 255, 255, 255))
+    sheet.alpha_composite(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return sheet.convert("RGB")
+
+
+def prepare_image(image: Image.Image) -> np.ndarray:
+    """Any Pillow image -> float32 [1, 160, 160, 3] in [-0.992, 1]: ((RGB 0..255) - 127) / 128, vision.tflite's input."""
+    pixels = square_on_white(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    return ((np.asarray(pixels, np.float32) - np.float32(127)) / np.float32(128))[None]
+
+
+def quantise_features(features: np.ndarray) -> tuple[np.ndarray, np.float32]:
+    """float32 [768] -> (int8 [768], float32 scale) with features ~ int8 * scale.
+
+    Absmax rule, in float32: m = max(max|x|, 1e-5), r = 127 / m, q = clamp(round-half-even(x * r), -127, 127), scale = m / 127.
+    """
+    x = np.asarray(features, np.float32).reshape(-1)
+    if x.shape != (FEATURES,):
+        raise BitmarError(f"picture features: {x.size} numbers, expected {FEATURES}")
+    if not np.isfinite(x).all():
+        raise BitmarError("picture features: not a number or infinite, expected finite numbers")
+    m = np.maximum(np.abs(x).max(), ABSMAX_FLOOR)
+    q = np.clip(np.rint(x * (np.float32(127) / m)), -127, 127).astype(np.int8)
+    return q, np.float32(m / np.float32(127))
+
+
+def thumb16_features(image: np.ndarray) -> np.ndarray:
+    """Prepared picture [1, 160, 160, 3] -> float32 [768]: 16x16 RGB block means, row by row (`vision: thumb16`)."""
+    block = SIZE // THUMB
+    return image.reshape(THUMB, block, THUMB, block, 3).mean((1, 3), dtype=np.float32).reshape(-1)
+
+
+def vision_features(image: np.ndarray, vision: Any) -> np.ndarray:
+    """Prepared picture -> float32 [768].
+
+    vision: interpreter of vision.tflite (tflite-runtime or ai-edge-litert) with its tensors allocated, or None for thumb16.
+    """
+    if vision is None:
+        return thumb16_features(image)
+    vision.set_tensor(vision.get_input_details()[0]["index"], image)
+    vision.invoke()
+    return vision.get_tensor(vision.get_output_details()[0]["index"]).reshape(-1)
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Decode an image file, turned upright by its EXIF tag. BitmarError if it is missing, broken or too large."""
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise BitmarError(f"picture {path}: {image.width}x{image.height} pixels, expected at most {MAX_PIXELS}")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except FileNotFoundError:
+        raise BitmarError(f"picture {path}: no such file") from None
+    except UnidentifiedImageError:
+        raise BitmarError(f"picture {path}: not an image file, expected PNG, JPEG, WebP ... or .npy") from None
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise BitmarError(f"picture {path}: broken image ({error})") from None
+
+
+def load_npy(path: str | Path) -> np.ndarray:
+    """float32 [768] from a .npy file of shape (768,) or (1, 768), any real dtype."""
+    path = Path(path)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise BitmarError(f"picture {path}: no such file") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BitmarError(f"picture {path}: broken .npy file ({error})") from None
+    shape = getattr(array, "shape", None)
+    if shape not in ((FEATURES,), (1, FEATURES)) or array.dtype.kind not in "fiu":
+        kind = getattr(array, "dtype", "an archive")
+        raise BitmarError(f"picture {path}: {kind} of shape {shape}, expected {FEATURES} real numbers")
+    return array.reshape(-1).astype(np.float32)
+
+
+def load_picture(path: str | Path, vision: Any) -> tuple[np.ndarray, np.float32]:
+    """Image file or .npy of 768 numbers -> its canonical form (int8 [768], float32 scale).
+
+    vision: see `vision_features`; not used for a .npy file.
+    """
+    if Path(path).suffix.lower() == ".npy":
+        return quantise_features(load_npy(path))
+    return quantise_features(vision_features(prepare_image(open_image(path)), vision))

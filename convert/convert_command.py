@@ -1,0 +1,56 @@
+"""`pipeline.py convert`: a trained run, or an untrained configuration, becomes a model folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from bitmar.errors import BitmarError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, metavar="R", help="the folder of a trained run, e.g. runs/demo")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (default: R/model)")
+    parser.add_argument("--config", type=Path, metavar="C", help="with --untrained: configs/*.yaml")
+    parser.add_argument(
+        "--untrained", action="store_true", help="convert freshly initialised weights, to measure sizes"
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="where vision.tflite is (default: data)")
+    parser.add_argument("--json", action="store_true", help="print the size report as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    out = destination(args)
+    from convert.model_folder import check_replaceable, write_model
+    from convert.origin import trained, untrained
+    from convert.report import table
+
+    check_replaceable(out)
+    source = untrained(args.config, args.data) if args.untrained else trained(args.run, args.data)
+    report = write_model(source.model, source.tokenizer, source.vision, out)
+    if args.json:
+        print(json.dumps(report, indent=1))
+    else:
+        print(table(report))
+        for missing in source.missing:
+            print(f"left out: {missing}")
+        print(f"{out}: written")
+    return 0
+
+
+def destination(args: argparse.Namespace) -> Path:
+    """The folder to write; checks which options go together before TensorFlow is loaded."""
+    if args.untrained:
+        if not args.config or args.run:
+            raise BitmarError("convert --untrained: expected --config C and no --run")
+        if not args.out:
+            raise BitmarError("convert --untrained: expected --out DIR")
+        return args.out
+    if not args.run or args.config:
+        raise BitmarError("convert: expected --run R, or --config C --untrained --out DIR")
+    if not args.run.is_dir():
+        raise BitmarError(f"{args.run}: no such run, expected a folder that `pipeline.py train` wrote")
+    return args.out or args.run / "model"

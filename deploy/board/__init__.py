@@ -1,0 +1,1 @@
+"""The line and the console to a board or the emulator."""

@@ -1,0 +1,142 @@
+"""`pipeline.py console --target qemu | mcu`: the console of a board, with the same words as on the Pi.
+
+This side reads pictures and sends them in their canonical form; everything else happens on the board. With --json each
+line is sent with a `!` before it, and the board answers with one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import json
+import struct
+import sys
+import zlib
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from bitmar.errors import BitmarError
+from bitmar.model_folder import default_model, read_model
+from bitmar.picture_source import PictureSource
+from deploy.board.link import BoardLink, open_emulator, open_serial
+from pi_app import words
+from pi_app.console_command import read_script
+from pi_app.line_loop import LineLoop
+
+PICTURE = "PICTURE"
+
+
+def picture_line(q: np.ndarray, scale: float) -> str:
+    """A picture as the board takes it: base64 of 768 int8, their float32 scale and the CRC-32 of both."""
+    content = np.asarray(q, np.int8).tobytes() + np.float32(scale).tobytes()
+    return base64.b64encode(content + struct.pack("<I", zlib.crc32(content))).decode()
+
+
+def quoted(text: str) -> str:
+    """One argument for the board's parser, which reads quotes as a shell does."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class BoardConsole(LineLoop):
+    """Sends lines to a board and shows its answers.
+
+    Args:
+      as_json: ask for JSON objects instead of text.
+    """
+
+    def __init__(
+        self, link: BoardLink, pictures: PictureSource, as_json: bool = False, output: TextIO | None = None
+    ) -> None:
+        super().__init__(as_json, output)
+        self.link, self.pictures = link, pictures
+
+    def board_line(self, call: words.Call) -> str:
+        """A parsed line as the board takes it."""
+        parts = [call.word.name, *sorted(call.options)]
+        for parameter, argument in zip(call.word.parameters, call.arguments, strict=True):
+            if argument is None:
+                continue
+            if parameter == PICTURE:
+                seen = self.pictures.read(argument)
+                parts.append(picture_line(seen.q, seen.scale))
+            else:
+                parts.append(quoted(argument))
+        line = " ".join(parts)
+        if "\n" in line or "\r" in line or "\0" in line:
+            raise BitmarError(f"{call.word.name}: a name on one line is expected")
+        return line
+
+    def execute(self, line: str) -> bool:
+        """Runs one line; False after `quit`.
+
+        Raises:
+          BitmarError: the line's fault, or what the board says about it.
+        """
+        call = words.parse(line)
+        if call is None:
+            return True
+        if call.word.name == "quit":
+            return False
+        if call.word.name == "help" and not self.as_json:
+            print(words.help_text(call.arguments[0]), file=self.output, flush=True)
+            return True
+        self.link.send(("!" if self.as_json else "") + self.board_line(call))
+        if self.as_json:
+            self._show_json()
+        else:
+            self._show_text()
+        return True
+
+    def _show_json(self) -> None:
+        answer = self.link.read_answer()
+        try:
+            fields = json.loads(answer)
+        except ValueError as error:
+            raise BitmarError(f"the board's answer is not JSON: {answer[-300:]!r}") from error
+        if "error" in fields:
+            raise BitmarError(fields["error"])
+        print(json.dumps(fields, ensure_ascii=False), file=self.output, flush=True)
+
+    def _show_text(self) -> None:
+        """Shows the answer while it comes."""
+        shown = ""
+        for piece in self.link.stream_answer():
+            shown += piece
+            if not "error: ".startswith(shown[:7]):
+                print(piece if shown != piece else shown, end="", file=self.output, flush=True)
+        if shown.startswith("error: "):
+            raise BitmarError(shown.removeprefix("error: ").strip())
+
+
+def run(args: argparse.Namespace) -> int:
+    """The console of --target qemu or mcu."""
+    script = read_script(args.script) if args.script else None
+    model = read_model(args.model or default_model())
+    pictures = PictureSource(model, args.data, args.runtime)
+    with contextlib.closing(open_link(args, model.path)) as link:
+        greeting = link.wait_ready()
+        console = BoardConsole(link, pictures, args.json)
+        if script is not None:
+            console.run_script(script, str(args.script))
+        elif sys.stdin.isatty():
+            if not args.json:
+                print(greeting, end="")
+            console.run_interactive()
+        else:
+            console.run_script(sys.stdin, "standard input")
+        link.quit()
+    return 0
+
+
+def open_link(args: argparse.Namespace, model: Path) -> BoardLink:
+    """The emulator with this model's firmware, or a board on a serial port."""
+    if args.target == "mcu":
+        if not args.port:
+            raise BitmarError("--port P is missing: the serial port of the board, e.g. /dev/ttyACM0")
+        return open_serial(args.port)
+    from deploy.firmware import build
+
+    return open_emulator(build(model).elf, args.card, args.slots)

@@ -1,0 +1,44 @@
+"""`pipeline.py eval`: seeded questions to a trained run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from bitmar.errors import BitmarError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", type=Path, default=Path("runs/ultra_tiny"), help="a trained run (default: runs/ultra_tiny)"
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
+    parser.add_argument("--questions", type=int, default=2000, help="questions of each kind (default: 2000)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--out", type=Path, help="write the JSON to this file too")
+
+
+def run(args: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from model.data.files import read_json, write_json
+    from model.data.pictograms import load_dataset
+    from model.data.tokenizers import TextTokenizer
+    from model.evaluation.report import evaluate, table
+    from model.saved_run import DATA, TOKENIZER, load_run
+    from model.training.run_folder import fingerprint
+
+    if args.questions < 1:
+        raise BitmarError(f"--questions is {args.questions}, expected at least 1")
+    model = load_run(args.run)
+    trained_on = read_json(args.run / DATA)
+    dataset = load_dataset(model.config, args.data, trained_on["split"])
+    if fingerprint(dataset, trained_on["max_samples"]) != trained_on:
+        raise BitmarError(f"{args.data}: not the data that {args.run} was trained on, expected the same (see {DATA})")
+    report = evaluate(model, dataset, TextTokenizer.read(args.run / TOKENIZER), args.questions)
+    report["run"] = str(args.run)
+    if args.out:
+        write_json(args.out, report)
+    print(json.dumps(report, indent=1) if args.json else table(report))
+    return 0

@@ -1,0 +1,94 @@
+"""`pipeline.py train`: train a model from configs/*.yaml into runs/NAME."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bitmar.errors import BitmarError
+
+if TYPE_CHECKING:
+    from model.config import BitMarConfig
+
+RESERVE = 8.0  # seconds of `--minutes` kept for the weights and the plots
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, default=Path("configs/bitmar_ultra_tiny.yaml"), help="sizes and training keys"
+    )
+    parser.add_argument("--run", type=Path, help="the run's folder (default: runs/NAME of the configuration)")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
+    parser.add_argument(
+        "--minutes", type=float, help="at most this long, set-up included (default: the configuration's)"
+    )
+    parser.add_argument("--steps", type=int, help="at most this many steps (default: the configuration's)")
+    parser.add_argument("--max_samples", type=int, metavar="N", help="train on N drawings only")
+    parser.add_argument(
+        "--split", default="final", choices=("development", "final"), help="which concepts are held out"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    parser.add_argument("--dry-run", action="store_true", help="print the parameter table and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    began = time.monotonic()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from model.config import load_config
+
+    config = load_config(args.config)
+    if args.dry_run:
+        from model.bitmar import BitMar
+        from model.training.table import parameter_table
+
+        print(parameter_table(BitMar(config)))
+        return 0
+    for name, value in (("--minutes", args.minutes), ("--steps", args.steps), ("--max_samples", args.max_samples)):
+        if value is not None and value <= 0:
+            raise BitmarError(f"{name} is {value}, expected more than 0")
+    overrides = {name: value for name in ("minutes", "steps") if (value := getattr(args, name)) is not None}
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **overrides))
+    return train(config, args, began)
+
+
+def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
+    """Load the data, train, save, plot. Exit code 0, or 130 after Ctrl-C (the run can be resumed)."""
+    from model.data.pictograms import load_dataset, load_tokenizer
+    from model.training.loop import Interrupt, Training
+    from model.training.plots import draw_plots
+    from model.training.run_folder import RunFolder, fingerprint
+    from model.training.texts import training_set
+
+    folder = RunFolder(args.run or Path("runs") / config.name.removeprefix("bitmar_"))
+    dataset = load_dataset(config, args.data, args.split)
+    tokenizer = load_tokenizer(config, dataset, args.data)
+    data = fingerprint(dataset, args.max_samples)
+    if args.resume:
+        folder.check_resumable(config, data)
+    training = Training(
+        config,
+        training_set(dataset, tokenizer, config, args.max_samples),
+        config.training.minutes * 60 - RESERVE,
+        folder,
+    )
+    if args.resume:
+        training.restore()
+    else:
+        folder.start(config, tokenizer, data, args.overwrite)
+    sizes = ", ".join(f"{count:,} {what}" for what, count in training.batches.shapes().items())
+    print(f"{folder.path}: {training.model.count_params():,} parameters; a step: {sizes}", flush=True)
+    with Interrupt().installed() as interrupt:
+        done = training.run(interrupt, began=began)
+    if not done:
+        print(f"\ninterrupted after step {training.schedule.step}; go on with --resume", flush=True)
+        return 130
+    folder.save_weights(training.model)
+    draw_plots(training.model, dataset, tokenizer, folder)
+    minutes = (time.monotonic() - began) / 60
+    print(f"{folder.path}: {training.schedule.step} steps in {minutes:.1f} minutes; plots in {folder.plots}")
+    return 0
