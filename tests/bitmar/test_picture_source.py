@@ -13,7 +13,7 @@ from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder, read_model
 from bitmar.picture_source import PictureSource
 from tests.bitmar import digests
-from tests.pi_app.things import things
+from tests.bitmar.things import things
 
 
 def seeing(kind: str) -> ModelFolder:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.bitmar.digests import model
 from tests.bitmar.runtimes import ROOT, run_python
-from tests.pi_app.things import things
+from tests.bitmar.things import things
 
 
 def write_pictures(folder: Path, count: int = 8) -> list[tuple[str, str, str]]:
