@@ -1,4 +1,4 @@
-"""The BITMAR_* ops, version 1, as TensorFlow functions that the converter turns into custom ops (composite fusion).
+"""The BITMAR_* ops as TensorFlow functions that the converter turns into custom ops (composite fusion).
 
 Each function's body is the op's reference in TensorFlow; the converter drops it and keeps the name, the attributes (integers in a
 flexbuffer map) and the inputs. docs/custom-ops.md states the exact arithmetic. Weights arrive packed: uint8 [bytes], with
@@ -14,16 +14,16 @@ from typing import Any
 import tensorflow as tf
 
 from convert.layouts import LAYOUT_NAMES
+from convert.op_table import ops
 
-OPS_VERSION = 1
 ABSMAX_FLOOR = 1e-5
 EPSILON = 1e-6
 
 
-def custom_op(name: str, **attributes: int) -> Callable[[Callable], Any]:
-    """Decorator: calls of the function become custom op `name` with these integer attributes and `version`."""
-    attributes = {"version": OPS_VERSION, **attributes}
-    fields = "".join(f' attr {{ key: "{key}" value {{ i: {value} }} }}' for key, value in attributes.items())
+def custom_op(name: str, *values: int) -> Callable[[Callable], Any]:
+    """Decorator: calls of the function become custom op `name` with these attribute values (op_table's order) and its version."""
+    options = ops()[name].options(*values)
+    fields = "".join(f' attr {{ key: "{key}" value {{ i: {value} }} }}' for key, value in options.items())
     implements = f'name: "{name}" attr {{ key: "tfl_fusable_op" value {{ b: true }} }}{fields}'
     return lambda body: tf.function(body, experimental_implements=implements, autograph=False)
 
@@ -58,7 +58,7 @@ def softmax(scores: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
 def ternary_fc(layout: int, rows: int, cols: int, activation: int) -> Any:
     """(x float32 [..., cols], w, gamma) -> float32 [..., rows]; activation 0: none, 1: squared ReLU."""
 
-    @custom_op("BITMAR_TERNARY_FC", layout=layout, rows=rows, cols=cols, activation=activation)
+    @custom_op("BITMAR_TERNARY_FC", layout, rows, cols, activation)
     def body(x: tf.Tensor, w: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
         codes, scale = quantise(x)
         dots = tf.matmul(tf.reshape(codes, (-1, cols)), unpack(w, layout, rows, cols), transpose_b=True)
@@ -72,7 +72,7 @@ def ternary_fc(layout: int, rows: int, cols: int, activation: int) -> Any:
 def ternary_embedding(layout: int, rows: int, cols: int) -> Any:
     """(ids int32 [n], w, gamma) -> float32 [n, cols]."""
 
-    @custom_op("BITMAR_TERNARY_EMBEDDING", layout=layout, rows=rows, cols=cols)
+    @custom_op("BITMAR_TERNARY_EMBEDDING", layout, rows, cols)
     def body(ids: tf.Tensor, w: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
         per_row = gamma[:, None] if gamma.shape[0] == rows else tf.broadcast_to(gamma, (rows, 1))
         return tf.gather(unpack(w, layout, rows, cols), ids) * tf.gather(per_row, ids)
@@ -84,7 +84,7 @@ def ternary_embedding(layout: int, rows: int, cols: int) -> Any:
 def ternary_topk(layout: int, rows: int, cols: int, k: int) -> Any:
     """(x float32 [1, cols], w, gamma) -> (ids int32 [k], logits float32 [k]), descending, equal logits by lower id."""
 
-    @custom_op("BITMAR_TERNARY_TOPK", layout=layout, rows=rows, cols=cols, k=k)
+    @custom_op("BITMAR_TERNARY_TOPK", layout, rows, cols, k)
     def body(x: tf.Tensor, w: tf.Tensor, gamma: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         codes, scale = quantise(x)
         dots = tf.matmul(codes, unpack(w, layout, rows, cols), transpose_b=True)
@@ -122,7 +122,7 @@ def _attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, allowed: tf.Tensor, heads:
 def attention(heads: int, width: int, q_offset: int, k_offset: int, v_offset: int) -> Any:
     """(q float32 [T, wq], kv float32 [S, wkv], mask int32 [S]) -> float32 [T, width]; offsets are columns of q and kv."""
 
-    @custom_op("BITMAR_ATTENTION", heads=heads, width=width, q_offset=q_offset, k_offset=k_offset, v_offset=v_offset)
+    @custom_op("BITMAR_ATTENTION", heads, width, q_offset, k_offset, v_offset)
     def body(q: tf.Tensor, kv: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         k, v = kv[:, k_offset : k_offset + width], kv[:, v_offset : v_offset + width]
         return _attend(q[:, q_offset : q_offset + width], k, v, mask != 0, heads)
@@ -138,7 +138,7 @@ def cached_attention(heads: int, width: int, window: int, sinks: int) -> Any:
     are only read, and the caller keeps them.
     """
 
-    @custom_op("BITMAR_CACHED_ATTENTION", heads=heads, width=width, window=window, sinks=sinks)
+    @custom_op("BITMAR_CACHED_ATTENTION", heads, width, window, sinks)
     def body(qkv: tf.Tensor, position: tf.Tensor, k_cache: tf.Tensor, v_cache: tf.Tensor) -> tf.Tensor:
         q, k, v = tf.split(qkv, 3, axis=1)
         slot = cache_slot(position, window, sinks)[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from convert.graphs import GAIN, SCALE, WEIGHTS, GraphSpec
-from convert.reader import attributes, check_versions, is_custom, op_name, parse
+from convert.reader import attributes, check_ops, is_custom, op_name, parse
 
 FILE_IDENTIFIER = b"TFL3"
 BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for; the Cortex-M7's float loads need 4
@@ -130,7 +130,7 @@ def _keep_used_buffers(model: schema.ModelT) -> None:
 def check(model: schema.ModelT, where: str) -> None:
     """Raises ValueError for an op that is not allowed or a float constant as large as one of the ternary matrices."""
     graph, sizes = model.subgraphs[0], set()
-    check_versions(model, where)
+    check_ops(model, where)
     for op in graph.operators:
         name, version = op_name(model, op), model.operatorCodes[op.opcodeIndex].version
         if not is_custom(model, op) and version > BUILTIN_VERSIONS.get(name, 0):

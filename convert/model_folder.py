@@ -13,7 +13,8 @@ from typing import Any
 from bitmar.errors import BitmarError
 from convert.converter import convert
 from convert.graphs import decoder, encoder, recall
-from convert.reader import OPS_VERSION, is_custom, op_name, parse, ternary_matrices
+from convert.op_table import ops
+from convert.reader import is_custom, op_name, parse, ternary_matrices
 from convert.report import size_report
 from convert.tokenizer_table import write_table
 from model.bitmar import BitMar
@@ -50,7 +51,7 @@ def description(config: BitMarConfig, files: dict[str, bytes], models: dict[str,
             name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
             for name, content in files.items()
         },
-        "ops": {name: OPS_VERSION for name in sorted(used)},
+        "ops": {name: ops()[name].version for name in sorted(used)},
         "model_hash": model_hash(models.values()),
         "special_tokens": {"pad": config.pad_id, "bos": config.bos_id, "eos": config.eos_id},
         "temperature": config.memory_temperature,

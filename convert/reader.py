@@ -11,18 +11,9 @@ from flatbuffers import flexbuffers
 from tensorflow.lite.python import schema_py_generated as schema
 
 from bitmar.errors import BitmarError
+from convert import op_table
 from convert.layouts import LAYOUT_NAMES, unpack
 
-OPS_VERSION = 1
-OPS = (
-    "BITMAR_TERNARY_FC",
-    "BITMAR_TERNARY_EMBEDDING",
-    "BITMAR_TERNARY_TOPK",
-    "BITMAR_RMS_NORM",
-    "BITMAR_ATTENTION",
-    "BITMAR_CACHED_ATTENTION",
-    "BITMAR_MEMORY_READ",
-)
 BUILTIN_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 
 
@@ -48,7 +39,7 @@ def read(path: Path) -> schema.ModelT:
         model = parse(path.read_bytes(), str(path))
     except OSError as error:
         raise BitmarError(f"{path}: cannot be read: {error.strerror}") from None
-    check_versions(model, str(path))
+    check_ops(model, str(path))
     return model
 
 
@@ -64,8 +55,7 @@ def is_custom(model: schema.ModelT, op: schema.OperatorT) -> bool:
 
 def attributes(op: schema.OperatorT) -> dict[str, int]:
     """A custom op's attributes: the integers of its flexbuffer map."""
-    values = flexbuffers.GetRoot(np.asarray(op.customOptions, np.uint8).tobytes()).AsMap.Value
-    return {name: int(value) for name, value in values.items()}
+    return flexbuffers.GetRoot(np.asarray(op.customOptions, np.uint8).tobytes()).AsMap.Value
 
 
 def constant(model: schema.ModelT, tensor: int) -> np.ndarray:
@@ -74,17 +64,11 @@ def constant(model: schema.ModelT, tensor: int) -> np.ndarray:
     return np.zeros(0, np.uint8) if data is None else np.asarray(data, np.uint8)
 
 
-def check_versions(model: schema.ModelT, where: str) -> None:
-    """Raises BitmarError for a custom op that is not one of ours, or is of another version."""
+def check_ops(model: schema.ModelT, where: str) -> None:
+    """Raises BitmarError for a custom op that is not one of ours, is of another version or lacks an attribute."""
     for op in model.subgraphs[0].operators:
-        if not is_custom(model, op):
-            continue
-        name = op_name(model, op)
-        if name not in OPS:
-            raise BitmarError(f"{where}: unknown op {name}; known: {', '.join(OPS)}")
-        version = attributes(op).get("version")
-        if version != OPS_VERSION:
-            raise BitmarError(f"{where}: {name} has version {version}, expected {OPS_VERSION}")
+        if is_custom(model, op):
+            op_table.check(where, op_name(model, op), attributes(op))
 
 
 @dataclass(frozen=True)

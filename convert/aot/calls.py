@@ -87,7 +87,7 @@ class Calls:
         self.asserts.add(
             f"BM_TOKEN_BYTES({x.width}) * {min(self._rows, self.schedule.tile)} <= {self.schedule.scratch[operator.index].bytes}"
         )
-        arguments = f"&{matrix}, {self.at(x)}, {self._rows}, {options.get('activation', 0)}, {self.at(y)}"
+        arguments = f"&{matrix}, {self.at(x)}, {self._rows}, {options['activation']}, {self.at(y)}"
         return [f"CALL(bm_ternary_fc({arguments}, {self._scratch(operator)}));"]
 
     def _ternary_embedding(self, operator: Operator) -> list[str]:

@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from convert import op_table
 from convert.aot import flatbuffer
 
 TYPES = {0: ("float", 4), 2: ("int32_t", 4), 3: ("uint8_t", 1), 4: ("int64_t", 8), 6: ("bool", 1), 9: ("int8_t", 1)}
@@ -27,7 +28,6 @@ BUILTINS = {
     70: "EXPAND_DIMS",
 }
 CUSTOM = 32
-OP_VERSION = 1
 
 
 @dataclass
@@ -153,9 +153,7 @@ def _operator(path: Path, index: int, table: flatbuffer.Table, kind: str, tensor
     operator = Operator(index, kind, inputs, outputs)
     if kind.startswith("BITMAR_"):
         operator.options = flatbuffer.flexbuffer_map(table.bytes(5))
-        version = operator.options.get("version", OP_VERSION)
-        if version != OP_VERSION:
-            raise BitmarError(f"{path}: {kind} has version {version}, this build has version {OP_VERSION}")
+        op_table.check(str(path), kind, operator.options)
     else:
         operator.options = _builtin_options(kind, table.table(4))
     return operator

@@ -20,6 +20,7 @@ from convert import reader
 from convert.flatbuffer import BUFFER_ALIGNMENT, BUILTIN_VERSIONS, check
 from convert.graphs import quantised
 from convert.model_folder import model_hash
+from convert.op_table import ops
 from model.layers import TernaryDense, TernaryEmbedding
 from tests.bitmar.runtimes import NAMES, run_python
 from tests.convert.roundings import layer_names
@@ -90,10 +91,12 @@ def test_caches_are_variable_tensors_without_a_buffer(ultra_tiny):
 def test_only_our_ops_and_exact_builtin_ones(ultra_tiny):
     for name, model in read(ultra_tiny.folder).items():
         kinds = {reader.op_name(model, op) for op in model.subgraphs[0].operators}
-        assert kinds <= {*reader.OPS, *BUILTIN_VERSIONS}, name
+        assert kinds <= {*ops(), *BUILTIN_VERSIONS}, name
         for op in model.subgraphs[0].operators:
             if reader.is_custom(model, op):
-                assert reader.attributes(op)["version"] == 1
+                table = ops()[reader.op_name(model, op)]
+                assert reader.attributes(op)["version"] == table.version
+                assert set(reader.attributes(op)) == {"version", *table.attributes}
 
 
 @pytest.mark.parametrize("converted", ["ultra_tiny", "tiny_edge"])
@@ -209,6 +212,12 @@ def test_flatbuffers_that_are_refused(ultra_tiny, tmp_path):
     newer = repack(with_options(reader.read(original), version=2), tmp_path / "newer.tflite")
     with pytest.raises(BitmarError, match=r"newer.tflite: BITMAR_TERNARY_FC has version 2, expected 1"):
         reader.read(newer)
+    for wrong in (-1, "many", True):
+        other = repack(with_options(reader.read(original), rows=wrong), tmp_path / "other.tflite")
+        with pytest.raises(
+            BitmarError, match=rf"other.tflite: BITMAR_TERNARY_FC: attribute 'rows' is '?{wrong}'?, expected"
+        ):
+            reader.read(other)
     unknown = reader.read(original)
     unknown.operatorCodes[0].customCode = b"BITMAR_TERNARY_CONV"
     with pytest.raises(BitmarError, match="unknown op BITMAR_TERNARY_CONV"):

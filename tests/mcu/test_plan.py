@@ -166,7 +166,7 @@ def test_another_op_version_is_refused(model: Path, tmp_path: Path) -> None:
         raise AssertionError("no op carries a version")
 
     data = set_version((model / "recall.tflite").read_bytes())
-    with pytest.raises(BitmarError, match="version 2, this build has version 1"):
+    with pytest.raises(BitmarError, match="version 2, expected 1"):
         generate(broken(model, tmp_path / "m", "recall.tflite", data), tmp_path / "out")
 
 
