@@ -15,9 +15,8 @@ import tensorflow as tf
 
 from convert.layouts import LAYOUT_NAMES
 from convert.op_table import ops
-
-ABSMAX_FLOOR = 1e-5
-EPSILON = 1e-6
+from model.functional import EPSILON, cache_slot
+from model.quantizers import ABSMAX_FLOOR
 
 
 def custom_op(name: str, *values: int) -> Callable[[Callable], Any]:
@@ -147,11 +146,6 @@ def cached_attention(heads: int, width: int, window: int, sinks: int) -> Any:
         return _attend(q, k, v, tf.range(window) <= position, heads)
 
     return body
-
-
-def cache_slot(position: Any, window: int, sinks: int) -> Any:
-    """Where stream position p is kept: p while p < window, then the slots after the first `sinks` in turn."""
-    return tf.where(position < window, position, sinks + (position - sinks) % (window - sinks))
 
 
 @functools.cache

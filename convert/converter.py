@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from convert.flatbuffer import finish
+from convert.functional import target
 from convert.graphs import GraphSpec
 
 
@@ -14,8 +15,13 @@ def convert(spec: GraphSpec) -> bytes:
         name: tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
         for name, tensor in {**spec.inputs, **spec.variables}.items()
     }
+
+    def traced(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        with target(spec.layout):
+            return spec.build(**tensors)
+
     module = tf.Module()
-    module.function = tf.function(spec.build, autograph=False)
+    module.function = tf.function(traced, autograph=False)
     concrete = module.function.get_concrete_function(**signature)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
     converter.allow_custom_ops = True

@@ -9,7 +9,8 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from convert.graphs import GAIN, SCALE, WEIGHTS, GraphSpec
+from convert.functional import GAIN, IDS, SCALE, WEIGHTS
+from convert.graphs import GraphSpec
 from convert.reader import attributes, check_ops, is_custom, op_name, parse
 
 FILE_IDENTIFIER = b"TFL3"
@@ -77,7 +78,7 @@ def _entry(name: str, tensor: int) -> schema.TensorMapT:
 
 
 def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
-    """`fixed` names by tensor; constants keep the names of convert/graphs.py; results are named after their op's weights."""
+    """`fixed` names by tensor; constants keep the names of convert/functional.py; results are named after their op's weights."""
     graph = model.subgraphs[0]
     names = dict(fixed)
     taken = set(fixed.values())
@@ -98,6 +99,8 @@ def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
         if kind.startswith("BITMAR_TERNARY"):
             give(op.inputs[1], f"{layer}{WEIGHTS}")
             give(op.inputs[2], f"{layer}{SCALE}")
+            if graph.tensors[op.inputs[0]].buffer and kind == "BITMAR_TERNARY_EMBEDDING":
+                give(op.inputs[0], f"{layer}{IDS}")  # positions: constants of the layer's code, named by its tracing
         for tensor in op.outputs:
             give(tensor, layer or f"{kind.removeprefix('BITMAR_').lower()}_{i}")
     for tensor, name in names.items():

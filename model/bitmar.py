@@ -9,6 +9,8 @@ from keras import ops
 
 from model.config import BitMarConfig, from_dict
 from model.episodic_memory import EpisodeHead, EpisodicMemory, KeyHead
+from model.functional import KeyValueCache
+from model.sequence_packing import Packing
 from model.text_decoder import TextDecoder
 from model.text_encoder import TextEncoder
 from model.vision_encoder import VisionEncoder
@@ -16,7 +18,8 @@ from model.vision_encoder import VisionEncoder
 
 @keras.saving.register_keras_serializable(package="bitmar")
 class BitMar(keras.Model):
-    """The whole model. `encode`, `recall` and `decode` are the three functions that become flatbuffers."""
+    """The whole model. `encode`, `read` and `decode_step` are the three functions that become flatbuffers (convert/graphs.py);
+    training computes many sequences at a time with the same layers."""
 
     def __init__(self, config: BitMarConfig | dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -59,13 +62,23 @@ class BitMar(keras.Model):
     def encode(self, tokens: keras.KerasTensor, mask: keras.KerasTensor, vision: keras.KerasTensor) -> dict[str, Any]:
         """What a picture and a text become; either may be missing.
 
-        Args: tokens int32 [B, T]; mask float32 [B, T], all 0 = no text; vision float32 [B, 768], all 0 = no picture.
+        Args: tokens int32 [B, T]; mask [B, T], all 0 = no text; vision float32 [B, 768], all 0 = no picture.
         Returns: episode, key, query: float32 [B, D]; latent: float32 [B, L].
         """
         latent = self.vision(vision)
-        episode = self.episode(self.text(tokens, mask, self.vision.tokens(latent)), mask)
+        episode = self.write(tokens, mask, self.vision.tokens(latent))
         key, query = self.keys(vision, episode)
         return {"episode": episode, "key": key, "query": query, "latent": latent}
+
+    def write(
+        self,
+        tokens: keras.KerasTensor,
+        mask: keras.KerasTensor | None,
+        vision_tokens: keras.KerasTensor,
+        packing: Packing | None = None,
+    ) -> keras.KerasTensor:
+        """Texts seen with a picture -> episodes float32 [B, D]; see TextEncoder.call and EpisodeHead.call."""
+        return self.episode(self.text(tokens, mask, vision_tokens, packing), mask, packing)
 
     def recall(
         self, query: keras.KerasTensor, keys: keras.KerasTensor, episodes: keras.KerasTensor
@@ -73,11 +86,44 @@ class BitMar(keras.Model):
         """See EpisodicMemory.call."""
         return self.memory(query, keys, episodes)
 
+    def recall_own_set(
+        self, queries: keras.KerasTensor, keys: keras.KerasTensor, episodes: keras.KerasTensor, sets: int
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """`sets` memories, each asked with its own members' queries: all float32 [sets * K, D].
+
+        Returns: (context float32 [sets * K, D], scores float32 [sets, K, K]).
+        """
+        dim = self.config.episode_dim
+        queries, keys, episodes = (ops.reshape(x, (sets, -1, dim)) for x in (queries, keys, episodes))
+        context, scores = self.recall(queries, keys, episodes)
+        return ops.reshape(context, (-1, dim)), scores
+
+    def read(
+        self, scores: keras.KerasTensor, episodes: keras.KerasTensor, allowed: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """See EpisodicMemory.read."""
+        return self.memory.read(scores, episodes, allowed)
+
     def decode(
-        self, inputs: keras.KerasTensor, context: keras.KerasTensor, latent: keras.KerasTensor
+        self,
+        inputs: keras.KerasTensor,
+        context: keras.KerasTensor,
+        latent: keras.KerasTensor,
+        packing: Packing | None = None,
     ) -> keras.KerasTensor:
         """See TextDecoder.call."""
-        return self.decoder(inputs, context, latent)
+        return self.decoder(inputs, context, latent, packing)
+
+    def decode_step(
+        self,
+        token: keras.KerasTensor,
+        slot: keras.KerasTensor,
+        context: keras.KerasTensor,
+        latent: keras.KerasTensor,
+        caches: list[KeyValueCache],
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """See TextDecoder.step; `decoder_top_k` candidates."""
+        return self.decoder.step(token, slot, context, latent, caches, self.config.decoder_top_k)
 
     def call(self, inputs: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
         """Teach and ask in one pass: each picture is asked for in a memory of its own set.
@@ -86,13 +132,10 @@ class BitMar(keras.Model):
             [S*K, T] (<bos> and the name without its last token), sets: S as the static shape of `set_index` int32 [S].
         Returns: logits float32 [S*K, T, V].
         """
-        sets = inputs["set_index"].shape[0]
         taught = self.encode(inputs["tokens"], inputs["mask"], inputs["taught"])
-        asked_key, _ = self.keys(inputs["asked"], ops.zeros_like(taught["episode"]))
-        grouped = [ops.reshape(x, (sets, -1, self.config.episode_dim)) for x in (asked_key, taught["key"])]
-        episodes = ops.reshape(taught["episode"], (sets, -1, self.config.episode_dim))
-        context, _ = self.recall(*grouped, episodes)
-        context = ops.reshape(context, (-1, self.config.episode_dim))
+        queries = self.keys.of_picture(inputs["asked"])
+        sets = inputs["set_index"].shape[0]
+        context, _ = self.recall_own_set(queries, taught["key"], taught["episode"], sets)
         return self.decode(inputs["previous"], context, self.vision(inputs["asked"]))
 
     def get_config(self) -> dict[str, Any]:

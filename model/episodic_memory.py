@@ -7,9 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from model.functional import memory_read, slot_rounded, to_vector
 from model.layers import RMSNorm, TernaryDense, l2_normalize
-from model.layers.attention import MASKED
-from model.quantizers import half_rounded, int8_rounded
+from model.quantizers import int8_rounded
+from model.sequence_packing import Packing
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -17,8 +18,8 @@ class EpisodeHead(keras.layers.Layer):
     """Encoded text -> episode z, position by position: a name that was never seen comes back exactly.
 
     Every token position is projected to `features` numbers; all positions are concatenated and projected to `dim`.
-    Input h float32 [B, T, width] with T <= positions, mask float32 [B, T]; output float32 [B, dim], normalised and rounded to
-    IEEE half as on the card. No text gives zeros.
+    Input h float32 [B, T, width] with T <= positions, mask [B, T] (1 = token); output float32 [B, dim], normalised and rounded
+    to IEEE half as on the card. No text gives zeros. With a `packing` of N texts: h [R, L, width], mask unused, output [N, dim].
     """
 
     def __init__(self, positions: int, features: int, dim: int, width: int, **kwargs: Any) -> None:
@@ -33,15 +34,14 @@ class EpisodeHead(keras.layers.Layer):
         self.project.build((None, self.positions * self.features))
         self.norm.build((None, self.dim))
 
-    def call(self, h: keras.KerasTensor, mask: keras.KerasTensor) -> keras.KerasTensor:
-        return self.combine(self.per_position(h) * mask[..., None])
-
-    def combine(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """The positions' features, float32 [B, T, features], zeros where there is no token -> episode float32 [B, dim]."""
-        length = x.shape[1]
-        x = ops.pad(x, ((0, 0), (0, self.positions - length), (0, 0)))  # zeros leave the matrix product unchanged
-        x = self.project(ops.reshape(x, (-1, self.positions * self.features)))
-        return half_rounded(self.norm(x))
+    def call(
+        self, h: keras.KerasTensor, mask: keras.KerasTensor | None, packing: Packing | None = None
+    ) -> keras.KerasTensor:
+        x = self.per_position(h)
+        x = packing.gather(x) if packing else x * ops.reshape(ops.cast(mask, "float32"), (*ops.shape(mask), 1))
+        if missing := self.positions - x.shape[-2]:
+            x = ops.pad(x, ((0, 0), (0, missing), (0, 0)))  # zeros leave the matrix product unchanged
+        return slot_rounded(self.norm(self.project(to_vector(x))))
 
     def get_config(self) -> dict[str, Any]:
         sizes = {"positions": self.positions, "features": self.features, "dim": self.dim, "width": self.width}
@@ -115,8 +115,13 @@ class EpisodicMemory(keras.layers.Layer):
         scores = self.scores(query, keys)
         k = min(self.top_k, keys.shape[1])
         least = ops.top_k(scores, k)[0][..., -1:]
-        logits = scores / self.temperature + ops.cast(scores < least, "float32") * MASKED
-        return ops.matmul(ops.softmax(logits, axis=-1), self.value(episodes)), scores
+        return self.read(scores, episodes, scores >= least), scores
+
+    def read(
+        self, scores: keras.KerasTensor, episodes: keras.KerasTensor, allowed: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """The context that the `allowed` slots give: scores, allowed [S, Q, K], episodes [S, K, dim] -> [S, Q, dim]."""
+        return memory_read(scores, self.value(episodes), allowed, self.temperature)
 
     def context_of(self, episode: keras.KerasTensor) -> keras.KerasTensor:
         """The read-out of a memory in which only this episode answers; float32 [B, dim] -> [B, dim]."""

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from model.functional import KeyValueCache, take_row, to_rows
 from model.layers import DecoderBlock, RMSNorm, TernaryDense, TernaryEmbedding
 from model.sequence_packing import Packing
 
@@ -72,20 +73,55 @@ class TextDecoder(keras.layers.Layer):
 
         With a `packing` of N texts: inputs int32 [R, L], context [N, D], latent [N, L] -> logits [R, L, V].
         """
-        expanded = self.expand(context)
+        expanded = self._expanded(context)
         if packing is None:
             length = inputs.shape[1]
             positions, text, causal = ops.arange(length), None, ops.tril(ops.ones((length, length)))[None, None]
-            own = ops.reshape(expanded, (-1, self.max_seq_len, self.features))[:, :length]
+            own = expanded[:, :length]
         else:
             positions, text, causal = packing.position, packing.text, packing.causal()
             cells = ops.reshape(expanded, (-1, self.features))
             own = ops.take(cells, text * self.max_seq_len + positions, axis=0)
-        x = self.embedding(inputs) + self.positions(positions) + self.from_position(own)
-        condition = self.from_context(context) + self.from_latent(latent)
+        x = self._embedded(inputs, positions, own)
+        condition = self._condition(context, latent)
         for block in self.blocks:
             x = block(x, causal, condition, text)
         return self.embedding.logits(self.norm(x))
+
+    def step(
+        self,
+        token: keras.KerasTensor,
+        slot: keras.KerasTensor,
+        context: keras.KerasTensor,
+        latent: keras.KerasTensor,
+        caches: list[KeyValueCache],
+        k: int,
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """One token of a stream, as the device decodes: the k likeliest next tokens.
+
+        Args: token int32 [B, 1]; slot int32 [1], where the caches keep the token: it has that slot's learned position; context
+            float32 [B, D]; latent float32 [B, L]; caches: one a layer.
+        Returns: (ids int32 [B, 1, k], logits float32 [B, 1, k]), descending.
+        """
+        x = self._embedded(token, slot, take_row(self._expanded(context), slot))
+        condition = self._condition(context, latent)
+        for block, cache in zip(self.blocks, caches, strict=True):
+            x = block(x, None, condition, cache=cache)
+        return self.embedding.top_k(self.norm(x), k)
+
+    def _expanded(self, context: keras.KerasTensor) -> keras.KerasTensor:
+        """What the context holds about each position: float32 [B, D] -> [B, max_seq_len, features]."""
+        return to_rows(self.expand(context), self.max_seq_len)
+
+    def _embedded(
+        self, tokens: keras.KerasTensor, positions: keras.KerasTensor, own: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """Token, position and the context's features of that position: float32 [B, T, width]."""
+        return self.embedding(tokens) + self.positions(positions) + self.from_position(own)
+
+    def _condition(self, context: keras.KerasTensor, latent: keras.KerasTensor) -> keras.KerasTensor:
+        """What every layer is conditioned on: float32 [B, width]."""
+        return self.from_context(context) + self.from_latent(latent)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.sizes}

@@ -15,7 +15,7 @@ from model.sequence_packing import Packing
 class TextEncoder(keras.layers.Layer):
     """Token and position embeddings, bidirectional blocks, then cross-modal fusion with the vision tokens.
 
-    Input tokens int32 [B, T] with T <= max_seq_len, mask float32 [B, T] (1 = token, 0 = padding), vision tokens float32
+    Input tokens int32 [B, T] with T <= max_seq_len, mask [B, T] (1 = token, 0 = padding), vision tokens float32
     [B, S, width]; output float32 [B, T, width], normalised. Padding positions carry no information for the others.
     With a `packing` of N texts: tokens int32 [R, L], mask unused, vision tokens [N, S, width]; output [R, L, width].
     """
@@ -60,7 +60,7 @@ class TextEncoder(keras.layers.Layer):
         packing: Packing | None = None,
     ) -> keras.KerasTensor:
         if packing is None:
-            positions, allowed = ops.arange(ops.shape(tokens)[1]), mask[:, None, None, :]
+            positions, allowed = ops.arange(ops.shape(tokens)[-1], dtype="int32"), mask
             memory, memory_allowed = vision_tokens, None
         else:
             each = vision_tokens.shape[1]

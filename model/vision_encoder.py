@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
+from model.functional import to_rows
 from model.layers import RMSNorm, TernaryDense
 
 
@@ -38,7 +38,7 @@ class VisionEncoder(keras.layers.Layer):
         return self.down(self.hidden_norm(self.up(self.norm(x))))
 
     def tokens(self, latent: keras.KerasTensor) -> keras.KerasTensor:
-        return ops.reshape(self.to_tokens(latent), (-1, self.token_count, self.latent))
+        return to_rows(self.to_tokens(latent), self.token_count)
 
     def get_config(self) -> dict[str, Any]:
         sizes = {"input_size": self.input_size, "hidden": self.hidden, "latent": self.latent}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from model.functional import KeyValueCache
 from model.layers.attention import Attention
 from model.layers.rms_norm import RMSNorm
 from model.layers.ternary_dense import TernaryDense
@@ -59,9 +60,9 @@ class _Block(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="bitmar")
 class EncoderBlock(_Block):
-    """Bidirectional self-attention; `allowed` float32 [B, 1, 1, T] masks padding."""
+    """Bidirectional self-attention; `allowed` [B, T] masks padding (None: there is none)."""
 
-    def call(self, x: keras.KerasTensor, allowed: keras.KerasTensor) -> keras.KerasTensor:
+    def call(self, x: keras.KerasTensor, allowed: keras.KerasTensor | None = None) -> keras.KerasTensor:
         return self.feed_forward(x + self.attention(self.norm(x), allowed))
 
 
@@ -90,7 +91,8 @@ class DecoderBlock(_Block):
     """Causal self-attention, then the condition (memory read-out and picture) is added, then feed-forward.
 
     Input x float32 [B, T, width]; allowed float32 [1, 1, T, T]; condition float32 [B, width]. Packed rows: x
-    [R, L, width], allowed [R, 1, L, L], condition [N, width] and `text` int32 [R, L], the text of each cell.
+    [R, L, width], allowed [R, 1, L, L], condition [N, width] and `text` int32 [R, L], the text of each cell. One token of a
+    stream: x [B, 1, width], its `cache` and no `allowed`.
     """
 
     def __init__(self, width: int, heads: int, **kwargs: Any) -> None:
@@ -104,11 +106,15 @@ class DecoderBlock(_Block):
     def call(
         self,
         x: keras.KerasTensor,
-        allowed: keras.KerasTensor,
+        allowed: keras.KerasTensor | None,
         condition: keras.KerasTensor,
         text: keras.KerasTensor | None = None,
+        cache: KeyValueCache | None = None,
     ) -> keras.KerasTensor:
-        x = x + self.attention(self.norm(x), allowed)
+        x = x + self.attention(self.norm(x), allowed, cache=cache)
         condition = self.condition(condition)
-        x = x + (condition[:, None] if text is None else ops.take(condition, text, axis=0))
-        return self.feed_forward(x)
+        if text is not None:
+            condition = ops.take(condition, text, axis=0)
+        elif len(x.shape) > len(condition.shape):  # the same for all tokens of a sequence
+            condition = condition[:, None]
+        return self.feed_forward(x + condition)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-EPSILON = 1e-6
+from model.functional import rms_norm
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -18,7 +17,7 @@ class RMSNorm(keras.layers.Layer):
         self.gain = self.add_weight(name="gain", shape=(input_shape[-1],), initializer="ones", trainable=True)
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        return x * ops.rsqrt(ops.mean(x * x, axis=-1, keepdims=True) + EPSILON) * self.gain
+        return rms_norm(x, self.gain)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -26,5 +25,4 @@ class RMSNorm(keras.layers.Layer):
 
 def l2_normalize(x: keras.KerasTensor) -> keras.KerasTensor:
     """x / |x| as the device computes it: an RMS norm whose gain is 1 / sqrt(n). Zero stays zero."""
-    n = x.shape[-1]
-    return x * ops.rsqrt(ops.mean(x * x, axis=-1, keepdims=True) + EPSILON) * (1.0 / n**0.5)
+    return rms_norm(x, 1.0 / x.shape[-1] ** 0.5)

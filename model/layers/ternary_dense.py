@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-from model.quantizers import int8_codes, ternary_codes
+from model.functional import ACTIVATIONS, ternary_fc
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
 class TernaryDense(keras.layers.Layer):
-    """y = (int8 codes of x) . (ternary codes of W) * (activation scale * gamma); no bias.
-
-    The product is a sum of integers below 2^24, hence exact in float32 whatever its order: training computes the same
-    numbers as the device's integer kernel.
+    """y = (int8 codes of x) . (ternary codes of W) * (activation scale * gamma); no bias. See model.functional.ternary_fc.
 
     Input float32 [..., n]; output float32 [..., units]. `kernel` is float32 [n, units] (the master weights).
     Args: units: outputs. activation: None or "squared_relu" (So et al., 2021: max(y, 0)^2).
@@ -23,7 +19,7 @@ class TernaryDense(keras.layers.Layer):
 
     def __init__(self, units: int, activation: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if activation not in (None, "squared_relu"):
+        if activation not in ACTIVATIONS:
             raise ValueError(f"TernaryDense: activation is {activation!r}, expected None or 'squared_relu'")
         self.units = units
         self.activation = activation
@@ -34,13 +30,7 @@ class TernaryDense(keras.layers.Layer):
         )
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        weight_codes, gamma = ternary_codes(self.kernel)
-        codes, scale = int8_codes(x)
-        y = ops.matmul(codes, weight_codes) * (scale * gamma)
-        if self.activation == "squared_relu":
-            y = ops.relu(y)
-            y = y * y
-        return y
+        return ternary_fc(x, self.kernel, self.activation)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.units)

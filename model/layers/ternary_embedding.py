@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-from model.quantizers import int8_codes, ternary_codes
+from model.functional import ternary_embedding, ternary_logits, top_k
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -32,13 +31,14 @@ class TernaryEmbedding(keras.layers.Layer):
         )
 
     def call(self, ids: keras.KerasTensor) -> keras.KerasTensor:
-        codes, gamma = ternary_codes(self.embeddings)
-        return ops.take(codes * gamma, ids, axis=0)
+        return ternary_embedding(ids, self.embeddings)
 
     def logits(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        weight_codes, gamma = ternary_codes(self.embeddings)
-        codes, scale = int8_codes(x)
-        return ops.matmul(codes, ops.transpose(weight_codes)) * (scale * gamma)
+        return ternary_logits(x, self.embeddings)
+
+    def top_k(self, x: keras.KerasTensor, k: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """The k largest logits: (ids int32 [..., k], logits float32 [..., k]), descending."""
+        return top_k(x, self.embeddings, k)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rows": self.rows, "dim": self.dim}

@@ -48,8 +48,7 @@ class TrainStep:
         any_pair = tf.range(phrases) % pairs
         seen = model.vision.tokens(model.vision(b.taught[:pairs]))
         seen = tf.gather(seen, tf.concat([tf.range(pairs), any_pair], 0)) * b.text_seen[:, None, None]
-        encoded = model.text(b.tokens, None, seen, b.encoder)
-        episodes = model.episode.combine(b.encoder.gather(model.episode.per_position(encoded)))
+        episodes = model.write(b.tokens, None, seen, b.encoder)
 
         keys = model.keys.of_picture(b.taught)
         queries = model.keys.of_picture(b.asked)
@@ -58,17 +57,12 @@ class TrainStep:
         keys, queries = keys[:pairs], queries[:pairs]
         text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.text_seen[:pairs]))
 
-        by_set = (sets, t.set_size, dim)
-        context, scores = model.recall(
-            tf.reshape(queries, by_set), tf.reshape(keys, by_set), tf.reshape(episodes[:pairs], by_set)
-        )
-        context = tf.concat(
-            [tf.reshape(context, (pairs, dim)), model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0
-        )
+        context, scores = model.recall_own_set(queries, keys, episodes[:pairs], sets)
+        context = tf.concat([context, model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0)
         latent = model.vision(b.asked[:pairs])
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
-        logits = model.decoder(b.previous, context, latent, b.decoder)
+        logits = model.decode(b.previous, context, latent, b.decoder)
         each = token_cross_entropy(logits, b.targets)
         # a read that found another slot holds another text: what it cannot know is not asked of the decoder
         found = own_attention(scores, model.config.memory_temperature)

@@ -14,49 +14,34 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from bitmar.native import library
 from bitmar.runtime import pick_runtime
-from convert import graphs
+from convert.functional import WEIGHTS, layer_of
 from convert.reader import op_name, parse
-from model.bitmar import BitMar
 from model.layers import TernaryDense, TernaryEmbedding
 from tests.kernels import spec
 
 Recorded = dict[str, list[np.ndarray]]
 
 
-def layer_names(model: BitMar) -> dict[int, str]:
-    """id of every ternary layer -> its name in the flatbuffers, as convert/graphs.py gives them."""
-    names: dict[int, str] = {}
-
-    class Names(graphs.Ops):
-        def _weights(self, name: str, layer: Any) -> Any:
-            names[id(layer)] = name
-            return super()._weights(name, layer)
-
-    original, graphs.Ops = graphs.Ops, Names
-    try:
-        for spec_ in (graphs.encoder(model), graphs.recall(model), graphs.decoder(model)):
-            tf.function(spec_.build).get_concrete_function(**spec_.inputs, **spec_.variables)
-    finally:
-        graphs.Ops = original
-    return names
+def layer_name(layer: TernaryDense | TernaryEmbedding) -> str:
+    """The layer's name in the flatbuffers."""
+    return layer_of(layer.kernel if isinstance(layer, TernaryDense) else layer.embeddings)
 
 
 @contextmanager
-def recording_keras(model: BitMar) -> Iterator[Recorded]:
-    """While it lasts, the inputs of the model's ternary matrices are appended by name; run it eagerly."""
-    names, recorded = layer_names(model), defaultdict(list)
+def recording_keras() -> Iterator[Recorded]:
+    """While it lasts, the inputs of all ternary matrices are appended by name; run models eagerly."""
+    recorded = defaultdict(list)
     originals = {TernaryDense: TernaryDense.call, TernaryEmbedding: TernaryEmbedding.logits}
 
     def call(layer: TernaryDense, x: Any) -> Any:
-        recorded[names[id(layer)]].append(keras.ops.convert_to_numpy(x))
+        recorded[layer_name(layer)].append(keras.ops.convert_to_numpy(x))
         return originals[TernaryDense](layer, x)
 
     def logits(layer: TernaryEmbedding, x: Any) -> Any:
-        recorded[names[id(layer)]].append(keras.ops.convert_to_numpy(x))
+        recorded[layer_name(layer)].append(keras.ops.convert_to_numpy(x))
         return originals[TernaryEmbedding](layer, x)
 
     TernaryDense.call, TernaryEmbedding.logits = call, logits
@@ -82,7 +67,7 @@ class RecordingGraph:
         model = parse(path.read_bytes(), path.name)
         graph = model.subgraphs[0]
         self.fed = {
-            graph.tensors[op.inputs[1]].name.decode().removesuffix(graphs.WEIGHTS): int(op.inputs[0])
+            graph.tensors[op.inputs[1]].name.decode().removesuffix(WEIGHTS): int(op.inputs[0])
             for op in graph.operators
             if op_name(model, op) in ("BITMAR_TERNARY_FC", "BITMAR_TERNARY_TOPK")
         }

@@ -148,7 +148,7 @@ def test_padding_carries_nothing(ultra_tiny):
 def test_roundings_that_flip(ultra_tiny, record_property):
     """Counted for every matrix of the encoder: next to none before float sums pile up, few after eleven layers."""
     model, q = ultra_tiny.model, random_questions(ultra_tiny.model, 32, 8, longest=31)
-    with recording_keras(model) as keras_inputs:
+    with recording_keras() as keras_inputs:
         model.encode(q.tokens, q.mask.astype(np.float32), q.taught)
     graph = RecordingGraph(ultra_tiny.folder / "encoder.tflite")
     counted: dict[str, np.ndarray] = {}

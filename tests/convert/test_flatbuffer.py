@@ -18,12 +18,12 @@ from tensorflow.lite.python import schema_py_generated as schema
 from bitmar.errors import BitmarError
 from convert import reader
 from convert.flatbuffer import BUFFER_ALIGNMENT, BUILTIN_VERSIONS, check
-from convert.graphs import quantised
+from convert.functional import quantised
 from convert.model_folder import model_hash
 from convert.op_table import ops
 from model.layers import TernaryDense, TernaryEmbedding
 from tests.bitmar.runtimes import NAMES, run_python
-from tests.convert.roundings import layer_names
+from tests.convert.roundings import layer_name
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPHS = ("encoder", "recall", "decoder")
@@ -104,13 +104,13 @@ def test_every_matrix_has_the_codes_and_scale_of_its_layer(converted, request):
     """Equal to what the model's own quantizer gives, for every ternary layer there is."""
     model, folder, _ = request.getfixturevalue(converted)
     packed = {m.name: m for graph in read(folder).values() for m in reader.ternary_matrices(graph)}
-    names = layer_names(model)
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, TernaryDense | TernaryEmbedding)]
-    assert sorted(names[id(layer)] for layer in layers) == sorted(packed)
+    assert sorted(map(layer_name, layers)) == sorted(packed)
     for layer in layers:
-        codes, gamma = quantised(layer)
-        np.testing.assert_array_equal(packed[names[id(layer)]].codes, codes)
-        np.testing.assert_array_equal(packed[names[id(layer)]].gamma, gamma)
+        dense, matrix = isinstance(layer, TernaryDense), packed[layer_name(layer)]
+        codes, gamma = quantised(layer.kernel if dense else layer.embeddings, table=not dense)
+        np.testing.assert_array_equal(matrix.codes, codes)
+        np.testing.assert_array_equal(matrix.gamma, gamma)
 
 
 @pytest.mark.parametrize("converted", ["ultra_tiny", "tiny_edge"])
