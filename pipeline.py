@@ -32,9 +32,9 @@ COMMANDS = {
     "convert": Command("convert.convert_command", "convert a run into TensorFlow Lite flatbuffers with BITMAR_* ops"),
     "deploy": Command("deploy.deploy_command", "put a converted model on a Raspberry Pi, a board or the emulator"),
     "console": Command(
-        "pi_app.console_command", "teach, ask and look into the memory: on this machine, a board or the emulator"
+        "deploy.console_command", "teach, ask and look into the memory: on this machine, a board or the emulator"
     ),
-    "bench": Command("pi_app.bench_command", "tokens/s, recall and card times of a converted model"),
+    "bench": Command("deploy.bench_command", "tokens/s, recall and card times of a converted model"),
     "doctor": Command("deploy.doctor", "check this machine: Python, compilers, emulators, runtimes"),
 }
 

@@ -55,7 +55,7 @@ def measure(model: Path, tokens: int) -> dict[str, Any]:
     from deploy import fit, flash
     from deploy.firmware import build
 
-    report = flash.measure(model, fit.load_board("mps2-an500"))
+    report = flash.measure(model, fit.load_board("qemu"))
     counts = bench(build(model), tokens, slots=4)
     return {
         "model": report["model"],

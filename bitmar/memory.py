@@ -32,8 +32,8 @@ class CardError(BitmarError):
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What a teach did: action is "new", "merged", "replaced" or "evicted"; previous is the name that had to go."""
+class Written:
+    """What a write did: action is "new", "merged", "replaced" or "evicted"; previous is the name that had to go."""
 
     slot: int
     action: str
@@ -125,6 +125,13 @@ def name_bytes(name: str) -> bytes:
     if b"\0" in raw:
         raise BitmarError(f"name {name!r}: contains a zero byte")
     return raw
+
+
+def unsigned(value: int, what: str) -> int:
+    """The value, if it is an unsigned number of 32 bits: ctypes would cut a larger one without a word."""
+    if not 0 <= value < 1 << 32:
+        raise BitmarError(f"{what} {value}: expected 0 to {(1 << 32) - 1}")
+    return value
 
 
 def aligned(size: int) -> np.ndarray:
@@ -248,7 +255,7 @@ class Memory:
 
     def teach(
         self, name: str, episode: np.ndarray, key: np.ndarray, importance: float = 1.0, replace: bool = False
-    ) -> Taught:
+    ) -> Written:
         """Writes an episode [D] under its key [D] (unit length) and name; on the card when this returns."""
         raw = name_bytes(name)
         result = abi.TeachResult()
@@ -257,7 +264,9 @@ class Memory:
         z, k = self._vector(episode), self._vector(key)
         code = self.library.ms_teach(self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result))
         self._check(code, f"name {name!r}")
-        return Taught(result.slot, abi.ACTIONS[result.action], bool(result.saved), result.cosine, text(result.previous))
+        return Written(
+            result.slot, abi.ACTIONS[result.action], bool(result.saved), result.cosine, text(result.previous)
+        )
 
     def _vector(self, values: np.ndarray) -> np.ndarray:
         vector = np.ascontiguousarray(values, np.float32).reshape(-1)
@@ -367,9 +376,12 @@ class Memory:
     def find_state(self, unix_seconds: int) -> int:
         """Number of the last state that was taken at or before a time."""
         number = ctypes.c_uint32()
-        self._check(self.library.ms_history_find(self.handle, unix_seconds, byref(number)), f"time {unix_seconds}")
+        self._check(
+            self.library.ms_history_find(self.handle, unsigned(unix_seconds, "time"), byref(number)),
+            f"time {unix_seconds}",
+        )
         return number.value
 
     def restore(self, number: int) -> None:
         """Makes an archived state the memory's content: all of it or none."""
-        self._check(self.library.ms_restore(self.handle, number), f"state {number}")
+        self._check(self.library.ms_restore(self.handle, unsigned(number, "state")), f"state {number}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ OPS = {
 }
 GRAPHS = ("encoder.tflite", "recall.tflite", "decoder.tflite")
 NEEDED_FILES = (*GRAPHS, "tokenizer.bin")
-DEFAULT_FOLDERS = ("model", "runs/demo/model")
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,6 @@ class ModelFolder:
     top_k: int
     slot_dtype: str
     min_importance: float
-
-
-def default_model() -> Path:
-    """$BITMAR_MODEL, or the first of the usual places that holds a model.json."""
-    if named := os.environ.get("BITMAR_MODEL"):
-        return Path(named)
-    for folder in DEFAULT_FOLDERS:
-        if (Path(folder) / "model.json").exists():
-            return Path(folder)
-    raise BitmarError(f"no converted model in {' or '.join(DEFAULT_FOLDERS)}: name one with --model DIR")
 
 
 def read_model(path: Path) -> ModelFolder:

@@ -8,7 +8,6 @@ Needs NumPy and Pillow only; the interpreter of `vision.tflite` is handed in.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -108,20 +107,36 @@ def open_image(path: str | Path) -> Image.Image:
         raise BitmarError(f"picture {path}: broken image ({error})") from None
 
 
+def check_numbers(shape: tuple[int, ...], dtype: np.dtype, where: object) -> None:
+    """BitmarError unless an array of this shape and dtype holds 768 real numbers: (768,) or (1, 768)."""
+    if shape not in ((FEATURES,), (1, FEATURES)) or dtype.kind not in "fiu":
+        raise BitmarError(f"picture {where}: {dtype} of shape {shape}, expected {FEATURES} real numbers")
+
+
+def real_numbers(array: np.ndarray, where: object) -> np.ndarray:
+    """float32 [768] from an array of shape (768,) or (1, 768), any real dtype; `where` it came from, for the error."""
+    check_numbers(array.shape, array.dtype, where)
+    with np.errstate(over="ignore"):  # becomes infinite, which `quantise_features` refuses
+        return array.reshape(-1).astype(np.float32)
+
+
 def load_npy(path: str | Path) -> np.ndarray:
-    """float32 [768] from a .npy file of shape (768,) or (1, 768), any real dtype."""
-    path = Path(path)
+    """float32 [768] from a .npy file of shape (768,) or (1, 768), any real dtype.
+
+    The header is read first: a file that claims to hold more is refused before anything is allocated for it.
+    """
+    path, layout = Path(path), np.lib.format
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            first_version = layout.read_magic(file) == (1, 0)
+            shape, _, dtype = (layout.read_array_header_1_0 if first_version else layout.read_array_header_2_0)(file)
+            check_numbers(shape, dtype, path)
+            file.seek(0)
+            return real_numbers(layout.read_array(file, allow_pickle=False), path)
     except FileNotFoundError:
         raise BitmarError(f"picture {path}: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise BitmarError(f"picture {path}: broken .npy file ({error})") from None
-    shape = getattr(array, "shape", None)
-    if shape not in ((FEATURES,), (1, FEATURES)) or array.dtype.kind not in "fiu":
-        kind = getattr(array, "dtype", "an archive")
-        raise BitmarError(f"picture {path}: {kind} of shape {shape}, expected {FEATURES} real numbers")
-    return array.reshape(-1).astype(np.float32)
 
 
 def load_picture(path: str | Path, vision: Any) -> tuple[np.ndarray, np.float32]:

@@ -1,7 +1,8 @@
-"""PICTURE of the console: an image file, a .npy of 768 numbers, or SET/CODE from the data (e.g. noto/1f353)."""
+"""Finds and reads pictures: an image file, a .npy of 768 numbers, SET/CODE from the data (e.g. noto/1f353), or one in RAM."""
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from bitmar import picture
 from bitmar.engine import Picture
@@ -16,6 +18,8 @@ from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder
 from bitmar.runtime import Graph
 
+# what a picture may be given as
+PictureLike = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
 SET_AND_CODE = re.compile(r"(?P<set>[a-z0-9-]+)/(?P<code>[0-9a-f-]+)", re.IGNORECASE)
 
 
@@ -30,31 +34,56 @@ class PictureSource:
         self.model, self.data, self.runtime = model, data, runtime
         self.kind = model.config.get("vision", "lite0")
 
-    def read(self, name: str) -> Picture:
+    def read(self, given: PictureLike) -> Picture:
         """The picture in its canonical form.
 
+        Args:
+          given: a path, SET/CODE, a Pillow image, an array (uint8 [height, width, 3 or 4] or [height, width], RGB order;
+            or 768 real numbers), or the canonical form itself.
+
         Raises:
-          BitmarError: no such picture, broken, or of another length.
+          BitmarError: no such picture, broken, or of another shape.
         """
-        path = Path(name)
-        match = SET_AND_CODE.fullmatch(name)
+        if isinstance(given, Picture):
+            return given
+        if isinstance(given, Image.Image):
+            return self.from_image(given, "in RAM")
+        if isinstance(given, np.ndarray):
+            return self.from_array(given)
+        path = Path(given)
+        match = SET_AND_CODE.fullmatch(os.fspath(given))
         if match and not path.exists():
             return self.from_data(match["set"].lower(), match["code"].lower())
         if path.suffix.lower() == ".npy":
             return Picture(*picture.load_picture(path, None))
-        image = picture.prepare_image(picture.open_image(path))  # before the network is loaded: files may be broken
-        return Picture(*picture.quantise_features(picture.vision_features(image, self.vision(path))))
+        return self.from_image(picture.open_image(path), path)
 
-    def vision(self, path: Path) -> Any:
+    def from_image(self, image: Image.Image, where: object) -> Picture:
+        """The features of an image; `where` it came from, for the error's text."""
+        prepared = picture.prepare_image(image)  # before the network is loaded: files may be broken
+        return Picture(*picture.quantise_features(picture.vision_features(prepared, self.vision(where))))
+
+    def from_array(self, array: np.ndarray) -> Picture:
+        """An image's pixels, or its 768 numbers."""
+        if (
+            array.dtype == np.uint8
+            and (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)))
+            and array.size
+        ):
+            return self.from_image(Image.fromarray(array), "in RAM")
+        return Picture(*picture.quantise_features(picture.real_numbers(array, "in RAM")))
+
+    def vision(self, where: object) -> Any:
         """Interpreter of vision.tflite, or None where the model sees thumbnails."""
         if self.kind == "thumb16":
             return None
         if self.kind == "file":
-            raise BitmarError(f"picture {path}: model {self.model.name} takes .npy files of 768 numbers only")
+            raise BitmarError(f"picture {where}: model {self.model.name} takes .npy files of 768 numbers only")
         return self.graph.interpreter
 
     @cached_property
     def graph(self) -> Graph:
+        """vision.tflite, from the model's folder or the data's."""
         folders = [self.model.path] + ([self.data] if self.data else [])
         for folder in folders:
             if (folder / "vision.tflite").exists():
@@ -73,6 +102,7 @@ class PictureSource:
         return Picture(q[found[0]], np.float32(scale[found[0]]))
 
     def _archive(self, file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Codes, int8 features and scales of a picture set, checked."""
         try:
             with np.load(file, allow_pickle=False) as archive:
                 ids, q, scale = archive["ids"], archive["q"], archive["scale"]

@@ -11,8 +11,8 @@ from typing import Any
 
 from bitmar.errors import BitmarError
 from deploy.firmware import Firmware, code_bytes, ram_bytes, symbols
+from deploy.targets import BOARDS, board_names
 
-BOARDS = Path(__file__).resolve().parent / "boards"
 KEYS = {"name", "environment", "processor", "flash_code", "flash_model", "ram", "ram_external", "card"}
 OPTIONAL = {"flash_shared"}
 BAR = 30
@@ -56,10 +56,6 @@ def load_board(key: str) -> Board:
     if unknown or missing:
         raise BitmarError(f"{path}: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")
     return Board(key=key, **content)
-
-
-def board_names() -> list[str]:
-    return sorted(path.stem for path in BOARDS.glob("*.yaml"))
 
 
 def run_on_emulator(firmware: Firmware) -> dict[str, Any]:

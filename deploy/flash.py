@@ -12,7 +12,6 @@ from deploy import fit
 from deploy.firmware import build
 from deploy.models import pick_model
 
-ALIASES = {"qemu": "mps2-an500"}
 MEASURED_ON = "qemu_cortex_m7"
 
 
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the fit report; 1 if it does not fit. Without --dry-run builds for the board and flashes it."""
-    board = fit.load_board(ALIASES.get(args.target, args.target))
+    board = fit.load_board(args.target)
     if not args.dry_run and board.environment is None:
         raise BitmarError(f"{board.name}: there is no firmware for it yet, expected --dry-run for its sizes")
     report = measure(pick_model(args.model, args.config), board)
@@ -69,5 +68,6 @@ def deploy(args: argparse.Namespace, board: fit.Board, report: dict[str, Any]) -
     build(model, board.environment, upload=True)
     if not args.json:
         print(
-            f"{board.name}: flashed with {report['model']}; talk to it with pipeline.py console --target mcu --port P"
+            f"{board.name}: flashed with {report['model']}; "
+            f"talk to it with pipeline.py console --target {board.key} --port P"
         )

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from bitmar.errors import BitmarError
-from bitmar.model_folder import default_model
+from bitmar.find_model import find_model
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "models"
@@ -22,7 +22,7 @@ def pick_model(model: Path | None, config: Path | None = None) -> Path:
     if config is not None:
         return config_model(config)
     try:
-        return default_model()
+        return find_model()
     except BitmarError:
         return fixture_model()
 

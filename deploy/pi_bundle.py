@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bitmar.errors import BitmarError
-from bitmar.model_folder import ModelFolder, default_model, read_model
+from bitmar.model_folder import ModelFolder, read_model
+from deploy.models import pick_model
 from deploy.pi_wheel import ROOT, build_distributions
 
 TEMPLATES = Path(__file__).resolve().parent / "pi"
@@ -21,7 +22,7 @@ SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
 
 
 def run(args: argparse.Namespace) -> int:
-    model = read_model(args.model or default_model())
+    model = read_model(pick_model(args.model))
     if args.host:
         with tempfile.TemporaryDirectory(prefix="bitmar-bundle-") as folder:
             bundle = build_bundle(model, Path(folder) / REMOTE_FOLDER, args.arch)

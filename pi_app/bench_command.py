@@ -1,4 +1,4 @@
-"""`pipeline.py bench`: tokens/s, recall and card times of a converted model on this machine."""
+"""`bench` on this machine: tokens/s, recall and card times of a converted model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pi_app.console_command import add_common_arguments, open_session
+from pi_app.arguments import add_common_arguments
+from pi_app.console_command import open_device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,14 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from pi_app.bench import bench, fill
+    from bitmar.bench import fill
     from pi_app.console import Console
+    from pi_app.replies import bench
 
     with tempfile.TemporaryDirectory() as empty:
         own = args.card is None
         args.card = args.card or Path(empty)
-        with open_session(args) as session:
+        with open_device(args) as device:
             if own:
-                fill(session)
-            Console(session, args.json).show(bench(session, args.tokens))
+                fill(device.memory)
+            Console(device, args.json).show(bench(device, args.tokens))
     return 0

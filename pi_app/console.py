@@ -1,4 +1,4 @@
-"""The console: lines in, answers out; from a terminal, a script or a pipe."""
+"""The console: lines in, replies out; from a terminal, a script or a pipe."""
 
 from __future__ import annotations
 
@@ -6,38 +6,37 @@ import json
 from collections.abc import Callable
 from typing import TextIO
 
-from pi_app import words
-from pi_app.answers import Answer
-from pi_app.bench import bench
+from bitmar.device import Device
+from pi_app import replies, words
 from pi_app.line_loop import LineLoop
-from pi_app.session import Session
+from pi_app.reply import Reply
 
 
 class Console(LineLoop):
-    """Runs lines against a session and prints an Answer each.
+    """Runs lines on a device and prints a Reply each.
 
     Args:
-      as_json: one JSON object per answer instead of text.
+      as_json: one JSON object per reply instead of text.
     """
 
-    def __init__(self, session: Session, as_json: bool = False, output: TextIO | None = None):
+    def __init__(self, device: Device, as_json: bool = False, output: TextIO | None = None):
         super().__init__(as_json, output)
-        self.session = session
-        self.handlers: dict[str, Callable[[words.Call], Answer]] = {
-            "teach": lambda call: session.teach(*call.arguments, replace="--replace" in call.options),
-            "ask": lambda call: session.ask(*call.arguments),
-            "caption": lambda call: session.caption(*call.arguments),
-            "say": lambda call: session.say(*call.arguments),
-            "forget": lambda call: session.forget(*call.arguments),
-            "rename": lambda call: session.rename(*call.arguments),
-            "mem show": lambda call: session.mem_show(),
-            "mem verify": lambda call: session.mem_verify(),
-            "mem prune": lambda call: session.mem_prune(*call.arguments),
-            "mem snapshot": lambda call: session.mem_snapshot(),
-            "mem history": lambda call: session.mem_history(),
-            "mem restore": lambda call: session.mem_restore(*call.arguments),
-            "bench": lambda call: bench(session, call.arguments[0]),
-            "help": lambda call: help_answer(call.arguments[0]),
+        self.device = device
+        self.handlers: dict[str, Callable[[words.Call], Reply]] = {
+            "teach": lambda call: replies.teach(device, *call.arguments, replace="--replace" in call.options),
+            "ask": lambda call: replies.ask(device, *call.arguments),
+            "caption": lambda call: replies.caption(device, *call.arguments),
+            "say": lambda call: replies.say(device, *call.arguments),
+            "forget": lambda call: replies.forget(device, *call.arguments),
+            "rename": lambda call: replies.rename(device, *call.arguments),
+            "mem show": lambda call: replies.mem_show(device),
+            "mem verify": lambda call: replies.mem_verify(device),
+            "mem prune": lambda call: replies.mem_prune(device, *call.arguments),
+            "mem snapshot": lambda call: replies.mem_snapshot(device),
+            "mem history": lambda call: replies.mem_history(device),
+            "mem restore": lambda call: replies.mem_restore(device, *call.arguments),
+            "bench": lambda call: replies.bench(device, *call.arguments),
+            "help": lambda call: replies.explain(*call.arguments),
         }
 
     def execute(self, line: str) -> bool:
@@ -54,11 +53,6 @@ class Console(LineLoop):
         self.show(self.handlers[call.word.name](call))
         return True
 
-    def show(self, answer: Answer) -> None:
-        text = json.dumps(answer.as_dict(), ensure_ascii=False) if self.as_json else answer.text()
+    def show(self, reply: Reply) -> None:
+        text = json.dumps(reply.as_dict(), ensure_ascii=False) if self.as_json else reply.text()
         print(text, file=self.output, flush=True)
-
-
-def help_answer(name: str | None) -> Answer:
-    lines = words.help_text(name).splitlines()
-    return Answer("help", lines, {"words": [vars(w) for w in words.WORDS if name is None or w.name.startswith(name)]})

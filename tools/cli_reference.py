@@ -29,11 +29,21 @@ Every command ends with exit code 0, with 2 and one line `error: what, where, ex
 Ctrl-C. Nothing is left half-written.
 """
 
-CONSOLE = """## The console's words
+CONSOLE = """## Targets and models
 
-The same on the Pi (`console --target pi`, or `bitmar` where only the app is installed), on a board's serial line
-(`--target mcu`) and in the emulator (`--target qemu`); from a terminal, from a file with `--script F` (`#` begins a
-comment; the first error ends it and names its line), or from a pipe. `--json` prints one JSON object per answer.
+One word for one target in every command: `here` is this machine (console, bench), `pi` a Raspberry Pi (deploy), `qemu` the
+emulated board; the rest are boards by their names.
+
+A model is a folder that `convert` wrote, or the name of a shipped one. Every command takes the same one where none is
+named: `$BITMAR_MODEL`, then `model/` beside the Python environment that runs it (a bundle on a Pi), then
+`runs/ultra_tiny/model`, then the shipped `ultra_tiny`.
+
+## The console's words
+
+The same on this machine (`console --target here`; on a Pi `bitmar`, where only the app is installed), in the emulator
+(`--target qemu`) and on a board's serial line (`--target teensy41 --port P`); from a terminal, from a file with
+`--script F` (`#` begins a comment; the first error ends it and names its line), or from a pipe. `--json` prints one JSON
+object per answer.
 
 A PICTURE is an image file, a `.npy` of 768 numbers, or SET/CODE from the data, e.g. `noto/1f353`. Names are quoted as
 in a shell; where a NAME or TEXT comes last, the quotes may be left out.

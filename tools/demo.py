@@ -44,7 +44,7 @@ class Console:
 
     def __init__(self, target: str) -> None:
         command = ["console", "--target", target, "--card", str(CARD), "--model", str(RUN / "model"), "--json"]
-        if target == "pi":
+        if target == "here":
             command += ["--slots", str(SLOTS)]
         show(command)
         self.process = subprocess.Popen(
@@ -148,10 +148,10 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
     first, second = things[:THINGS_FOR_PI], things[THINGS_FOR_PI:]
     shutil.rmtree(CARD, ignore_errors=True)
     CARD.mkdir(parents=True)
-    console = Console("pi")
+    console = Console("here")
     teach(console, first)
     console.kill()
-    console = Console("pi")
+    console = Console("here")
     answers = ask(console, "the Pi app", first)
     console.quit()
     if not board:
@@ -160,7 +160,7 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
     answers += ask(console, "the Cortex-M7 (emulated)", first)
     teach(console, second)
     console.kill()
-    console = Console("pi")
+    console = Console("here")
     answers += ask(console, "the Pi app, taught on the Cortex-M7", second)
     console.quit()
     return answers

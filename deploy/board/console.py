@@ -1,4 +1,4 @@
-"""`pipeline.py console --target qemu | mcu`: the console of a board, with the same words as on the Pi.
+"""`pipeline.py console --target qemu | teensy41 | ...`: the console of a board, with the same words as on the Pi.
 
 This side reads pictures and sends them in their canonical form; everything else happens on the board. With --json each
 line is sent with a `!` before it, and the board answers with one JSON object.
@@ -13,20 +13,27 @@ import json
 import struct
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
+from bitmar.bench import random_picture
 from bitmar.errors import BitmarError
-from bitmar.model_folder import default_model, read_model
+from bitmar.model_folder import read_model
 from bitmar.picture_source import PictureSource
 from deploy.board.link import BoardLink, open_emulator, open_serial
+from deploy.firmware import build
+from deploy.models import pick_model
+from deploy.targets import QEMU, check_no_port
 from pi_app import words
+from pi_app.arguments import named_model
 from pi_app.console_command import read_script
 from pi_app.line_loop import LineLoop
 
 PICTURE = "PICTURE"
+ERROR = "error: "
 
 
 def picture_line(q: np.ndarray, scale: float) -> str:
@@ -45,13 +52,19 @@ class BoardConsole(LineLoop):
 
     Args:
       as_json: ask for JSON objects instead of text.
+      greeting: what the board said when it started.
     """
 
     def __init__(
-        self, link: BoardLink, pictures: PictureSource, as_json: bool = False, output: TextIO | None = None
+        self,
+        link: BoardLink,
+        pictures: PictureSource,
+        as_json: bool = False,
+        output: TextIO | None = None,
+        greeting: str = "",
     ) -> None:
         super().__init__(as_json, output)
-        self.link, self.pictures = link, pictures
+        self.link, self.pictures, self.greeting = link, pictures, greeting
 
     def board_line(self, call: words.Call) -> str:
         """A parsed line as the board takes it."""
@@ -83,14 +96,17 @@ class BoardConsole(LineLoop):
         if call.word.name == "help" and not self.as_json:
             print(words.help_text(call.arguments[0]), file=self.output, flush=True)
             return True
-        self.link.send(("!" if self.as_json else "") + self.board_line(call))
+        line = self.board_line(call)
         if self.as_json:
-            self._show_json()
+            print(json.dumps(self.ask(line), ensure_ascii=False), file=self.output, flush=True)
         else:
+            self.link.send(line)
             self._show_text()
         return True
 
-    def _show_json(self) -> None:
+    def ask(self, line: str) -> dict[str, Any]:
+        """The board's JSON object for a line that it understands; BitmarError for an error it reports."""
+        self.link.send(f"!{line}")
         answer = self.link.read_answer()
         try:
             fields = json.loads(answer)
@@ -98,45 +114,63 @@ class BoardConsole(LineLoop):
             raise BitmarError(f"the board's answer is not JSON: {answer[-300:]!r}") from error
         if "error" in fields:
             raise BitmarError(fields["error"])
-        print(json.dumps(fields, ensure_ascii=False), file=self.output, flush=True)
+        return fields
 
     def _show_text(self) -> None:
-        """Shows the answer while it comes."""
-        shown = ""
+        """Shows the answer while it comes, unless it is an error: that is raised when it is complete."""
+        held, shown = "", False
         for piece in self.link.stream_answer():
-            shown += piece
-            if not "error: ".startswith(shown[:7]):
-                print(piece if shown != piece else shown, end="", file=self.output, flush=True)
-        if shown.startswith("error: "):
-            raise BitmarError(shown.removeprefix("error: ").strip())
+            held += piece
+            if shown or not (held.startswith(ERROR) or ERROR.startswith(held)):
+                print(held, end="", file=self.output, flush=True)
+                held, shown = "", True
+        if held.startswith(ERROR):
+            raise BitmarError(held.removeprefix(ERROR).strip())
+        print(held, end="", file=self.output, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    """The console of --target qemu or mcu."""
+    """The console of --target qemu or a board."""
     script = read_script(args.script) if args.script else None
-    model = read_model(args.model or default_model())
-    pictures = PictureSource(model, args.data, args.runtime)
-    with contextlib.closing(open_link(args, model.path)) as link:
-        greeting = link.wait_ready()
-        console = BoardConsole(link, pictures, args.json)
+    with open_console(args) as console:
         if script is not None:
             console.run_script(script, str(args.script))
         elif sys.stdin.isatty():
             if not args.json:
-                print(greeting, end="")
+                print(console.greeting, end="")
             console.run_interactive()
         else:
             console.run_script(sys.stdin, "standard input")
-        link.quit()
     return 0
+
+
+def run_bench(args: argparse.Namespace) -> int:
+    """The word `bench` alone; the emulator without a card first fills its memory, which is slowest when full."""
+    with open_console(args) as console:
+        if args.target == QEMU and args.card is None:
+            for slot in range(args.slots or console.pictures.model.memory_slots):
+                picture = random_picture(slot)
+                console.ask(f'teach {picture_line(picture.q, picture.scale)} "thing {slot}"')
+        console.execute("bench" if args.tokens is None else f"bench {args.tokens}")
+    return 0
+
+
+@contextlib.contextmanager
+def open_console(args: argparse.Namespace) -> Iterator[BoardConsole]:
+    """The board's console, ready for the first line; its card is closed at the end, unless an error ends it."""
+    model = read_model(pick_model(named_model(args)))
+    pictures = PictureSource(model, args.data, args.runtime)
+    with contextlib.closing(open_link(args, model.path)) as link:
+        greeting = link.wait_ready()
+        yield BoardConsole(link, pictures, args.json, greeting=greeting)
+        link.quit()
 
 
 def open_link(args: argparse.Namespace, model: Path) -> BoardLink:
     """The emulator with this model's firmware, or a board on a serial port."""
-    if args.target == "mcu":
-        if not args.port:
-            raise BitmarError("--port P is missing: the serial port of the board, e.g. /dev/ttyACM0")
-        return open_serial(args.port)
-    from deploy.firmware import build
-
-    return open_emulator(build(model).elf, args.card, args.slots)
+    if args.target == QEMU:
+        check_no_port(QEMU, args.port)
+        return open_emulator(build(model).elf, args.card, args.slots)
+    if not args.port:
+        raise BitmarError("--port P is missing: the serial port of the board, e.g. /dev/ttyACM0")
+    return open_serial(args.port)

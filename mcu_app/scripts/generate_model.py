@@ -1,6 +1,6 @@
 """PlatformIO pre-script: the converted model becomes C before the firmware is compiled.
 
-The model is the folder named by BITMAR_MODEL, or that of the demo, or that of the tests (deploy/models.py). The
+The model is the one that BITMAR_MODEL names, or the default of every command (deploy/models.py). The
 environment's `custom_engine` says what goes into flash: the plan and weights of the ahead-of-time engine, or the
 flatbuffers for TensorFlow Lite Micro.
 """

@@ -17,12 +17,12 @@ import os
 import sys
 from pathlib import Path
 
+from bitmar.device import memory_shape
 from bitmar.engine import Engine, Picture
 from bitmar.memory import FOLDER, Memory
 from bitmar.model_folder import read_model
 from bitmar.native import library
 from bitmar.tokenizer import Tokenizer
-from pi_app.session import shape_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from things import COUNT, things
@@ -41,7 +41,7 @@ def main() -> None:
     tokenizer = Tokenizer(model.path / "tokenizer.bin", library.load())
     count = int(sys.argv[3]) if len(sys.argv) > 3 else COUNT
     answers, texts, slots = [], [], []
-    with Memory(card, shape_of(model, None, SLOTS), clock=lambda: NOON) as memory:
+    with Memory(card, memory_shape(model, None, SLOTS), clock=lambda: NOON) as memory:
         for i, thing in enumerate(things(count)):
             told = tokenizer.encode(thing.name)
             episode = engine.encode(told, Picture(*thing.taught))

@@ -114,7 +114,11 @@ def bad_files(folder: Path) -> dict[str, Path]:
     np.save(folder / "nan.npy", np.full(FEATURES, np.nan))
     files["expected finite numbers|nan"] = folder / "nan.npy"
     np.save(folder / "object.npy", np.array([{}] * FEATURES), allow_pickle=True)
-    files["broken .npy|object"] = folder / "object.npy"
+    files["expected 768 real numbers|object"] = folder / "object.npy"
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**12,)}
+    with (folder / "huge.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    files["expected 768 real numbers|huge"] = folder / "huge.npy"
     return files
 
 

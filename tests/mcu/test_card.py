@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitmar.device import Device, memory_shape
 from bitmar.errors import BitmarError
 from bitmar.memory import Memory
 from bitmar.model_folder import read_model
@@ -22,7 +23,6 @@ from bitmar.picture import load_picture
 from deploy.board import link as board_link
 from deploy.board.console import picture_line
 from deploy.firmware import Firmware
-from pi_app.session import Session, shape_of
 from tests.mcu.conftest import Board, seeded_picture
 
 SLOTS = 16
@@ -53,9 +53,9 @@ def test_what_the_pi_taught_the_board_knows_and_back(
     start: Callable[..., Board], card: Path, model: Path, tmp_path: Path
 ) -> None:
     names = {1: "red fox", 2: "café crème", 3: "a \"quoted\" 'name'"}
-    with Session(read_model(model), card, SLOTS) as pi:
+    with Device(card, model, slots=SLOTS) as pi:
         for seed, name in names.items():
-            pi.teach(str(picture_file(tmp_path, seed)), name)
+            pi.teach(picture_file(tmp_path, seed), name)
     board = start(card)
     answers = {}
     for seed, name in names.items():
@@ -65,12 +65,12 @@ def test_what_the_pi_taught_the_board_knows_and_back(
         assert board.ask(f'teach {board_picture(tmp_path, seed)} "{name}"')["saved"]
     board.link.close()  # killed, not left
 
-    with Session(read_model(model), card, SLOTS) as pi:
+    with Device(card, model, slots=SLOTS) as pi:
         for seed, name in {**names, 4: "green kite", 5: "old bell"}.items():
-            answer = pi.ask(str(picture_file(tmp_path, seed))).fields
-            assert answer["name"] == name
+            answer = pi.ask(picture_file(tmp_path, seed))
+            assert answer.name == name
             if seed in answers:
-                assert (answer["text"], answer["slot"]) == (answers[seed]["text"], answers[seed]["slot"])
+                assert (answer.text, answer.slot) == (answers[seed]["text"], answers[seed]["slot"])
 
 
 def test_the_same_lessons_give_the_same_slots(
@@ -81,12 +81,12 @@ def test_the_same_lessons_give_the_same_slots(
     other = tmp_path / "other"
     other.mkdir()
     board = start(card, 8)
-    with Session(read_model(model), other, 8) as pi:
+    with Device(other, model, slots=8) as pi:
         for seed, name, replace in lessons:
-            told = pi.teach(str(picture_file(tmp_path, seed)), name, replace).fields
+            told = pi.teach(picture_file(tmp_path, seed), name, replace)
             flag = " --replace" if replace else ""
             answer = board.ask(f'teach{flag} {board_picture(tmp_path, seed)} "{name}"')
-            assert (answer["slot"], answer["action"]) == (told["slot"], told["action"])
+            assert (answer["slot"], answer["action"]) == (told.slot, told.action)
     board.link.quit()
     slots = "bitmar_memory/memory_slots.bin"
     assert (card / slots).read_bytes() == (other / slots).read_bytes()
@@ -111,14 +111,14 @@ def test_archived_states_come_back(start: Callable[..., Board], card: Path, mode
     assert "agree" in board.ask("mem verify")["report"]
     board.link.quit()
     board.link.close()
-    with Session(read_model(model), card) as pi:
-        assert sorted(slot["name"] for slot in pi.mem_show().fields["slots"]) == ["kite", "wolf"]
-        assert pi.mem_history().fields["count"] == 2
+    with Device(card, model) as pi:
+        assert sorted(slot.name for slot in pi.memory.slots()) == ["kite", "wolf"]
+        assert pi.memory.history_count() == 2
 
 
 def test_a_card_is_open_once(start: Callable[..., Board], card: Path, model: Path) -> None:
     start(card)
-    with pytest.raises(BitmarError, match="open"), Session(read_model(model), card, SLOTS):
+    with pytest.raises(BitmarError, match="open"), Device(card, model, slots=SLOTS):
         pass
     with pytest.raises(BitmarError, match="another process"):
         start(card)
@@ -142,7 +142,7 @@ def test_no_card(start: Callable[..., Board], tmp_path: Path) -> None:
 def test_foreign_card(start: Callable[..., Board], card: Path, model: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    shape = replace(shape_of(read_model(model), None, SLOTS), model_hash=b"\x01" * 8)
+    shape = replace(memory_shape(read_model(model), None, SLOTS), model_hash=b"\x01" * 8)
     Memory(card, shape).close()
     before = contents(card)
     works_in_ram(start(card), tmp_path, "the card was written by another model")
@@ -151,7 +151,7 @@ def test_foreign_card(start: Callable[..., Board], card: Path, model: Path, tmp_
 
 @pytest.mark.parametrize("kind", ["garbage", "shortened"])
 def test_broken_card(kind: str, start: Callable[..., Board], card: Path, model: Path, tmp_path: Path) -> None:
-    Memory(card, shape_of(read_model(model), None, SLOTS)).close()
+    Memory(card, memory_shape(read_model(model), None, SLOTS)).close()
     for path in (card / "bitmar_memory").glob("*.bin"):
         size = path.stat().st_size
         path.write_bytes(os.urandom(size) if kind == "garbage" else b"")
@@ -174,7 +174,7 @@ def test_full_card(start: Callable[..., Board], card: Path, tmp_path: Path) -> N
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everything")
 def test_read_only_card(firmware: Firmware, card: Path, model: Path, tmp_path: Path) -> None:
-    Memory(card, shape_of(read_model(model), None, SLOTS)).close()
+    Memory(card, memory_shape(read_model(model), None, SLOTS)).close()
     files = [*(card / "bitmar_memory").rglob("*"), card / "bitmar_memory", card]
     for path in files:
         path.chmod(0o555 if path.is_dir() else 0o444)

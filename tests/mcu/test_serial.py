@@ -1,4 +1,4 @@
-"""Property: a board on a serial port answers as the emulator's own console does (`pipeline.py console --target mcu`).
+"""Property: a board on a serial port answers as the emulator's own console does (`console --target teensy41 --port P`).
 
 The port is a pseudo terminal that the emulated board's UART is connected to; the firmware does not see the difference.
 """
@@ -40,7 +40,7 @@ def console(port: str, model: Path, lines: list[str], *options: str) -> subproce
         "pipeline.py",
         "console",
         "--target",
-        "mcu",
+        "teensy41",
         "--port",
         port,
         "--model",

@@ -28,7 +28,7 @@ def console(card: Path, lines: str, *options: str | Path, check: bool = True) ->
     """The console with its words from a script file; text output."""
     script = card.parent / "script.txt"
     script.write_text(lines, encoding="utf-8", errors="surrogateescape")
-    command = [ROOT / "pipeline.py", "console", "--target", "pi", "--card", card, "--script", script]
+    command = [ROOT / "pipeline.py", "console", "--target", "here", "--card", card, "--script", script]
     if "--model" not in options:
         command += ["--model", model()]
     return run_python("ai-edge-litert", *command, *options, check=check)

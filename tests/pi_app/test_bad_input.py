@@ -157,7 +157,7 @@ def test_a_flatbuffer_of_another_op_version(card: Path, tmp_path: Path) -> None:
 
 
 def test_no_model_and_no_card(card: Path, tmp_path: Path) -> None:
-    assert "cannot be read" in refused(card, "mem show\n", "--model", tmp_path / "nowhere")
+    assert "no model.json there" in refused(card, "mem show\n", "--model", tmp_path / "nowhere")
     assert "--card DIR is missing" in run_python("ai-edge-litert", ROOT / "pipeline.py", "console", check=False).stderr
     missing = tmp_path / "elsewhere" / "card"
     missing.parent.mkdir()

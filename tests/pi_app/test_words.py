@@ -37,7 +37,7 @@ def test_the_manual_has_no_other_words() -> None:
 
 
 def test_every_word_has_a_handler() -> None:
-    assert set(Console(session=None).handlers) | {"quit"} == set(words.BY_NAME)
+    assert set(Console(device=None).handlers) | {"quit"} == set(words.BY_NAME)
 
 
 @pytest.mark.parametrize(

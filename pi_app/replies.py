@@ -1,0 +1,202 @@
+"""What each word of the console does on a Device, and what it shows.
+
+Every function returns a Reply; bad input is a BitmarError and changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from bitmar.bench import MAX_TOKENS
+from bitmar.device import Answer, Device
+from bitmar.errors import BitmarError
+from bitmar.timing import measured
+from pi_app import words
+from pi_app.reply import Reply, rounded, table, when
+
+MAX_STATE = 2**32 - 1
+
+
+def where(device: Device) -> str:
+    """Where the memory lies, for people."""
+    return f"card {device.memory.card}" if device.memory.card else "in RAM alone, not saved"
+
+
+def greeting(device: Device) -> str:
+    """What was found, for people."""
+    return (
+        f"{device.model.name} on {device.engine.runtime}; {where(device)}: {device.memory.report_text()}\n"
+        "`help` lists the words, `quit` leaves."
+    )
+
+
+def whole_number(text: str, last: int) -> int | None:
+    """The number from 0 to `last` that a text is, or None."""
+    short = text.isascii() and text.isdecimal() and len(text) <= len(str(last))
+    return int(text) if short and int(text) <= last else None
+
+
+# --- teaching and asking
+
+
+def teach(device: Device, picture: str, name: str, replace: bool = False) -> Reply:
+    taught = device.teach(picture, name, replace)
+    lines = [f"{taught.name}: {taught.action} in slot {taught.slot}" + ("" if taught.saved else " (not saved)")]
+    if taught.previous:
+        lines[0] += f", instead of {taught.previous}"
+    fields = {
+        "name": taught.name,
+        "slot": taught.slot,
+        "action": taught.action,
+        "saved": taught.saved,
+        "cosine": round(taught.cosine, 4),
+        "previous": taught.previous,
+    }
+    return Reply("teach", lines, fields, taught.timing)
+
+
+def ask(device: Device, picture: str) -> Reply:
+    return recalled("ask", device.ask(picture))
+
+
+def say(device: Device, text: str) -> Reply:
+    return recalled("say", device.say(text))
+
+
+def caption(device: Device, picture: str) -> Reply:
+    answer = device.caption(picture)
+    return Reply("caption", [answer.text], {"text": answer.text}, answer.timing)
+
+
+def recalled(word: str, answer: Answer) -> Reply:
+    """The decoded text, and beside it the name that is stored with the slot."""
+    fields = {"text": answer.text, "slot": answer.slot, "name": answer.name}
+    if answer.slot is None:
+        return Reply(word, [f"{answer.text} (the memory is empty)"], fields, answer.timing)
+    line = f"{answer.text} (slot {answer.slot}: {answer.name}, score {answer.score:.3f}"
+    line += ("" if answer.saved else ", not saved") + ")"
+    fields |= {"score": round(answer.score, 4), "saved": answer.saved}
+    return Reply(word, [line], fields, answer.timing)
+
+
+# --- the memory
+
+
+def forget(device: Device, name: str) -> Reply:
+    name = device.normalise(name)
+    with measured(device.memory) as timing:
+        count = device.forget(name)
+    return Reply("forget", [f"{name}: {count} forgotten"], {"name": name, "count": count}, timing)
+
+
+def rename(device: Device, old: str, new: str) -> Reply:
+    old, new = device.normalise(old), device.normalise(new)
+    with measured(device.memory) as timing:
+        device.rename(old, new)
+    return Reply("rename", [f"{old} is now {new}"], {"old": old, "new": new}, timing)
+
+
+def mem_show(device: Device) -> Reply:
+    slots, stats, shape = device.memory.slots(), device.memory.stats(), device.memory.shape
+    rows = []
+    for s in slots:
+        row = [s.slot, s.name, s.uses, s.writes, f"{s.importance:.2f}", "yes" if s.hot else "no"]
+        rows.append([*row, when(s.time), "" if s.saved else "not saved"])
+    lines = table(["slot", "name", "uses", "writes", "importance", "in RAM", "taught (UTC)", ""], rows)
+    lines.append(f"{len(slots)} of {shape.slots} slots, {shape.dim} numbers each; {where(device)}")
+    fields = {
+        "slots": [vars(s) for s in slots],
+        "size": shape.slots,
+        "dim": shape.dim,
+        "sectors_read": stats.sectors_read,
+        "sectors_written": stats.sectors_written,
+        "barriers": stats.barriers,
+        "hits": stats.hits,
+        "misses": stats.misses,
+    }
+    return Reply("mem show", lines, fields)
+
+
+def mem_verify(device: Device) -> Reply:
+    with measured(device.memory) as timing:
+        report, lost = device.memory.verify()
+    lines = [report] + [f"lost: {name or 'a slot whose name is damaged'}" for name in lost]
+    return Reply("mem verify", lines, {"report": report, "lost": lost}, timing)
+
+
+def mem_prune(device: Device, importance: str) -> Reply:
+    try:
+        below = float(importance)
+    except ValueError:
+        below = -1.0
+    if not 0 <= below <= 1:
+        raise BitmarError(f"mem prune: {importance!r}, expected a number from 0 to 1")
+    with measured(device.memory) as timing:
+        count = device.memory.prune(below)
+    return Reply("mem prune", [f"{count} forgotten"], {"count": count}, timing)
+
+
+def mem_snapshot(device: Device) -> Reply:
+    with measured(device.memory) as timing:
+        number = device.memory.snapshot()
+    return Reply("mem snapshot", [f"state {number} archived"], {"state": number}, timing)
+
+
+def mem_history(device: Device) -> Reply:
+    count, states = device.memory.history_count(), device.memory.history()
+    lines = table(["state", "taken (UTC)", "things"], [[s.number, when(s.time), s.occupied] for s in states])
+    lines.append(f"{count} states" + (f", the last {len(states)} shown" if count > len(states) else ""))
+    return Reply("mem history", lines, {"count": count, "states": [vars(s) for s in states]})
+
+
+def mem_restore(device: Device, state: str) -> Reply:
+    """`state` is a number, or a time as YYYY-MM-DD[ HH:MM[:SS]] in UTC: the last state until then."""
+    number = whole_number(state, MAX_STATE)
+    if number is None:
+        number = device.memory.find_state(parse_time(state))
+    with measured(device.memory) as timing:
+        device.memory.restore(number)
+    things = len(device.memory.slots())
+    lines = [f"state {number} restored: {things} things"]
+    return Reply("mem restore", lines, {"state": number, "occupied": things}, timing)
+
+
+def parse_time(text: str) -> int:
+    """Unix seconds of an ISO 8601 date or time, UTC unless it says otherwise."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise BitmarError(f"mem restore: {text!r}, expected a state's number or a time like 2026-01-31 12:00") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return int(moment.timestamp())
+
+
+# --- the rest
+
+
+def bench(device: Device, tokens: str | None = None) -> Reply:
+    """`tokens`: length of the decoded stream as text (default 64)."""
+    count = 64 if tokens is None else whole_number(tokens, MAX_TOKENS)
+    if not count:
+        raise BitmarError(f"bench: {tokens!r}, expected a number of tokens from 1 to {MAX_TOKENS}")
+    digits = {"tokens_per_s": 1}
+    figures = {
+        key: rounded(value, digits.get(key, 3)) if isinstance(value, float) else value
+        for key, value in dataclasses.asdict(device.bench(count)).items()
+    }
+    lines = [
+        "{model} on {runtime}, kernels: {isa}",
+        "decode   {tokens_per_s} tokens/s, {ms_per_token} ms/token ({tokens} tokens)",
+        "encode   {encode_ms} ms",
+        "memory   {memory_ms} ms ({occupied} of {slots} slots; card {card_ms_per_recall} ms)",
+        "read-out {recall_ms} ms",
+    ]
+    return Reply("bench", [line.format(**figures) for line in lines], figures)
+
+
+def explain(name: str | None) -> Reply:
+    """The word `help`."""
+    lines = words.help_text(name).splitlines()
+    return Reply("help", lines, {"words": [vars(w) for w in words.WORDS if name is None or w.name.startswith(name)]})
