@@ -41,7 +41,9 @@ demo: setup
 lint: system $(VENV)/.stamp
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
+	shellcheck $$(git ls-files '*.sh') .ci/run
 
 format: system $(VENV)/.stamp
 	$(PY) -m ruff check --fix .

@@ -47,7 +47,7 @@ def instructions_per_token(model: Path) -> int:
 
 def instructions(model: Path, tokens: int) -> int:
     bench = f"main(['bench', '--tokens', '{tokens}', '--model', '{model}'])"
-    code = f"from pi_app.console_command import main; raise SystemExit({bench})"
+    code = f"from pi_app.__main__ import main; raise SystemExit({bench})"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", sys.executable, "-c", code]

@@ -53,6 +53,7 @@ class Recalled:
 
     @property
     def empty(self) -> bool:
+        """True where nothing is remembered."""
         return not self.mask.any()
 
 
@@ -97,6 +98,7 @@ class Shape:
     min_importance: float = 0.0
 
     def config(self) -> abi.Config:
+        """As memstore takes it. BitmarError for an unknown slot type."""
         if self.dtype not in abi.DTYPES:
             raise BitmarError(f"slot_dtype {self.dtype!r} is unknown, expected {' or '.join(abi.DTYPES)}")
         return abi.Config(
@@ -113,6 +115,7 @@ class Shape:
 
 
 def text(raw: bytes) -> str:
+    """A name or message from memstore; what is not UTF-8 becomes U+FFFD."""
     return raw.decode("utf-8", errors="replace")
 
 
@@ -340,9 +343,11 @@ class Memory:
         return info
 
     def name_of(self, slot: int) -> str:
+        """The name stored with a slot."""
         return text(self._info(slot).name)
 
     def is_saved(self, slot: int) -> bool:
+        """Whether a slot's episode is on the card."""
         return bool(self._info(slot).saved)
 
     def stats(self) -> abi.Stats:
@@ -359,6 +364,7 @@ class Memory:
         return number.value
 
     def history_count(self) -> int:
+        """How many states the archive holds."""
         count = ctypes.c_uint32()
         self._check(self.library.ms_history_count(self.handle, byref(count)))
         return count.value

@@ -35,6 +35,8 @@ E_SHAPE = -11
 
 
 class Config(ctypes.Structure):
+    """ms_config: sizes, rules of merging, and whose memory it is."""
+
     _fields_ = (
         ("slots", c_uint32),
         ("dim", c_uint32),
@@ -49,6 +51,8 @@ class Config(ctypes.Structure):
 
 
 class FileSizes(ctypes.Structure):
+    """ms_file_sizes: bytes of each file on the card."""
+
     _fields_ = (("slots", c_uint64), ("index", c_uint64), ("metadata", c_uint64), ("backup", c_uint64))
 
 
@@ -59,6 +63,8 @@ class Port(ctypes.Structure):
 
 
 class Report(ctypes.Structure):
+    """ms_report: what opening or verifying found and repaired."""
+
     _fields_ = (
         ("kept", c_uint32),
         ("primary_repaired", c_uint32),
@@ -75,6 +81,8 @@ class Report(ctypes.Structure):
 
 
 class TeachResult(ctypes.Structure):
+    """ms_teach_result: which slot was written, and what had to go."""
+
     _fields_ = (
         ("slot", c_uint32),
         ("action", c_uint32),
@@ -85,6 +93,8 @@ class TeachResult(ctypes.Structure):
 
 
 class Info(ctypes.Structure):
+    """ms_info: one slot's record."""
+
     _fields_ = (
         ("name", c_char * NAME_BYTES),
         ("occupied", c_uint32),
@@ -105,6 +115,8 @@ class Info(ctypes.Structure):
 
 
 class Stats(ctypes.Structure):
+    """ms_stats: counters since the memory was opened."""
+
     _fields_ = (
         ("hits", c_uint64),
         ("misses", c_uint64),
@@ -125,6 +137,8 @@ class Stats(ctypes.Structure):
 
 
 class State(ctypes.Structure):
+    """ms_state: one archived state."""
+
     _fields_ = (
         ("number", c_uint32),
         ("time", c_uint32),

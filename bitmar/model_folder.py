@@ -111,6 +111,7 @@ def read_description(file: Path) -> dict[str, Any]:
 
 
 def check_ops(ops: dict[str, int], file: Path) -> None:
+    """BitmarError for an op, or a version of one, that libbitmar.so does not know."""
     for op, version in ops.items():
         if op not in OPS:
             raise BitmarError(f"{file}: op {op} is unknown to this program, expected one of {', '.join(OPS)}")
@@ -119,6 +120,7 @@ def check_ops(ops: dict[str, int], file: Path) -> None:
 
 
 def check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:
+    """BitmarError for a file that is needed and not listed, or listed and not as it was written."""
     for name in NEEDED_FILES:
         if name not in files:
             raise BitmarError(f"{folder / 'model.json'}: {name} is not listed under 'files'")
@@ -127,6 +129,7 @@ def check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:
 
 
 def check_file(file: Path, expected: dict[str, Any]) -> None:
+    """BitmarError unless the file has the size and the sha256 that model.json says."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -138,6 +141,7 @@ def check_file(file: Path, expected: dict[str, Any]) -> None:
 
 
 def parse_hash(text: str, file: Path) -> bytes:
+    """The 8 bytes of a model hash."""
     try:
         value = bytes.fromhex(text)
     except (TypeError, ValueError):

@@ -25,6 +25,7 @@ RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "t
 
 
 def import_runtime(name: str) -> ModuleType | None:
+    """The interpreter's module of one of RUNTIMES, or None where it is not installed."""
     try:
         return importlib.import_module(RUNTIMES[name])
     except ImportError:

@@ -11,6 +11,7 @@ from bitmar.errors import BitmarError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `pipeline.py convert`."""
     parser.add_argument("--run", type=Path, metavar="R", help="the folder of a trained run, e.g. runs/demo")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (default: R/model)")
     parser.add_argument("--config", type=Path, metavar="C", help="with --untrained: configs/*.yaml")
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Converts and prints the size report; returns the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     out = destination(args)
     from convert.model_folder import check_replaceable, write_model

@@ -25,6 +25,7 @@ class AlignedBuffer(schema.BufferT):
     """A buffer whose data begins at a multiple of 16 bytes (the generated code ignores force_align)."""
 
     def Pack(self, builder: flatbuffers.Builder) -> int:
+        """Writes the buffer; returns its offset (flatbuffers' object API)."""
         if self.data is None:
             schema.BufferStart(builder)
             return schema.BufferEnd(builder)

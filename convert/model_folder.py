@@ -109,6 +109,7 @@ def check_replaceable(out: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """JSON for people too: indented, with a newline at the end."""
     path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 

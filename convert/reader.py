@@ -50,6 +50,7 @@ def op_name(model: schema.ModelT, op: schema.OperatorT) -> str:
 
 
 def is_custom(model: schema.ModelT, op: schema.OperatorT) -> bool:
+    """Whether an operator is none of TensorFlow Lite's own."""
     return model.operatorCodes[op.opcodeIndex].builtinCode == schema.BuiltinOperator.CUSTOM
 
 

@@ -57,22 +57,3 @@ def read_script(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BitmarError(f"script {path}: cannot be read ({error})") from error
-
-
-def main(argv: list[str] | None = None) -> int:
-    """The `bitmar` command: `bitmar --card DIR ...` is the console, `bitmar bench ...` the measurement."""
-    from pi_app import bench_command
-
-    arguments = sys.argv[1:] if argv is None else argv
-    command = bench_command if arguments[:1] == ["bench"] else sys.modules[__name__]
-    parser = argparse.ArgumentParser(prog="bitmar", description=command.__doc__)
-    command.add_arguments(parser)
-    args = parser.parse_args(arguments[1:] if command is bench_command else arguments)
-    try:
-        return command.run(args)
-    except BitmarError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130

@@ -111,6 +111,7 @@ def cached() -> Path:
 
 
 def main() -> int:
+    """`python -m bitmar.native.build`; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="the file to write (default: this checkout's cache in build/native/)")
     parser.add_argument("--quiet", action="store_true", help="do not print the file's path")

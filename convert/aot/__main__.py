@@ -11,6 +11,7 @@ from convert.aot.generate import generate
 
 
 def main() -> int:
+    """`python -m convert.aot`; returns the exit code."""
     parser = argparse.ArgumentParser(prog="convert.aot", description=__doc__)
     parser.add_argument("model", type=Path, help="folder written by `pipeline.py convert`")
     parser.add_argument("out", type=Path, help="folder for the C files")

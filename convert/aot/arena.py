@@ -25,9 +25,11 @@ class Buffer:
 
     @property
     def size(self) -> int:
+        """Bytes in the arena: rounded up to the alignment."""
         return -(-self.bytes // ALIGNMENT) * ALIGNMENT
 
     def overlaps(self, other: Buffer) -> bool:
+        """Whether both are in use at some step."""
         return self.first <= other.last and other.first <= self.last
 
 

@@ -30,10 +30,12 @@ class Table:
         return _unpack("<" + code, self.data, position) if position else default
 
     def table(self, number: int) -> Table | None:
+        """The table that a field refers to; None where it is not stored."""
         position = self._field(number)
         return Table(self.data, _follow(self.data, position)) if position else None
 
     def text(self, number: int) -> str:
+        """A string field; empty where it is not stored."""
         return self.bytes(number).decode("utf-8", "replace")
 
     def bytes(self, number: int) -> bytes:

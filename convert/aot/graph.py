@@ -44,10 +44,12 @@ class Tensor:
 
     @property
     def count(self) -> int:
+        """How many numbers it holds."""
         return prod(self.shape)
 
     @property
     def bytes(self) -> int:
+        """How many bytes they take."""
         return self.count * self.item_bytes
 
     @property
@@ -57,6 +59,7 @@ class Tensor:
 
     @property
     def rows(self) -> int:
+        """Rows of `width` numbers."""
         return self.count // self.width
 
     def __str__(self) -> str:
@@ -76,6 +79,8 @@ class Operator:
 
 @dataclass
 class Graph:
+    """One flatbuffer's only subgraph; inputs and outputs by their names in the signature."""
+
     name: str
     tensors: list[Tensor]
     operators: list[Operator]

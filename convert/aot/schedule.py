@@ -47,6 +47,7 @@ class Schedule:
         return _root(self.alias, tensor.index)
 
     def tile_rows(self, step: Step) -> int:
+        """Rows of a step that run together: the largest divisor of its rows within the tile."""
         return next(n for n in range(min(self.tile, step.rows), 0, -1) if step.rows % n == 0)
 
     def is_tiled(self, tensor: Tensor) -> bool:
@@ -54,6 +55,7 @@ class Schedule:
         return self.root(tensor) in self._tiled
 
     def all_buffers(self) -> list[Buffer]:
+        """Everything that needs a place in the arena."""
         return [*self.buffers.values(), *self.scratch.values()]
 
     def _touching(self, root: int) -> list[Operator]:

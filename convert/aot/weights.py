@@ -16,6 +16,7 @@ class Weights:
         self._offsets: dict[bytes, int] = {}
 
     def offset(self, tensor: Tensor) -> int:
+        """Where a constant lies in the block, which grows by it the first time; equal bytes are stored once."""
         assert tensor.data is not None
         if tensor.data not in self._offsets:
             self.block += bytes(-len(self.block) % ALIGNMENT)

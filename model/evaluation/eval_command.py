@@ -23,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from model.data.files import read_json, write_json
+    from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset
     from model.data.tokenizers import TextTokenizer
     from model.evaluation.report import evaluate, table
     from model.saved_run import DATA, TOKENIZER, load_run
-    from model.training.run_folder import fingerprint
 
     if args.questions < 1:
         raise BitmarError(f"--questions is {args.questions}, expected at least 1")

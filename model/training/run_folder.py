@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.config import BitMarConfig, load_config
 from model.data.files import read_json, replacing, write_json, write_text
-from model.data.pictograms import Dataset
 from model.data.tokenizers import TextTokenizer
 from model.saved_run import CONFIG, DATA, TOKENIZER, WEIGHTS
 from model.training import checkpoint
 
 LOG, PLOTS = "log.csv", "plots"
-
-
-def fingerprint(dataset: Dataset, max_samples: int | None) -> dict[str, Any]:
-    """What was trained on: split, counts and a hash of pictures, names and phrases."""
-    digest = hashlib.sha256()
-    for array in (dataset.q, dataset.scale, dataset.concept, dataset.set_index):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update("\n".join(f"{c.id} {c.name} {c.held_out}" for c in dataset.concepts).encode())
-    digest.update("\n".join(dataset.phrases).encode())
-    return {
-        "split": dataset.split,
-        "concepts": len(dataset.concepts),
-        "held_out": int(dataset.held_out.sum()),
-        "drawings": len(dataset.concept),
-        "phrases": len(dataset.phrases),
-        "max_samples": max_samples,
-        "sha256": digest.hexdigest(),
-    }
 
 
 class RunFolder:

@@ -58,10 +58,11 @@ def run(args: argparse.Namespace) -> int:
 
 def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
     """Load the data, train, save, plot. Exit code 0, or 130 after Ctrl-C (the run can be resumed)."""
+    from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset, load_tokenizer
     from model.training.loop import Interrupt, Training
     from model.training.plots import draw_plots
-    from model.training.run_folder import RunFolder, fingerprint
+    from model.training.run_folder import RunFolder
     from model.training.texts import training_set
 
     folder = RunFolder(args.run or Path("runs") / config.name.removeprefix("bitmar_"))

@@ -1,0 +1,28 @@
+"""Which data a run was trained on: what resuming and evaluating it must find unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from model.data.pictograms import Dataset
+
+
+def fingerprint(dataset: Dataset, max_samples: int | None) -> dict[str, Any]:
+    """What was trained on: split, counts and a hash of pictures, names and phrases."""
+    digest = hashlib.sha256()
+    for array in (dataset.q, dataset.scale, dataset.concept, dataset.set_index):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\n".join(f"{c.id} {c.name} {c.held_out}" for c in dataset.concepts).encode())
+    digest.update("\n".join(dataset.phrases).encode())
+    return {
+        "split": dataset.split,
+        "concepts": len(dataset.concepts),
+        "held_out": int(dataset.held_out.sum()),
+        "drawings": len(dataset.concept),
+        "phrases": len(dataset.phrases),
+        "max_samples": max_samples,
+        "sha256": digest.hexdigest(),
+    }
