@@ -20,7 +20,7 @@ def fuzzer(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate(model, folder)
     sources = [
         ROOT / "tests" / "mcu" / "host" / "fuzz_console.cpp",
-        *(APP / f"{n}.cpp" for n in ("parse", "output", "picture")),
+        *(APP / f"{n}.cpp" for n in ("parse", "output", "text", "picture")),
     ]
     folders = [folder, APP, ROOT / "mcu_app" / "include", ROOT / "kernels" / "include", ROOT / "memstore" / "include"]
     command = [

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import shutil
 from pathlib import Path
 
 from bitmar.engine import Engine
 from bitmar.model_folder import read_model
-from convert.aot import graph
 from deploy.board.console import picture_line
 from deploy.board.link import open_emulator
 from deploy.firmware import pio
 from tests.mcu.conftest import Board, seeded_picture
 from tests.mcu.digest import digest
+from tests.mcu.other_model import with_reversed_matrix
 
 ENVIRONMENT = "qemu_cortex_m7"
 
 
-def other_weights(model: Path, folder: Path) -> None:
-    """The model with one matrix's bytes in reverse order: same shapes, same plan, valid codes, other numbers."""
-    shutil.copytree(model, folder)
-    path = folder / "encoder.tflite"
-    data = path.read_bytes()
-    matrix = next(t.data for t in graph.load(path).tensors if t.name == "vision/down/weights")
-    at = data.index(matrix)
-    changed = data[:at] + matrix[::-1] + data[at + len(matrix) :]
-    path.write_bytes(changed)
-    description = json.loads((folder / "model.json").read_text())
-    description["files"][path.name]["sha256"] = hashlib.sha256(changed).hexdigest()
-    (folder / "model.json").write_text(json.dumps(description))
-
-
 def test_a_new_conversion_is_linked(model: Path, tmp_path: Path) -> None:
     """A, B, A into one folder, built with one command: the digests of A, B, A."""
-    other, used, builds = tmp_path / "other", tmp_path / "model", tmp_path / "build"
-    other_weights(model, other)
+    used, builds = tmp_path / "model", tmp_path / "build"
+    other = with_reversed_matrix(model, tmp_path / "other", "encoder.tflite", "vision/down/weights")
     picture, found, expected = seeded_picture(1), [], []
     for source in (model, other, model):
         shutil.rmtree(used, ignore_errors=True)

@@ -6,6 +6,7 @@
 #include "board.h"
 #include "engine.h"
 #include "output.h"
+#include "text.h"
 
 #ifndef BITMAR_MOST_SLOTS
 #define BITMAR_MOST_SLOTS 32 /* a card may have more slots than the model asks for; for more, build anew */
@@ -21,6 +22,8 @@ alignas(8) static uint8_t memory_buffer[kIndexBytes + kHotBytes + 4096];
 static ms_memory* opened;
 static const char* problem;
 static uint32_t slots, used, hot_bytes, on_card;
+static ms_report report;
+static char report_text[1536]; /* 16 lost slots with names of 63 bytes */
 
 ms_memory* memory() { return opened; }
 uint32_t memory_slots() { return slots; }
@@ -43,17 +46,17 @@ static ms_config model_config() {
 }
 
 /* One model runs with any number of slots: the card's own number counts, if it fits into RAM. */
-static int open_card(const ms_port* port, ms_config* config, ms_report* report) {
+static int open_card(const ms_port* port, ms_config* config) {
   ms_config found;
   if (ms_probe(port, &found) == MS_OK) {
     config->slots = found.slots;
     config->slot_dtype = found.slot_dtype;
     if (config->hot > config->slots) config->hot = config->slots;
   }
-  const int error = ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, report);
+  const int error = ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, &report);
   if (error != MS_E_BUFFER) return error;
   config->hot = 1;
-  return ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, report);
+  return ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, &report);
 }
 
 static const char* reason(int error) {
@@ -81,9 +84,8 @@ static const char* reason(int error) {
 
 bool card_open() {
   ms_config config = model_config();
-  static ms_report report;
   const ms_port* port = board_card();
-  const int error = !port ? MS_E_NO_CARD : open_card(port, &config, &report);
+  const int error = !port ? MS_E_NO_CARD : open_card(port, &config);
   problem = nullptr;
   if (error != MS_OK) {
     problem = reason(error);
@@ -102,12 +104,19 @@ bool card_open() {
   ms_card_size(&config, &sizes);
   on_card = static_cast<uint32_t>(sizes.slots + sizes.index + sizes.metadata + sizes.backup);
   ms_set_time(opened, board_time());
-  static char text[256];
-  ms_report_text(&report, text, sizeof text);
+  ms_report_text(&report, report_text, sizeof report_text);
   put(problem ? "in RAM alone, nothing is saved: " : "card: ");
-  put(problem ? problem : text);
+  put_text(problem ? problem : report_text);
   put("\n");
   return true;
+}
+
+int card_verify(const ms_report** found, const char** text) {
+  const int error = ms_verify(opened, &report);
+  ms_report_text(&report, report_text, sizeof report_text);
+  *found = &report;
+  *text = report_text;
+  return error;
 }
 
 void card_close() {

@@ -11,6 +11,9 @@ namespace bitmar {
 bool card_open();
 void card_close();
 
+/** ms_verify of the open memory: what it found, and that as a text. Both stay until the next call. */
+int card_verify(const ms_report** report, const char** text);
+
 /** The open memory; its number of slots. */
 ms_memory* memory();
 uint32_t memory_slots();

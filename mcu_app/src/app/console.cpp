@@ -7,6 +7,7 @@
 #include "output.h"
 #include "parse.h"
 #include "session.h"
+#include "text.h"
 
 namespace bitmar {
 
@@ -43,7 +44,7 @@ static void show_problem(const char* problem, bool json) {
     answer.text("error", problem);
     answer.end();
   } else {
-    put("error: "), put(problem), put("\n");
+    put("error: "), put_text(problem), put("\n");
   }
 }
 

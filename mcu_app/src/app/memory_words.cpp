@@ -5,6 +5,7 @@
 #include "board.h"
 #include "bpe.h"
 #include "card.h"
+#include "text.h"
 
 namespace bitmar {
 
@@ -86,7 +87,7 @@ Problem forget(char* name, bool as_json) {
   json.begin("forget");
   json.text("name", name);
   json.number("count", count);
-  if (!as_json) put(name), put(": "), put_number(count), put(" forgotten");
+  if (!as_json) put_text(name), put(": "), put_number(count), put(" forgotten");
   finish(&json);
   return nullptr;
 }
@@ -99,7 +100,7 @@ Problem rename(char* old_name, char* new_name, bool as_json) {
   json.begin("rename");
   json.text("old", old_name);
   json.text("new", new_name);
-  if (!as_json) put(old_name), put(" is now "), put(new_name);
+  if (!as_json) put_text(old_name), put(" is now "), put_text(new_name);
   finish(&json);
   return nullptr;
 }
@@ -124,7 +125,7 @@ Problem mem_show(bool as_json) {
     json.number("time", info.time);
     json.end_item();
     if (as_json) continue;
-    put_number(slot), put("  "), put(info.name), put("  uses "), put_number(info.uses), put(", writes ");
+    put_number(slot), put("  "), put_text(info.name), put("  uses "), put_number(info.uses), put(", writes ");
     put_number(info.writes), put(info.hot ? ", in RAM" : ""), put(info.saved ? "\n" : ", not saved\n");
   }
   json.end_list();
@@ -142,15 +143,17 @@ Problem mem_show(bool as_json) {
 }
 
 Problem mem_verify(bool as_json) {
-  static ms_report report;
-  static char text[256];
-  if (const int error = ms_verify(memory(), &report)) return ms_strerror(error);
-  ms_report_text(&report, text, sizeof text);
+  const ms_report* report;
+  const char* text;
+  if (const int error = card_verify(&report, &text)) return ms_strerror(error);
   Json json(as_json);
   json.begin("mem verify");
   json.text("report", text);
-  json.number("lost", report.lost);
-  if (!as_json) put(text);
+  json.begin_list("lost");
+  const uint32_t named = sizeof report->lost_names / sizeof *report->lost_names;
+  for (uint32_t i = 0; i < report->lost && i < named; i++) json.item(report->lost_names[i]);
+  json.end_list();
+  if (!as_json) put_text(text);
   finish(&json);
   return nullptr;
 }
@@ -195,6 +198,7 @@ Problem mem_history(bool as_json) {
     json.number("number", number);
     json.number("time", state.time);
     json.number("occupied", state.occupied);
+    json.boolean("valid", state.valid);
     json.end_item();
     if (!as_json) put("state "), put_number(number), put(": "), put_number(state.occupied), put(" things\n");
   }

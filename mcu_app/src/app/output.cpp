@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "board.h"
+#include "text.h"
 
 namespace bitmar {
 
@@ -48,38 +49,9 @@ void put_hex(uint32_t value) {
   put(digits, sizeof digits);
 }
 
-/* A token may end inside a UTF-8 sequence, so the whole text is escaped at once; broken bytes become U+FFFD.
- */
-static uint32_t sequence_length(const char* text, uint32_t bytes) {
-  const uint8_t lead = static_cast<uint8_t>(text[0]);
-  const uint32_t length = lead < 0x80                   ? 1
-                          : lead >= 0xC2 && lead < 0xE0 ? 2
-                          : lead >= 0xE0 && lead < 0xF0 ? 3
-                          : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                        : 0;
-  if (length == 0 || length > bytes) return 0;
-  for (uint32_t i = 1; i < length; i++)
-    if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) return 0;
-  return length;
-}
-
 static void put_string(const char* text, uint32_t bytes) {
   put("\"");
-  for (uint32_t i = 0; i < bytes;) {
-    const uint32_t length = sequence_length(text + i, bytes - i);
-    const uint8_t byte = static_cast<uint8_t>(text[i]);
-    if (length == 0) {
-      put("\\ufffd");
-    } else if (byte < 0x20 || byte == 0x7F) {
-      const char escape[6] = {
-          '\\', 'u', '0', '0', static_cast<char>('0' + (byte >> 4)), "0123456789abcdef"[byte & 15]};
-      put(escape, sizeof escape);
-    } else {
-      if (byte == '"' || byte == '\\') put("\\");
-      put(text + i, length);
-    }
-    i += length ? length : 1;
-  }
+  put_json_text(text, bytes);
   put("\"");
 }
 
@@ -146,6 +118,12 @@ void Json::begin_item() {
   key(nullptr);
   put("{");
   first_ = true;
+}
+
+void Json::item(const char* value) {
+  if (!on_) return;
+  key(nullptr);
+  put_string(value, std::strlen(value));
 }
 
 void Json::end_item() {

@@ -1,4 +1,5 @@
-/** Numbers and texts to the console, for people or as one JSON object per answer. No stdio, no heap. */
+/** Numbers and texts of our own to the console, for people or as one JSON object per answer; text from
+ * outside: text.h. No stdio, no heap. */
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -28,7 +29,8 @@ class Json {
   void boolean(const char* key, bool value);
   void null(const char* key);
   void begin_list(const char* key);
-  void begin_item();
+  void item(const char* value); /**< of a list of texts */
+  void begin_item();            /**< of a list of objects */
   void end_item();
   void end_list();
   void end();

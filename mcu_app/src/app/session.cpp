@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "measure.h"
 #include "picture.h"
+#include "text.h"
 
 namespace bitmar {
 
@@ -71,6 +72,7 @@ struct Answer {
 static Answer answer;
 
 static Problem decode(bool json, Measure* measure) {
+  TextStream shown; /* a token may end inside a character */
   answer.length = 0;
   engine_start(context, encoding.latent);
   measure->decode_begin();
@@ -84,10 +86,11 @@ static Problem decode(bool json, Measure* measure) {
     char bytes[256];
     const int32_t length = has_tokenizer ? bpe_decode(&tokenizer, token, bytes, sizeof bytes) : 0;
     if (length < 0) return bpe_error_text(length);
-    if (!json) put(bytes, static_cast<uint32_t>(length));
+    if (!json) shown.write(bytes, static_cast<uint32_t>(length));
     for (int32_t i = 0; i < length && answer.length < sizeof answer.text; i++)
       answer.text[answer.length++] = bytes[i];
   }
+  shown.end();
   measure->decode_end();
   return nullptr;
 }
@@ -122,7 +125,8 @@ static void write_recalled(const char* word, bool as_json, const Measure& measur
     json.decimal("score", scores[0], 4);
     json.boolean("saved", info.saved);
     if (!as_json) {
-      put(" (slot "), put_number(static_cast<uint32_t>(slots[0])), put(": "), put(info.name), put(", score ");
+      put(" (slot "), put_number(static_cast<uint32_t>(slots[0])), put(": "), put_text(info.name),
+          put(", score ");
       put_decimal(scores[0], 3);
       if (!info.saved) put(", not saved");
       put(")");
@@ -156,9 +160,9 @@ Problem teach(const char* picture_text, char* name, bool replace, bool as_json) 
   json.decimal("cosine", result.cosine, 4);
   json.text("previous", result.previous[0] ? result.previous : nullptr);
   if (!as_json) {
-    put(name), put(": "), put(actions[result.action]), put(" in slot "), put_number(result.slot);
+    put_text(name), put(": "), put(actions[result.action]), put(" in slot "), put_number(result.slot);
     if (!result.saved) put(" (not saved)");
-    if (result.previous[0]) put(", instead of "), put(result.previous);
+    if (result.previous[0]) put(", instead of "), put_text(result.previous);
   }
   finish(&json, measure);
   return nullptr;

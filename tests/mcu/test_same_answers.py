@@ -1,0 +1,146 @@
+"""Property: the Pi's console and the board's give the same JSON to the same words; only costs and machines differ."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bitmar.device import Device
+from deploy.board.console import BoardConsole, picture_line
+from deploy.board.link import open_emulator
+from deploy.firmware import build
+from pi_app import words
+from pi_app.console import Console
+from tests.mcu.conftest import Board, seeded_picture
+from tests.mcu.other_model import with_reversed_matrix
+from tests.mcu.test_card import picture_file
+
+SLOTS = 8
+# what an answer cost, what only one of them can know, and when something was taught
+COSTS = {
+    "tokens",
+    "tokens_per_s",
+    "ms_per_token",
+    "total_ms",
+    "card_ms",
+    "instructions",
+    "instructions_per_token",
+    "hit_rate",
+}
+COSTS |= {"hits", "misses", "sectors_read", "sectors_written", "barriers", "time"}
+PI_ONLY = {"dim", "retention", "taught", "last_access"}
+BOARD_ONLY = {"card"}
+
+
+def comparable(answer: object) -> object:
+    """Without costs."""
+    if isinstance(answer, dict):
+        return {key: comparable(value) for key, value in answer.items() if key not in COSTS | PI_ONLY | BOARD_ONLY}
+    return [comparable(item) for item in answer] if isinstance(answer, list) else answer
+
+
+class Both:
+    """One line to both consoles."""
+
+    def __init__(self, board: Board, device: Device) -> None:
+        self.outputs = io.StringIO(), io.StringIO()
+        self.consoles = (
+            Console(device, as_json=True, output=self.outputs[0]),
+            BoardConsole(board.link, device.pictures, as_json=True, output=self.outputs[1]),
+        )
+
+    def ask(self, line: str) -> tuple[dict, dict]:
+        """What the Pi answers and what the board answers."""
+        found = []
+        for console, output in zip(self.consoles, self.outputs, strict=True):
+            output.seek(0), output.truncate()
+            assert console.execute(line)
+            found.append(json.loads(output.getvalue()))
+        return found[0], found[1]
+
+
+@pytest.fixture
+def both(start: Callable[..., Board], model: Path, tmp_path: Path) -> Iterator[Both]:
+    """Two empty cards of eight slots: card_pi and card_board."""
+    cards = [tmp_path / "card_pi", tmp_path / "card_board"]
+    for card in cards:
+        card.mkdir()
+    board = start(cards[1], SLOTS)
+    with Device(cards[0], model, slots=SLOTS) as device:
+        yield Both(board, device)
+
+
+def test_every_word(both: Both, tmp_path: Path) -> None:
+    pictures = [str(picture_file(tmp_path, seed)) for seed in range(3)]
+    lines = [
+        f"ask {pictures[0]}",
+        f"teach {pictures[0]} red fox",
+        f'teach {pictures[1]} "caf\u00e9  cr\u00e8me"',
+        f'teach {pictures[2]} "a \\"quoted\\" \u202ename\u200d \x1b[31m"',
+        f"teach {pictures[0]} red fox",
+        f"teach {pictures[0]} wolf --replace",
+        *(f"ask {picture}" for picture in pictures),
+        f"caption {pictures[1]}",
+        "say red fox",
+        "mem show",
+        "mem verify",
+        "mem snapshot",
+        "rename wolf \U0001f43a",
+        "forget café crème",
+        "mem prune 0.5",
+        "mem history",
+        "mem restore 0",
+        "mem show",
+    ]
+    assert {call.word.name for call in map(words.parse, lines)} >= {
+        word.name for word in words.WORDS if word.name not in ("bench", "help", "quit")
+    }
+    for line in lines:
+        pi, board = both.ask(line)
+        assert comparable(board) == comparable(pi), line
+        assert not set(board) - set(pi) - COSTS - BOARD_ONLY and not set(pi) - set(board) - COSTS - PI_ONLY, line
+
+
+def flip_slot(card: Path, slot: int, dim: int) -> None:
+    """Damages both copies of a slot's content."""
+    folder = card / "bitmar_memory"
+    content = (folder / "memory_slots.bin").read_bytes()[slot * dim * 2 :][: dim * 2]
+    for name in ("memory_slots.bin", "memory_backup.bin"):
+        data = (folder / name).read_bytes()
+        assert content in data
+        (folder / name).write_bytes(data.replace(content, bytes(255 - byte for byte in content)))
+
+
+def test_lost_names_are_a_list(both: Both, tmp_path: Path) -> None:
+    for seed, name in enumerate(("red fox", "old bell", "kite")):
+        both.ask(f"teach {picture_file(tmp_path, seed)} {name}")
+    for card in ("card_pi", "card_board"):
+        for slot in (0, 2):
+            flip_slot(tmp_path / card, slot, both.consoles[0].device.model.episode_dim)
+    pi, board = both.ask("mem verify")
+    assert pi["lost"] == board["lost"] == ["red fox", "kite"]
+    assert pi["report"] == board["report"]
+    pi, board = both.ask("mem show")
+    assert comparable(board) == comparable(pi) and [slot["name"] for slot in pi["slots"]] == ["old bell"]
+
+
+def test_broken_utf8_is_replaced_alike(model: Path, tmp_path: Path) -> None:
+    """A decoder with a shuffled vocabulary writes bytes that are no UTF-8."""
+    shuffled = with_reversed_matrix(model, tmp_path / "model", "decoder.tflite", "decoder/embedding/weights")
+    replaced = 0
+    with (
+        Device(model=shuffled) as device,
+        contextlib.closing(open_emulator(build(shuffled).elf)) as link,
+    ):
+        board = Board(link)
+        for seed in range(8):
+            picture = seeded_picture(seed)
+            expected = device.caption(picture).text
+            assert board.ask(f"caption {picture_line(picture.q, picture.scale)}")["text"] == expected
+            replaced += "\ufffd" in expected
+    assert replaced
