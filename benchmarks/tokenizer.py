@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from convert.tokenizer_table import write_table  # noqa: E402
 from tests.tokenizer import vocabularies  # noqa: E402
-from tests.tokenizer.build_c import FLAGS, SOURCES, TOKENIZER, build  # noqa: E402
+from tests.tokenizer.build_c import FLAGS, INCLUDES, SOURCES, build  # noqa: E402
 
 CORTEX_M7 = ["-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard", "-mthumb"]
 NAMES = ["a red strawberry with green leaves", "the house of the rising sun", "flying saucer", "crème brûlée", "🍓 3/4"]
@@ -39,8 +39,7 @@ def cortex_m7_sizes(folder: Path) -> dict[str, int]:
     sizes = {}
     for source in SOURCES:
         target = str(folder / f"{source.stem}.o")
-        include = str(TOKENIZER / "include")
-        run(["arm-none-eabi-gcc", *CORTEX_M7, *FLAGS, "-I", include, "-c", str(source), "-o", target])
+        run(["arm-none-eabi-gcc", *CORTEX_M7, *FLAGS, *INCLUDES, "-c", str(source), "-o", target])
         text, data, bss = map(int, run(["arm-none-eabi-size", target]).splitlines()[1].split()[:3])
         assert data == bss == 0, f"{source.name} takes RAM"
         sizes[source.stem] = text

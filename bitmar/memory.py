@@ -285,7 +285,7 @@ class Memory:
         """The k slots whose keys are nearest to query [D]; touches at most k slots of the card."""
         vector = self._vector(query)
         quantised, scale = np.empty(vector.size, np.int8), ctypes.c_float()
-        self.library.ms_quantize(vector.ctypes.data, vector.size, quantised.ctypes.data, byref(scale))
+        self.library.bm_quantise(vector.ctypes.data, vector.size, quantised.ctypes.data, byref(scale))
         scores, values = np.empty(k, np.float32), np.empty((k, self.shape.dim), np.float32)
         mask, slots = np.empty(k, np.int32), np.empty(k, np.int32)
         arrays = (scores.ctypes.data, values.ctypes.data, mask.ctypes.data, slots.ctypes.data)

@@ -170,7 +170,7 @@ SIGNATURES = {
     "ms_forget": (c_int, [c_void_p, c_char_p, POINTER(c_uint32)]),
     "ms_rename": (c_int, [c_void_p, c_char_p, c_char_p]),
     "ms_prune": (c_int, [c_void_p, c_float, POINTER(c_uint32)]),
-    "ms_quantize": (None, [c_void_p, c_uint32, c_void_p, POINTER(c_float)]),
+    "bm_quantise": (c_int, [c_void_p, c_int32, c_void_p, POINTER(c_float)]),
     "ms_recall": (c_int, [c_void_p, c_void_p, c_float, c_uint32, c_void_p, c_void_p, c_void_p, c_void_p]),
     "ms_slot_info": (c_int, [c_void_p, c_uint32, POINTER(Info)]),
     "ms_get_stats": (None, [c_void_p, POINTER(Stats)]),

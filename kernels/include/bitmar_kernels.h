@@ -193,6 +193,12 @@ float bm_half_to_float(uint16_t h);
 void bm_halves_from_floats(const float* x, size_t n, uint16_t* h);
 void bm_halves_to_floats(const uint16_t* h, size_t n, float* x);
 
+/* ---- checksums ---- */
+
+/* CRC-32 of ISO 3309 (zlib's): of the tokenizer's table, of pictures on the line and of all that is on the
+ * card. `crc` is 0 or the CRC of what came before. */
+uint32_t bm_crc32(uint32_t crc, const void* data, size_t bytes);
+
 /* ---- instruction sets ---- */
 
 /* The variant in use: "portable", "avx2", "neon", "neon+dotprod" or "dsp" (Cortex-M7, armv7). The best one

@@ -54,8 +54,7 @@ typedef enum {
 /* One sentence in English, without a full stop; never NULL. */
 const char* ms_strerror(int error);
 
-/* ---- configuration
- * ---------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 typedef enum { MS_FP16 = 0, MS_INT8 = 1 } ms_dtype;
 
@@ -81,8 +80,7 @@ typedef struct {
 } ms_file_sizes;
 int ms_card_size(const ms_config* config, ms_file_sizes* sizes);
 
-/* ---- storage port
- * ------------------------------------------------------------------------------------------------ */
+/* ---- storage port ---- */
 
 /* How memstore reaches a card. Names are relative to the memory's folder, with '/' ("memory_slots.bin",
  * "states/000000.bin"); the port makes missing folders when MS_CREATE is given. Functions return MS_OK or an
@@ -114,8 +112,7 @@ typedef struct {
   int (*remove)(void* context, const char* name);
 } ms_port;
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 typedef struct ms_memory ms_memory;
 
@@ -169,8 +166,7 @@ size_t ms_report_text(const ms_report* report, char* text, size_t bytes);
 /* Seconds since 1970 for the next episodes and states; 0: unknown. */
 void ms_set_time(ms_memory* memory, uint32_t unix_seconds);
 
-/* ---- teaching
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- teaching ---- */
 
 enum { MS_REPLACE = 1 }; /* take over the slot that looks alike (or bears this name), whatever its name */
 
@@ -201,12 +197,7 @@ int ms_rename(ms_memory* memory, const char* name, const char* new_name); /* the
 int ms_prune(ms_memory* memory, float below,
              uint32_t* pruned); /* forget every slot with importance < below */
 
-/* ---- recalling
- * --------------------------------------------------------------------------------------------------- */
-
-/* Absmax quantisation: m = max(max|x_i|, 1e-5); q_i = clamp(rne(x_i * (127 / m)), -127, 127); scale = m /
- * 127. */
-void ms_quantize(const float* x, uint32_t n, int8_t* q, float* scale);
+/* ---- recalling ---- */
 
 /* scores float[K]: (float)(query . key_i) * (scale * scale_i), MS_NO_SCORE for an empty slot. Reads RAM only.
  */
@@ -264,8 +255,7 @@ typedef struct {
 void ms_get_stats(const ms_memory* memory, ms_stats* stats);
 void ms_reset_stats(ms_memory* memory);
 
-/* ---- history: complete states in states/
- * ------------------------------------------------------------------------- */
+/* ---- history: complete states in states/ ---- */
 
 typedef struct {
   uint32_t number; /* 0, 1, 2 ... in the order in which they were taken */
@@ -286,12 +276,6 @@ int ms_history_find(ms_memory* memory, uint32_t unix_seconds, uint32_t* number);
 int ms_restore(ms_memory* memory, uint32_t number);
 /* How many states fit into `bytes` of card. */
 uint64_t ms_history_capacity(const ms_config* config, uint64_t bytes);
-
-/* ---- IEEE binary16, round to nearest even
- * ------------------------------------------------------------------------ */
-
-uint16_t ms_half_from_float(float value);
-float ms_half_to_float(uint16_t half);
 
 #ifdef __cplusplus
 }

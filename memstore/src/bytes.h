@@ -1,10 +1,13 @@
-/* Little-endian access to unaligned bytes, and CRC-32: the card's format is the same on every machine. */
+/* Little-endian access to unaligned bytes: the card's format is the same on every machine. CRC-32, binary16
+ * and the quantisation come from kernels/. */
 #ifndef BITMAR_MS_BYTES_H
 #define BITMAR_MS_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "bitmar_kernels.h"
 
 static inline uint16_t ms_get16(const uint8_t* p) { return (uint16_t)(p[0] | p[1] << 8); }
 static inline uint32_t ms_get32(const uint8_t* p) {
@@ -42,8 +45,5 @@ static inline int ms_finite(float value) {
   memcpy(&bits, &value, sizeof bits);
   return (bits & 0x7f800000u) != 0x7f800000u;
 }
-
-/* CRC-32 of ISO 3309 (zlib's); `crc` is 0 or the CRC of what came before. */
-uint32_t ms_crc32(uint32_t crc, const uint8_t* data, size_t bytes);
 
 #endif

@@ -42,7 +42,7 @@ int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
     int status = ms_read_slot_sector(m, copy, sector, m->scratch[2]);
     if (status) {
       error = status;
-    } else if (ms_crc32(0, m->scratch[2] + at, l->slot_bytes) == crc) {
+    } else if (bm_crc32(0, m->scratch[2] + at, l->slot_bytes) == crc) {
       memcpy(bytes, m->scratch[2] + at, l->slot_bytes);
       m->stats.corrected += copy == MS_MIRROR;
       return MS_OK;

@@ -19,7 +19,7 @@ static int fill_neighbours(ms_memory* m, uint32_t slot, uint8_t* data) {
     int copy = MS_PRIMARY;
     for (; copy <= MS_MIRROR; copy++) {
       if (status[copy] == 1) status[copy] = ms_read_slot_sector(m, copy, sector, m->scratch[2 + copy]);
-      if (!status[copy] && ms_crc32(0, m->scratch[2 + copy] + at, l->slot_bytes) == crc) break;
+      if (!status[copy] && bm_crc32(0, m->scratch[2 + copy] + at, l->slot_bytes) == crc) break;
     }
     if (copy > MS_MIRROR) { /* lost since it was opened: keep the bytes, the next open or verify names it */
       for (copy = MS_PRIMARY; copy <= MS_MIRROR; copy++)
@@ -62,7 +62,7 @@ int ms_commit(ms_memory* m, uint32_t slot, int with_slot) {
     if (status) return status;
     memcpy(m->scratch[1] + (size_t)(slot % l->slots_per_sector) * l->slot_bytes, m->new_slot, l->slot_bytes);
     memcpy(m->scratch[2], m->scratch[1], MS_SECTOR);
-    ms_put32(record + MS_R_SLOT_CRC, ms_crc32(0, m->new_slot, l->slot_bytes));
+    ms_put32(record + MS_R_SLOT_CRC, bm_crc32(0, m->new_slot, l->slot_bytes));
   }
   ms_put64(record + MS_R_SEQUENCE, sequence);
   ms_record_seal(l, identity, record);

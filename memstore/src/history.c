@@ -93,8 +93,8 @@ static int read_state_header(archive* a, uint32_t number) {
   if (status) return status == MS_E_NO_CARD ? MS_E_NOT_FOUND : status;
   const uint8_t* s = m->scratch[0];
   int valid = !memcmp(s, magic, sizeof magic) && ms_get32(s + S_NUMBER) == number &&
-              ms_get32(s + S_IDENTITY_CRC) == ms_crc32(0, m->header.identity, MS_IDENTITY) &&
-              ms_get32(s + S_CRC) == ms_crc32(0, s, S_CRC) && ms_get64(s + S_CLOCK) >= a->oldest;
+              ms_get32(s + S_IDENTITY_CRC) == bm_crc32(0, m->header.identity, MS_IDENTITY) &&
+              ms_get32(s + S_CRC) == bm_crc32(0, s, S_CRC) && ms_get64(s + S_CLOCK) >= a->oldest;
   return valid ? MS_OK : MS_E_DAMAGED;
 }
 
@@ -188,7 +188,7 @@ static int check_state(archive* a, uint32_t number) {
   uint32_t want = ms_get32(m->scratch[0] + S_PAYLOAD_CRC), crc = 0;
   for (uint32_t i = 1; !status && i <= l->index_sectors; i++) {
     status = read_archived(a, number, 0, i, m->scratch[0]);
-    crc = ms_crc32(crc, m->scratch[0], MS_SECTOR);
+    crc = bm_crc32(crc, m->scratch[0], MS_SECTOR);
     for (uint32_t j = 0; !status && j < l->records_per_sector; j++) {
       uint32_t slot = (i - 1) * l->records_per_sector + j;
       if (slot < l->slots &&
@@ -198,7 +198,7 @@ static int check_state(archive* a, uint32_t number) {
   }
   for (uint32_t i = 0; !status && i < l->slot_sectors; i++) {
     status = read_archived(a, number, 1, i, m->scratch[0]);
-    crc = ms_crc32(crc, m->scratch[0], MS_SECTOR);
+    crc = bm_crc32(crc, m->scratch[0], MS_SECTOR);
   }
   return status ? status : crc == want ? MS_OK : MS_E_DAMAGED;
 }
@@ -248,7 +248,7 @@ static int append(archive* a, uint32_t number) {
   uint32_t crc = 0, occupied = 0;
   for (uint32_t i = 1; !status && i <= l->index_sectors; i++) {
     ms_build_index_sector(m, i, m->scratch[0]);
-    crc = ms_crc32(crc, m->scratch[0], MS_SECTOR);
+    crc = bm_crc32(crc, m->scratch[0], MS_SECTOR);
     status = ms_card_write(m, m->segment, at + (uint64_t)i * MS_SECTOR, m->scratch[0], MS_SECTOR);
   }
   for (uint32_t i = 0; !status && i < l->slot_sectors; i++) {
@@ -259,7 +259,7 @@ static int append(archive* a, uint32_t number) {
       status = ms_load_slot(m, slot, m->scratch[0] + (size_t)j * l->slot_bytes);
       occupied++;
     }
-    crc = ms_crc32(crc, m->scratch[0], MS_SECTOR);
+    crc = bm_crc32(crc, m->scratch[0], MS_SECTOR);
     if (!status)
       status = ms_card_write(m, m->segment, at + (uint64_t)(1 + l->index_sectors + i) * MS_SECTOR,
                              m->scratch[0], MS_SECTOR);
@@ -274,8 +274,8 @@ static int append(archive* a, uint32_t number) {
   ms_put64(s + S_CLOCK, m->clock);
   ms_put32(s + S_OCCUPIED, occupied);
   ms_put32(s + S_PAYLOAD_CRC, crc);
-  ms_put32(s + S_IDENTITY_CRC, ms_crc32(0, m->header.identity, MS_IDENTITY));
-  ms_put32(s + S_CRC, ms_crc32(0, s, S_CRC));
+  ms_put32(s + S_IDENTITY_CRC, bm_crc32(0, m->header.identity, MS_IDENTITY));
+  ms_put32(s + S_CRC, bm_crc32(0, s, S_CRC));
   status = ms_card_write(m, m->segment, at, s, MS_SECTOR);
   return status ? status : ms_card_sync(m);
 }

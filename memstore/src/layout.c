@@ -42,11 +42,11 @@ void ms_header_pack(const ms_header* h, uint8_t* sector) {
   ms_put64(sector + H_SEQUENCE, h->sequence);
   ms_put32(sector + H_PENDING, h->pending);
   ms_put32(sector + H_MIRROR, MS_MARGIN);
-  ms_put32(sector + H_CRC, ms_crc32(0, sector, H_CRC));
+  ms_put32(sector + H_CRC, bm_crc32(0, sector, H_CRC));
 }
 
 int ms_header_unpack(const uint8_t* sector, ms_header* h) {
-  if (memcmp(sector, magic, sizeof magic) || ms_get32(sector + H_CRC) != ms_crc32(0, sector, H_CRC))
+  if (memcmp(sector, magic, sizeof magic) || ms_get32(sector + H_CRC) != bm_crc32(0, sector, H_CRC))
     return MS_E_FORMAT;
   h->version = ms_get16(sector + H_VERSION);
   if (h->version != MS_FORMAT_VERSION) return MS_E_VERSION;
@@ -62,9 +62,9 @@ int ms_header_unpack(const uint8_t* sector, ms_header* h) {
 }
 
 uint32_t ms_record_crc(const ms_layout* l, const uint8_t* identity, const uint8_t* record) {
-  uint32_t crc = ms_crc32(0, identity, MS_IDENTITY);
-  crc = ms_crc32(crc, record, MS_R_CRC);
-  return ms_crc32(crc, record + MS_R_NAME, l->record_bytes - MS_R_NAME);
+  uint32_t crc = bm_crc32(0, identity, MS_IDENTITY);
+  crc = bm_crc32(crc, record, MS_R_CRC);
+  return bm_crc32(crc, record + MS_R_NAME, l->record_bytes - MS_R_NAME);
 }
 
 void ms_record_seal(const ms_layout* l, const uint8_t* identity, uint8_t* record) {
@@ -91,7 +91,7 @@ int ms_record_valid(const ms_layout* l, const uint8_t* identity, const uint8_t* 
 uint32_t ms_zeros_crc(const ms_layout* l) {
   static const uint8_t zeros[32];
   uint32_t crc = 0; /* slots are multiples of 16 bytes */
-  for (uint32_t i = 0; i < l->slot_bytes; i += 16) crc = ms_crc32(crc, zeros, 16);
+  for (uint32_t i = 0; i < l->slot_bytes; i += 16) crc = bm_crc32(crc, zeros, 16);
   return crc;
 }
 

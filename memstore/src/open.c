@@ -110,7 +110,7 @@ static int create(ms_memory* m) {
     status = ms_read_index_sector(m, MS_MIRROR, i, m->scratch[0]);
     int zeros = 1;
     for (uint32_t j = 0; j < MS_SECTOR; j++) zeros &= !m->scratch[0][j];
-    if (!zeros) salt = ms_crc32(salt, m->scratch[0], MS_SECTOR);
+    if (!zeros) salt = bm_crc32(salt, m->scratch[0], MS_SECTOR);
   }
   ms_identity(&m->header, &m->config, salt);
   memset(m->scratch[0], 0, MS_SECTOR);

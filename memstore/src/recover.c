@@ -40,7 +40,7 @@ static const uint8_t* find_slot(const scan* s, uint32_t slot, uint32_t crc) {
   const ms_layout* l = &s->m->header.layout;
   size_t at = (size_t)(slot % l->slots_per_sector) * l->slot_bytes;
   for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++)
-    if (!s->slot_status[copy] && ms_crc32(0, s->m->scratch[2 + copy] + at, l->slot_bytes) == crc)
+    if (!s->slot_status[copy] && bm_crc32(0, s->m->scratch[2 + copy] + at, l->slot_bytes) == crc)
       return s->m->scratch[2 + copy] + at;
   return NULL;
 }

@@ -1,36 +1,14 @@
 /* Numbers to bytes and back, and the score by which slots stay. */
 #include "memory.h"
 
-/* round to nearest even for |x| <= 2^22: adding 1.5 * 2^23 leaves no fraction bits */
-static int32_t round_even(float x) {
-  volatile float shifted = x + 12582912.0f; /* volatile: no wider or merged arithmetic */
-  float rounded = shifted - 12582912.0f;
-  return (int32_t)rounded;
-}
-
-void ms_quantize(const float* x, uint32_t n, int8_t* q, float* scale) {
-  float most = 1e-5f;
-  for (uint32_t i = 0; i < n; i++) {
-    float magnitude = x[i] < 0 ? -x[i] : x[i];
-    if (magnitude > most) most = magnitude; /* false for NaN */
-  }
-  float ratio = 127.0f / most;
-  for (uint32_t i = 0; i < n; i++) {
-    float scaled = x[i] * ratio;
-    scaled = scaled > 127.0f ? 127.0f : scaled < -127.0f ? -127.0f : scaled == scaled ? scaled : 0.0f;
-    q[i] = (int8_t)round_even(scaled);
-  }
-  *scale = most / 127.0f;
-}
-
 float ms_encode_slot(const ms_layout* l, const float* values, uint8_t* bytes) {
   if (l->dtype == MS_INT8) {
     float scale;
-    ms_quantize(values, l->dim, (int8_t*)bytes, &scale);
+    bm_quantise(values, (int32_t)l->dim, (int8_t*)bytes, &scale);
     return scale;
   }
   for (uint32_t i = 0; i < l->dim; i++) {
-    uint16_t half = ms_half_from_float(values[i]);
+    uint16_t half = bm_half_from_float(values[i]);
     if ((half & 0x7fffu) == 0x7c00u)
       half--; /* too large for a half: the largest finite one, never an infinity */
     ms_put16(bytes + 2 * i, half);
@@ -41,7 +19,7 @@ float ms_encode_slot(const ms_layout* l, const float* values, uint8_t* bytes) {
 void ms_decode_slot(const ms_layout* l, const uint8_t* bytes, float scale, float* values) {
   for (uint32_t i = 0; i < l->dim; i++)
     values[i] =
-        l->dtype == MS_INT8 ? (float)(int8_t)bytes[i] * scale : ms_half_to_float(ms_get16(bytes + 2 * i));
+        l->dtype == MS_INT8 ? (float)(int8_t)bytes[i] * scale : bm_half_to_float(ms_get16(bytes + 2 * i));
 }
 
 float ms_retention(const ms_memory* m, uint32_t slot, uint64_t now) {

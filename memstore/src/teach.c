@@ -70,7 +70,7 @@ static int keep_in_ram(ms_memory* m, uint32_t slot) {
   uint8_t* bytes = ms_hot_take(m, slot);
   if (!bytes) return MS_E_MEMORY_FULL;
   memcpy(bytes, m->new_slot, l->slot_bytes);
-  ms_put32(m->new_record + MS_R_SLOT_CRC, ms_crc32(0, m->new_slot, l->slot_bytes));
+  ms_put32(m->new_record + MS_R_SLOT_CRC, bm_crc32(0, m->new_slot, l->slot_bytes));
   ms_put64(m->new_record + MS_R_SEQUENCE, card_sequence);
   memcpy(ms_record(m, slot), m->new_record, l->record_bytes);
   m->flags[slot] = MS_UNSAVED;
@@ -101,7 +101,7 @@ int ms_teach(ms_memory* m, const char* name, const float* episode, const float* 
   int8_t* quantized = (int8_t*)m->new_record + MS_KEY_AT;
   float key_scale;
   memset(m->new_record, 0, MS_SECTOR);
-  ms_quantize(key, l->dim, quantized, &key_scale);
+  bm_quantise(key, (int32_t)l->dim, quantized, &key_scale);
   uint32_t nearest = MS_NONE, namesake = MS_NONE;
   float nearest_cosine = -1.0f, namesake_cosine = -1.0f;
   for (uint32_t i = 0; i < l->slots; i++) {
@@ -142,7 +142,7 @@ int ms_teach(ms_memory* m, const char* name, const float* episode, const float* 
     for (uint32_t i = 0; i < l->dim; i++)
       m->work[i] = (float)((const int8_t*)before + MS_KEY_AT)[i] * ms_getf(before + MS_R_KEY_SCALE);
     blend(m->config.alpha, key, l->dim, m->work);
-    ms_quantize(m->work, l->dim, quantized, &key_scale);
+    bm_quantise(m->work, (int32_t)l->dim, quantized, &key_scale);
     ms_decode_slot(l, bytes, ms_getf(before + MS_R_SLOT_SCALE), m->work);
     blend(m->config.alpha, episode, l->dim, m->work);
     content = m->work;

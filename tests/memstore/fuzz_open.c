@@ -115,10 +115,10 @@ static void repair_checksums(void) {
   for (int copy = 0; copy < 2; copy++) {
     uint8_t* index = copy ? card[2] + MS_MARGIN : card[1];
     const uint8_t* slots = copy ? card[2] + MS_MARGIN + ms_index_bytes(&l) : card[0];
-    ms_put32(index + 508, ms_crc32(0, index, 508));
+    ms_put32(index + 508, bm_crc32(0, index, 508));
     for (uint32_t i = 0; i < 5; i++) {
       uint8_t* record = index + MS_SECTOR + i * l.record_bytes;
-      ms_put32(record + MS_R_SLOT_CRC, ms_crc32(0, slots + i * l.slot_bytes, l.slot_bytes));
+      ms_put32(record + MS_R_SLOT_CRC, bm_crc32(0, slots + i * l.slot_bytes, l.slot_bytes));
       ms_record_seal(&l, index, record);
     }
   }

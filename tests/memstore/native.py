@@ -14,9 +14,11 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "tests" / "memstore"
-SOURCES = sorted((ROOT / "memstore" / "src").glob("*.c"))
+# the arithmetic that memstore shares with the ops: CRC-32, binary16, quantisation
+KERNELS = [ROOT / "kernels" / "src" / name for name in ("crc32.c", "half.c", "quantise.c", "fpstate.c")]
+SOURCES = [*sorted((ROOT / "memstore" / "src").glob("*.c")), *KERNELS]
 POSIX = ROOT / "memstore" / "posix" / "ms_posix.c"
-INCLUDES = ["-I", str(ROOT / "memstore" / "include"), "-I", str(ROOT / "memstore" / "posix")]
+INCLUDES = [f"-I{ROOT / folder}" for folder in ("memstore/include", "memstore/posix", "kernels/include")]
 FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"]
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
@@ -145,10 +147,6 @@ def library() -> c.CDLL:
     lib = c.CDLL(str(build("libmemstore.so", [*SOURCES, POSIX], flags=["-shared", "-fPIC"])))
     lib.ms_strerror.restype = c.c_char_p
     lib.ms_memory_size.restype = lib.ms_posix_size.restype = lib.ms_report_text.restype = c.c_size_t
-    lib.ms_half_from_float.restype = c.c_uint16
-    lib.ms_half_from_float.argtypes = (c.c_float,)
-    lib.ms_half_to_float.restype = c.c_float
-    lib.ms_half_to_float.argtypes = (c.c_uint16,)
     lib.ms_history_capacity.restype = c.c_uint64
     lib.ms_history_capacity.argtypes = (c.c_void_p, c.c_uint64)
     lib.ms_teach.argtypes = (c.c_void_p, c.c_char_p, c.c_void_p, c.c_void_p, c.c_float, c.c_uint32, c.c_void_p)
@@ -237,7 +235,7 @@ class Memory:
     def quantize(self, x: np.ndarray) -> tuple[np.ndarray, float]:
         q, scale = np.empty(len(x), np.int8), c.c_float()
         x = np.ascontiguousarray(x, np.float32)
-        self.lib.ms_quantize(pointer(x), len(x), pointer(q), c.byref(scale))
+        self.lib.bm_quantise(pointer(x), len(x), pointer(q), c.byref(scale))
         return q, scale.value
 
     def scores(self, query: np.ndarray, scale: float) -> np.ndarray:

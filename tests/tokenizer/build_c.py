@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENIZER = ROOT / "tokenizer"
-SOURCES = sorted((TOKENIZER / "src").glob("*.c"))
+SOURCES = [*sorted((TOKENIZER / "src").glob("*.c")), ROOT / "kernels" / "src" / "crc32.c"]
+INCLUDES = [f"-I{folder}" for folder in (TOKENIZER / "include", TOKENIZER / "src", ROOT / "kernels" / "include")]
 FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-Wpedantic"]
 SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -25,15 +26,13 @@ def compiler(name: str) -> str:
 
 def build(command: list[str], out: Path, *sources: Path) -> Path:
     """Compile and link `sources` with the whole tokenizer."""
-    include = ["-I", str(TOKENIZER / "include"), "-I", str(TOKENIZER / "src")]
-    run([*command, *FLAGS, *include, *map(str, [*sources, *SOURCES]), "-o", str(out)])
+    run([*command, *FLAGS, *INCLUDES, *map(str, [*sources, *SOURCES]), "-o", str(out)])
     return out
 
 
 def build_sanitized(out: Path, *sources: Path) -> Path:
     """The same with clang's address and undefined-behaviour sanitizers: any finding ends the program."""
-    include = ["-I", str(TOKENIZER / "include"), "-I", str(TOKENIZER / "src")]
-    run([compiler("clang"), *FLAGS, *SANITIZERS, *include, *map(str, [*sources, *SOURCES]), "-o", str(out)])
+    run([compiler("clang"), *FLAGS, *SANITIZERS, *INCLUDES, *map(str, [*sources, *SOURCES]), "-o", str(out)])
     return out
 
 

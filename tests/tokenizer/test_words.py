@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from . import random_text, reference
-from .build_c import TOKENIZER, compiler, run
+from .build_c import INCLUDES, TOKENIZER, compiler, run
 
 SURROGATES = range(0xD800, 0xE000)
 
@@ -86,7 +86,7 @@ def test_random_bytes(library: ctypes.CDLL):
 def test_classes_are_small_on_cortex_m7(tmp_path):
     """The Unicode tables take less than 6 KB of flash, and no RAM."""
     target = ["-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard", "-mthumb"]
-    flags = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-I", str(TOKENIZER / "include")]
+    flags = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", *INCLUDES]
     objects = []
     for source in sorted((TOKENIZER / "src").glob("*.c")):
         objects.append(tmp_path / f"{source.stem}.o")

@@ -1,23 +1,10 @@
 /* Opening a table: every number that later code indexes with is checked once, here. */
 #include <string.h>
 
+#include "bitmar_kernels.h"
 #include "bpe_internal.h"
 
 enum { HEADER_SIZE = 64, CRC_FROM = 8 };
-
-static uint32_t crc32(const uint8_t* bytes, size_t size) {
-  /* Half a byte at a time: 64 bytes of table, and flash wait states hide the second step. */
-  static const uint32_t nibble[16] = {0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4,
-                                      0x4DB26158, 0x5005713C, 0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C,
-                                      0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C};
-  uint32_t crc = 0xFFFFFFFFu;
-  for (size_t i = 0; i < size; i++) {
-    crc ^= bytes[i];
-    crc = crc >> 4 ^ nibble[crc & 15];
-    crc = crc >> 4 ^ nibble[crc & 15];
-  }
-  return ~crc;
-}
 
 static uint32_t origin_of(const bpe_table* t, uint32_t id) { return bpe_read16(t->origin + 2 * id); }
 
@@ -90,7 +77,7 @@ int bpe_open(bpe_table* table, const void* bytes, size_t size) {
   if (buckets < 1 || buckets > 65535 || slots < 1 || slots < merges || slots > 65535) return BPE_ERROR_SIZE;
   const size_t expected = HEADER_SIZE + 6 * merges + 3 * vocab + 2 * buckets + 2 * slots + 512;
   if (size != expected || bpe_read32(b + 12) != expected) return BPE_ERROR_SIZE;
-  if (crc32(b + CRC_FROM, size - CRC_FROM) != bpe_read32(b + 4)) return BPE_ERROR_CRC;
+  if (bm_crc32(0, b + CRC_FROM, size - CRC_FROM) != bpe_read32(b + 4)) return BPE_ERROR_CRC;
 
   table->pairs = b + HEADER_SIZE;
   table->merged = table->pairs + 4 * merges;

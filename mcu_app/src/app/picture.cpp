@@ -3,17 +3,9 @@
 #include <cmath>
 #include <cstring>
 
-namespace bitmar {
+#include "bitmar_kernels.h"
 
-uint32_t crc32(uint32_t crc, const void* data, uint32_t bytes) {
-  const uint8_t* byte = static_cast<const uint8_t*>(data);
-  crc = ~crc;
-  for (uint32_t i = 0; i < bytes; i++) {
-    crc ^= byte[i];
-    for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1)));
-  }
-  return ~crc;
-}
+namespace bitmar {
 
 static int32_t sextet(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -53,7 +45,7 @@ const char* picture_decode(const char* text, engine_picture* picture) {
   float scale;
   std::memcpy(&scale, bytes + BITMAR_VISION, 4);
   std::memcpy(&crc, bytes + BITMAR_VISION + 4, 4);
-  if (crc != crc32(0, bytes, BITMAR_VISION + 4)) return "the picture has a wrong CRC: send it again";
+  if (crc != bm_crc32(0, bytes, BITMAR_VISION + 4)) return "the picture has a wrong CRC: send it again";
   if (!std::isfinite(scale) || !(scale > 0.0f)) return "the picture's scale is not a positive number";
   std::memcpy(picture->q, bytes, BITMAR_VISION);
   picture->scale = scale;

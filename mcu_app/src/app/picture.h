@@ -9,9 +9,6 @@ namespace bitmar {
 /** Bytes of a picture on the line before base64: numbers, scale and CRC-32 of both, little-endian. */
 constexpr uint32_t kPictureBytes = BITMAR_VISION + 4 + 4;
 
-/** CRC-32 of IEEE 802.3 (zlib's), continued from `crc` (0 to begin). */
-uint32_t crc32(uint32_t crc, const void* data, uint32_t bytes);
-
 /** Bytes of base64 (RFC 4648, with padding) into out[0..capacity); returns how many, or -1 where it is not
  * base64 or does not fit. */
 int32_t base64_decode(const char* text, uint8_t* out, uint32_t capacity);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bitmar_kernels.h"
 #include "board.h"
 #include "bpe.h"
 #include "card.h"
@@ -56,7 +57,7 @@ static Problem encode(const char* text, const engine_picture* seen) {
 static Problem recall() {
   int8_t query[BITMAR_DIM];
   float scale;
-  ms_quantize(encoding.query, BITMAR_DIM, query, &scale);
+  bm_quantise(encoding.query, BITMAR_DIM, query, &scale);
   const int error = ms_recall(memory(), query, scale, BITMAR_TOP_SLOTS, scores, values, mask, slots);
   if (error != MS_OK && slots[0] < 0) return ms_strerror(error);
   std::memset(context, 0, sizeof context);
@@ -228,7 +229,7 @@ Problem bench(uint32_t tokens, bool as_json) {
   board_watchdog_feed();
   int8_t query[BITMAR_DIM];
   float scale;
-  ms_quantize(encoding.query, BITMAR_DIM, query, &scale);
+  bm_quantise(encoding.query, BITMAR_DIM, query, &scale);
   const int error = ms_recall(memory(), query, scale, BITMAR_TOP_SLOTS, scores, values, mask, slots);
   if (error != MS_OK) return ms_strerror(error);
   const uint32_t looked_up = board_count();
@@ -292,19 +293,19 @@ Problem bench(uint32_t tokens, bool as_json) {
 Problem digest(const char* picture_text, bool as_json) {
   if (Problem problem = picture_decode(picture_text, &picture)) return problem;
   if (Problem problem = encode("", &picture)) return problem;
-  uint32_t crc = crc32(0, encoding.episode, sizeof encoding.episode);
-  crc = crc32(crc, encoding.key, sizeof encoding.key);
-  crc = crc32(crc, encoding.query, sizeof encoding.query);
-  crc = crc32(crc, encoding.latent, sizeof encoding.latent);
+  uint32_t crc = bm_crc32(0, encoding.episode, sizeof encoding.episode);
+  crc = bm_crc32(crc, encoding.key, sizeof encoding.key);
+  crc = bm_crc32(crc, encoding.query, sizeof encoding.query);
+  crc = bm_crc32(crc, encoding.latent, sizeof encoding.latent);
   board_watchdog_feed();
   if (Problem problem = recall()) return problem;
-  crc = crc32(crc, context, sizeof context);
+  crc = bm_crc32(crc, context, sizeof context);
   engine_start(context, encoding.latent);
   for (uint32_t i = 0; i < 8; i++) {
     const int32_t forced = i ? static_cast<int32_t>((i * 37 + 11) % BITMAR_VOCABULARY) : BITMAR_BOS;
     if (!engine_step(forced, ids, logits)) return kEngineFailed;
-    crc = crc32(crc, ids, sizeof ids);
-    crc = crc32(crc, logits, sizeof logits);
+    crc = bm_crc32(crc, ids, sizeof ids);
+    crc = bm_crc32(crc, logits, sizeof logits);
     board_watchdog_feed();
   }
   char text[9];

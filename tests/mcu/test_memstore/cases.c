@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bitmar_kernels.h"
 #include "memstore.h"
 
 enum { FILES = 8, CARD_BYTES = 400000, SLOTS = 8, DIM = 128, K = 4 };
@@ -89,7 +90,7 @@ static uint32_t hash_recall(ms_memory* memory, uint32_t hash) {
   int8_t q[DIM];
   int32_t mask[K], slots[K];
   random_vector(query);
-  ms_quantize(query, DIM, q, &scale);
+  bm_quantise(query, DIM, q, &scale);
   if (ms_recall(memory, q, scale, K, scores, values, mask, slots) != MS_OK) return 0;
   hash = case_hash(hash, scores, sizeof scores);
   hash = case_hash(hash, values, sizeof values);
