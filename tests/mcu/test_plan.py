@@ -10,6 +10,7 @@ import json
 import random
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
 from convert.aot.generate import GRAPHS, TILES
 from convert.aot.schedule import Schedule
+from deploy.firmware import sections
 from tests.mcu.conftest import seeded_picture
 from tests.mcu.host_cases import ROOT, compile_host
 
@@ -109,6 +111,33 @@ def test_equal_models_give_equal_files(model: Path, tmp_path: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()}
     generate(model, tmp_path / "a")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir()} == times
+
+
+@pytest.mark.parametrize(
+    ("flags", "section"),
+    [(["-D__IMXRT1062__"], ".progmem.bitmar"), (["-DBITMAR_MODEL_SECTION=.qspi"], ".qspi"), ([], None)],
+)
+def test_the_board_says_where_its_flash_is(flags: list[str], section: str | None, model: Path, tmp_path: Path) -> None:
+    """A board that is not known is refused with what to define: weights in RAM would be found out too late."""
+    generate(model, tmp_path)
+    out = tmp_path / "data.o"
+    command = [
+        "arm-none-eabi-gcc",
+        "-mcpu=cortex-m7",
+        *flags,
+        f"-Wa,-I{tmp_path}",
+        "-c",
+        "bitmar_model_data.S",
+        "-o",
+        str(out),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if section is None:
+        assert done.returncode and "define BITMAR_MODEL_SECTION" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        blobs = [(tmp_path / name).stat().st_size for name in ("bitmar_weights.bin", "bitmar_tokenizer.bin")]
+        assert sum(blobs) <= sections(out)[section] < sum(blobs) + 64
 
 
 def test_the_wide_layer_is_never_whole_and_caches_share_the_arena(model: Path, tmp_path: Path) -> None:

@@ -16,14 +16,20 @@ extern "C" int bitmar_main(int argc, char** argv);
 extern unsigned long _estack, _ebss;
 
 namespace {
-enum : uint32_t { kStackPaint = 0xA5A5A5A5, kWatchdogSeconds = 20, kStackMargin = 256 };
+enum : uint32_t {
+  kStackPaint = 0xA5A5A5A5,
+  kWatchdogSeconds = 20,
+  kStackMarginBytes = 256,
+  kFirstTime = 1767225600 /* 2026: the core starts a clock that was never set at 2019 */
+};
 uint32_t* painted_from;
 
 /* From the end of .bss to a little below the stack pointer. */
 void paint_stack() {
   uint32_t here;
   painted_from = reinterpret_cast<uint32_t*>((reinterpret_cast<uint32_t>(&_ebss) + 31) & ~31u) + 16;
-  for (uint32_t* word = painted_from; word < &here - kStackMargin; word++) *word = kStackPaint;
+  for (uint32_t* word = painted_from; word < &here - kStackMarginBytes / sizeof here; word++)
+    *word = kStackPaint;
 }
 }  // namespace
 
@@ -60,7 +66,11 @@ void board_count_start(void) {}
 uint32_t board_count(void) { return micros(); }
 void board_count_stop(void) {}
 const char* board_unit(void) { return "us"; }
-uint32_t board_time(void) { return rtc_get(); }
+
+uint32_t board_time(void) {
+  const uint32_t now = rtc_get();
+  return now < kFirstTime ? 0 : now;
+}
 
 /* i.MX RT1060 reference manual, 57: WDOG1 cannot be stopped once it runs, so waiting for input feeds it. */
 void board_watchdog_start(void) {

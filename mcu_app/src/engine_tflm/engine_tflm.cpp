@@ -15,7 +15,11 @@
 #define BITMAR_TFLM_ARENA_BYTES (192 * 1024) /* deploy/tflm_arena.py measures what a model needs */
 #endif
 #ifndef BITMAR_EXTERNAL_RAM
+#ifdef __IMXRT1062__
+#define BITMAR_EXTERNAL_RAM __attribute__((section(".externalram"))) /* Teensy's EXTMEM */
+#else
 #define BITMAR_EXTERNAL_RAM __attribute__((section(".sdram")))
+#endif
 #endif
 #ifndef BITMAR_EXTERNAL_MODEL_BYTES
 #define BITMAR_EXTERNAL_MODEL_BYTES 0 /* room for flatbuffers from the card; 0: only those in flash */

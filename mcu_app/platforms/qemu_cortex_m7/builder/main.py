@@ -33,6 +33,7 @@ env.Append(
     ASFLAGS=cpu,
     ASPPFLAGS=["-x", "assembler-with-cpp"],
     CPPPATH=[str(support / "common")],
+    CPPDEFINES=[("BITMAR_MODEL_SECTION", ".model")],  # link.ld: flash, by the MPU
     CCFLAGS=[*cpu, "-Os", "-g3", "-Wall", "-Wextra", "-ffunction-sections", "-fdata-sections"],
     CFLAGS=["-std=gnu11"],
     CXXFLAGS=["-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"],
