@@ -23,6 +23,7 @@ PACKAGE_FOLDERS = (
     "bitmar",
     "pi_app",
     "kernels",
+    "ops",
     "memstore/include",
     "memstore/src",
     "memstore/posix",

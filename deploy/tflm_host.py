@@ -18,7 +18,6 @@ import numpy as np
 from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[1]
-OPS = ROOT / "mcu_app" / "src" / "engine_tflm"
 LIBRARY = ROOT / "build" / "tflm"
 REGISTERER = "BitmarRegister"
 FLAGS = ["-std=gnu11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC"]
@@ -31,22 +30,16 @@ def available() -> bool:
 
 def build_ops() -> Path:
     """The ops as a shared library, built when a source changes."""
-    kernels = [
-        path for folder in sorted((ROOT / "kernels").iterdir()) if folder.is_dir() for path in folder.glob("*.c")
-    ]
-    sources = [
-        OPS / "op_run.c",
-        ROOT / "mcu_app" / "tflm_host" / "host_ops.c",
-        ROOT / "bitmar" / "native" / "flexmap.c",
-    ]
-    headers = [OPS / "op_run.h", *(ROOT / "kernels").glob("*/*.h")]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted([*sources, *kernels, *headers])))
+    libraries = [ROOT / "kernels", ROOT / "ops"]
+    sources = [ROOT / "mcu_app" / "tflm_host" / "host_ops.c"]
+    sources += [path for library in libraries for path in sorted(library.glob("*/*.c"))]
+    headers = [path for library in libraries for kind in ("h", "def") for path in sorted(library.glob(f"*/*.{kind}"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [*sources, *headers]))
     out = LIBRARY / f"ops-{digest.hexdigest()[:12]}.so"
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
-        folders = [OPS, ROOT / "kernels" / "include", ROOT / "bitmar" / "native"]
         temporary = out.with_suffix(f".{os.getpid()}")
-        command = ["cc", *FLAGS, *(f"-I{folder}" for folder in folders), *map(str, [*sources, *kernels])]
+        command = ["cc", *FLAGS, *(f"-I{library}/include" for library in libraries), *map(str, sources)]
         done = subprocess.run([*command, "-o", str(temporary), "-lm", "-ldl"], capture_output=True, text=True)
         if done.returncode:
             raise BitmarError(f"the TFLM ops: {next(iter(done.stderr.splitlines()), 'cc failed')}")

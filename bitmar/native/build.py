@@ -1,4 +1,4 @@
-"""Builds libbitmar.so from kernels/, memstore/, tokenizer/ and the delegate, with `cc` or the compiler named by $CC.
+"""Builds libbitmar.so from kernels/, ops/, memstore/, tokenizer/ and the delegate, with `cc` or the compiler named by $CC.
 
 python -m bitmar.native.build --out libbitmar.so
 CC=aarch64-linux-gnu-gcc python -m bitmar.native.build --out libbitmar.so
@@ -20,7 +20,7 @@ from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = Path(__file__).resolve().parent
-LIBRARIES = ("kernels", "memstore", "tokenizer")
+LIBRARIES = ("kernels", "ops", "memstore", "tokenizer")
 NAME = "libbitmar.so"
 
 # No contraction of a*b+c into one rounding: every target computes the same bits.
@@ -38,6 +38,7 @@ def sources() -> list[Path]:
     """The C files of libbitmar.so, in a fixed order."""
     folders = [
         ROOT / "kernels",
+        ROOT / "ops",
         ROOT / "memstore" / "src",
         ROOT / "memstore" / "posix",
         ROOT / "tokenizer" / "src",
@@ -49,7 +50,7 @@ def sources() -> list[Path]:
 def inputs() -> list[Path]:
     """Everything that decides what libbitmar.so contains: sources, headers and the list of exported symbols."""
     folders = [ROOT / library for library in LIBRARIES] + [NATIVE]
-    headers = [path for folder in folders for path in sorted(folder.rglob("*.h"))]
+    headers = [path for folder in folders for kind in ("*.h", "*.def") for path in sorted(folder.rglob(kind))]
     return [*sources(), *headers, NATIVE / "exports.map"]
 
 

@@ -1,5 +1,5 @@
 /** The BITMAR_* ops for the TensorFlow Lite Micro interpreter of PyPI's `tflite-micro` package: the same
- * op_run.c as on a board, behind a mirror of the interpreter's C structs (x86-64, TF_LITE_STATIC_MEMORY).
+ * ops/ as on a board, behind a mirror of the interpreter's C structs (x86-64, TF_LITE_STATIC_MEMORY).
  *
  *  Interpreter.from_file(path, custom_op_registerers=["BitmarRegister"]) calls BitmarRegister with the
  * resolver. Its layout is checked before anything is written; of a node only the first four pointers are
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "op_run.h"
+#include "bitmar_ops.h"
 
 typedef struct {
   int size;
@@ -41,6 +41,7 @@ typedef struct {
 } Registration;
 
 enum { MOST_OPS = 200, CUSTOM = 32, OK = 0, ERROR = 1, MARK = 0x424D4F50 };
+enum { FLOAT32 = 1, INT32 = 2, UINT8 = 3 };
 
 typedef struct {
   void* vtable;
@@ -53,7 +54,7 @@ typedef struct {
 
 typedef struct {
   uint32_t mark;
-  op_attributes attributes;
+  bm_op op; /* kind -1: refused */
 } NodeData;
 
 static EvalTensor* (*get_eval_tensor)(const Context*, int);
@@ -68,61 +69,83 @@ static void* symbol(const char* const* names, size_t count) {
   return NULL;
 }
 
-static void* init(int32_t kind, Context* context, const char* options, size_t bytes) {
+static int refuse(int kind, const char* reason) {
+  fprintf(stderr, "%s: %s\n", bm_op_name(kind), reason);
+  return ERROR;
+}
+
+static void* init(int kind, Context* context, const char* options, size_t bytes) {
   NodeData* data = allocate(context, sizeof *data);
   if (!data) return NULL;
   data->mark = MARK;
-  if (op_read(kind, (const uint8_t*)options, bytes, &data->attributes) != 0) data->attributes.kind = -1;
+  bm_op_reason why;
+  if (!bm_op_read(kind, options, bytes, &data->op, &why)) {
+    refuse(kind, why.text);
+    data->op.kind = -1;
+  }
   return data;
 }
 
-static int prepare(Context* context, Node* node) {
-  (void)context;
-  const NodeData* data = node->user_data;
-  if (!data || data->mark != MARK || data->attributes.kind < 0) return ERROR;
-  const op_kind* kind = &op_kinds[data->attributes.kind];
-  return node->inputs->size == kind->inputs && node->outputs->size == kind->outputs ? OK : ERROR;
+/* As much as an eval tensor tells. Before memory is planned only constants have data; which of the others are
+ * variable it does not say. */
+static void read_tensors(const Context* context, const IntArray* indices, bm_op_tensor* tensors) {
+  for (int i = 0; i < indices->size; i++) {
+    const EvalTensor* t = get_eval_tensor(context, indices->data[i]);
+    tensors[i] = (bm_op_tensor){
+        .data = t->data,
+        .dims = t->dims->data,
+        .rank = t->dims->size,
+        .bytes = BM_OP_ANY_BYTES,
+        .type = t->type == FLOAT32 ? 'f'
+                : t->type == INT32 ? 'i'
+                : t->type == UINT8 ? 'u'
+                                   : '?',
+        .constant = t->data != NULL,
+        .variable = t->data == NULL,
+    };
+  }
 }
 
-static op_tensor plain(const Context* context, int index) {
-  const EvalTensor* tensor = get_eval_tensor(context, index);
-  const op_tensor result = {tensor->data, tensor->dims->data, tensor->dims->size};
-  return result;
+static int prepare(Context* context, Node* node) {
+  const NodeData* data = node->user_data;
+  if (!data || data->mark != MARK || data->op.kind < 0) return ERROR;
+  const int kind = data->op.kind;
+  bm_op_reason why;
+  if (!bm_op_check_arity(kind, node->inputs->size, node->outputs->size, &why)) return refuse(kind, why.text);
+  bm_op_tensor in[BM_OP_MOST_INPUTS], out[BM_OP_MOST_OUTPUTS];
+  bm_op_plan plan;
+  read_tensors(context, node->inputs, in);
+  read_tensors(context, node->outputs, out);
+  if (!bm_op_check(&data->op, in, out, &plan, &why) || !bm_op_check_outputs(&data->op, &plan, out, &why))
+    return refuse(kind, why.text);
+  return plan.scratch_bytes <= sizeof scratch ? OK : refuse(kind, "needs more scratch than there is");
 }
 
 static int invoke(Context* context, Node* node) {
   const NodeData* data = node->user_data;
-  op_tensor inputs[OP_MOST_INPUTS], outputs[OP_MOST_OUTPUTS];
-  for (int i = 0; i < node->inputs->size; i++) inputs[i] = plain(context, node->inputs->data[i]);
-  for (int i = 0; i < node->outputs->size; i++) outputs[i] = plain(context, node->outputs->data[i]);
-  const size_t bytes = op_scratch(&data->attributes, inputs);
-  if (bytes > sizeof scratch) return ERROR;
-  const bm_status status = op_run(&data->attributes, inputs, outputs, scratch, bytes);
-  if (status == BM_OK) return OK;
-  fprintf(stderr, "%s: %s\n", op_kinds[data->attributes.kind].name, bm_status_text(status));
-  return ERROR;
+  bm_op_tensor in[BM_OP_MOST_INPUTS], out[BM_OP_MOST_OUTPUTS];
+  read_tensors(context, node->inputs, in);
+  read_tensors(context, node->outputs, out);
+  const bm_status status = bm_op_run(&data->op, in, out, scratch, sizeof scratch);
+  return status == BM_OK ? OK : refuse(data->op.kind, bm_status_text(status));
 }
 
 /* the interpreter does not tell init which op it is for: one function each */
-#define DEFINE_INIT(kind)                                                         \
-  static void* init_##kind(Context* context, const char* options, size_t bytes) { \
-    return init(kind, context, options, bytes);                                   \
-  }                                                                               \
-  _Static_assert(kind < OP_COUNT, "an op too many")
+#define BM_OP(NAME, name, version, inputs, outputs, attributes)                   \
+  static void* init_##name(Context* context, const char* options, size_t bytes) { \
+    return init(BM_OP_##NAME, context, options, bytes);                           \
+  }
+#include "bitmar_ops.def"
+#undef BM_OP
 
-DEFINE_INIT(0);
-DEFINE_INIT(1);
-DEFINE_INIT(2);
-DEFINE_INIT(3);
-DEFINE_INIT(4);
-DEFINE_INIT(5);
-DEFINE_INIT(6);
-
-static void* (*const inits[OP_COUNT])(Context*, const char*, size_t) = {init_0, init_1, init_2, init_3,
-                                                                        init_4, init_5, init_6};
+static void* (*const inits[BM_OP_COUNT])(Context*, const char*, size_t) = {
+#define BM_OP(NAME, name, version, inputs, outputs, attributes) init_##name,
+#include "bitmar_ops.def"
+#undef BM_OP
+};
 
 static bool layout_is_known(const Resolver* resolver) {
-  if (resolver->count == 0 || resolver->count + OP_COUNT > MOST_OPS ||
+  if (resolver->count == 0 || resolver->count + BM_OP_COUNT > MOST_OPS ||
       resolver->builtin_count > resolver->count)
     return false;
   unsigned builtins = 0;
@@ -152,10 +175,10 @@ bool BitmarRegister(Resolver* resolver) {
   }
   for (unsigned i = 0; i < resolver->count; i++)
     if (resolver->registrations[i].custom_name &&
-        !strcmp(resolver->registrations[i].custom_name, op_kinds[0].name))
+        !strcmp(resolver->registrations[i].custom_name, bm_op_name(0)))
       return true;
-  for (int kind = 0; kind < OP_COUNT; kind++) {
-    const Registration registration = {inits[kind], NULL, prepare, invoke, NULL, CUSTOM, op_kinds[kind].name};
+  for (int kind = 0; kind < BM_OP_COUNT; kind++) {
+    const Registration registration = {inits[kind], NULL, prepare, invoke, NULL, CUSTOM, bm_op_name(kind)};
     resolver->registrations[resolver->count++] = registration;
   }
   return true;

@@ -29,7 +29,7 @@ using bitmar::add_ops;
 namespace {
 using namespace ::tflite;
 using namespace ::tflite::micro;
-using Resolver = MicroMutableOpResolver<OP_COUNT + 7>;
+using Resolver = MicroMutableOpResolver<BM_OP_COUNT + 7>;
 
 alignas(16) uint8_t arena[BITMAR_TFLM_ARENA_BYTES];
 #if BITMAR_EXTERNAL_MODEL_BYTES
@@ -141,7 +141,9 @@ const char* engine_open(void) {
 #endif
   for (int graph = 0; graph < kGraphs; graph++)
     if (!open_graph(graph))
-      return "the interpreter cannot prepare the model: arena too small, or an unknown operator";
+      return bitmar::refusal()[0]
+                 ? bitmar::refusal()
+                 : "the interpreter cannot prepare the model: arena too small, or an unknown operator";
   return nullptr;
 }
 

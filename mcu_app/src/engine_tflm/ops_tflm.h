@@ -1,10 +1,12 @@
-/** The BITMAR_* ops as kernels of TensorFlow Lite Micro.
+/** The BITMAR_* ops (ops/) as kernels of TensorFlow Lite Micro.
  *
  *  Compiles against the sources of 2022 (the library in PlatformIO's registry) and of today: types move
  * between `tflite` and `tflite::micro`, and the registration changed its name, so both namespaces are opened
  * and the registration's type is what RegisterOp returns. Only MicroContext's methods are used. */
 #pragma once
-#include "op_run.h"
+#include <cstring>
+
+#include "bitmar_ops.h"
 #include "tensorflow/lite/c/common.h"
 #include "tensorflow/lite/kernels/kernel_util.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
@@ -25,43 +27,104 @@ inline uint8_t* op_scratch_memory() {
   return scratch;
 }
 
+/** Why an op was refused last: "BITMAR_TERNARY_FC: version 2, expected 1"; empty: none was. */
+inline char* refusal() {
+  static char text[sizeof(bm_op_reason) + 32];  // the longest name has 23 characters
+  return text;
+}
+
+inline TfLiteStatus refuse(int kind, const char* reason) {
+  char* text = refusal();
+  std::strcpy(text, bm_op_name(kind));
+  std::strcat(text, ": ");
+  std::strcat(text, reason);
+  return kTfLiteError;
+}
+
+/** The node's op; its kind is -1 if the options were refused. */
 template <int kKind>
 void* init(TfLiteContext* context, const char* options, size_t bytes) {
-  void* memory = GetMicroContext(context)->AllocatePersistentBuffer(sizeof(op_attributes));
-  auto* attributes = static_cast<op_attributes*>(memory);
-  if (attributes && op_read(kKind, reinterpret_cast<const uint8_t*>(options), bytes, attributes) != 0)
-    attributes->kind = -1;
-  return attributes;
+  void* memory = GetMicroContext(context)->AllocatePersistentBuffer(sizeof(bm_op));
+  auto* op = static_cast<bm_op*>(memory);
+  bm_op_reason why;
+  if (op && !bm_op_read(kKind, options, bytes, op, &why)) {
+    refuse(kKind, why.text);
+    op->kind = -1;
+  }
+  return op;
 }
 
-template <typename Tensor>
-op_tensor plain(const Tensor* tensor) {
-  return {tensor->data.data, tensor->dims->data, tensor->dims->size};
+inline char type_letter(TfLiteType type) {
+  return type == kTfLiteFloat32 ? 'f' : type == kTfLiteInt32 ? 'i' : type == kTfLiteUInt8 ? 'u' : '?';
 }
+
+/** One side of a node before memory is planned: temporary tensors of the interpreter, given back at the end.
+ */
+class PreparedTensors {
+ public:
+  using Allocate = TfLiteTensor* (MicroContext::*)(const TfLiteNode*, int);
+
+  PreparedTensors(MicroContext* context, const TfLiteNode* node, Allocate allocate, int count)
+      : context_(context), count_(count) {
+    for (int i = 0; i < count; i++) {
+      const TfLiteTensor* t = tensors_[i] = (context->*allocate)(node, i);
+      plain[i] = {};
+      if (!t) continue;
+      plain[i].dims = t->dims->data;
+      plain[i].rank = t->dims->size;
+      plain[i].bytes = t->bytes;
+      plain[i].type = type_letter(t->type);
+      plain[i].constant = t->allocation_type == kTfLiteMmapRo;
+      plain[i].variable = t->is_variable;
+    }
+  }
+  ~PreparedTensors() {
+    for (int i = count_; i-- > 0;)
+      if (tensors_[i]) context_->DeallocateTempTfLiteTensor(tensors_[i]);
+  }
+  PreparedTensors(const PreparedTensors&) = delete;
+  PreparedTensors& operator=(const PreparedTensors&) = delete;
+
+  bm_op_tensor plain[BM_OP_MOST_INPUTS];
+
+ private:
+  MicroContext* context_;
+  int count_;
+  TfLiteTensor* tensors_[BM_OP_MOST_INPUTS];
+};
+static_assert(BM_OP_MOST_OUTPUTS <= BM_OP_MOST_INPUTS, "room for either side");
 
 inline TfLiteStatus prepare(TfLiteContext* context, TfLiteNode* node) {
-  const auto* attributes = static_cast<const op_attributes*>(node->user_data);
-  if (!attributes || attributes->kind < 0) return kTfLiteError;
-  const op_kind& kind = op_kinds[attributes->kind];
-  if (node->inputs->size != kind.inputs || node->outputs->size != kind.outputs) return kTfLiteError;
-  MicroContext* micro_context = GetMicroContext(context);
-  TfLiteTensor* keys = micro_context->AllocateTempInputTensor(node, 1);
-  if (!keys) return kTfLiteError;
-  op_tensor inputs[OP_MOST_INPUTS] = {};
-  inputs[1] = {nullptr, keys->dims->data, keys->dims->size};
-  const size_t bytes = op_scratch(attributes, inputs);
-  micro_context->DeallocateTempTfLiteTensor(keys);
-  return bytes <= kOpScratchBytes ? kTfLiteOk : kTfLiteError;
+  const auto* op = static_cast<const bm_op*>(node->user_data);
+  if (!op || op->kind < 0) return kTfLiteError;
+  bm_op_reason why;
+  if (!bm_op_check_arity(op->kind, node->inputs->size, node->outputs->size, &why))
+    return refuse(op->kind, why.text);
+  MicroContext* micro = GetMicroContext(context);
+  const PreparedTensors in(micro, node, &MicroContext::AllocateTempInputTensor, node->inputs->size);
+  const PreparedTensors out(micro, node, &MicroContext::AllocateTempOutputTensor, node->outputs->size);
+  bm_op_plan plan;
+  if (!bm_op_check(op, in.plain, out.plain, &plan, &why) || !bm_op_check_outputs(op, &plan, out.plain, &why))
+    return refuse(op->kind, why.text);
+  if (plan.scratch_bytes > kOpScratchBytes) return refuse(op->kind, "needs more scratch than this build has");
+  return kTfLiteOk;
+}
+
+inline bm_op_tensor plain(const TfLiteEvalTensor* tensor) {
+  bm_op_tensor result = {};
+  result.data = tensor->data.data;
+  result.dims = tensor->dims->data;
+  result.rank = tensor->dims->size;
+  return result;
 }
 
 inline TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
-  const auto* attributes = static_cast<const op_attributes*>(node->user_data);
-  const op_kind& kind = op_kinds[attributes->kind];
-  op_tensor inputs[OP_MOST_INPUTS], outputs[OP_MOST_OUTPUTS];
-  for (int i = 0; i < kind.inputs; i++) inputs[i] = plain(GetEvalInput(context, node, i));
-  for (int i = 0; i < kind.outputs; i++) outputs[i] = plain(GetEvalOutput(context, node, i));
-  const bm_status status = op_run(attributes, inputs, outputs, op_scratch_memory(), kOpScratchBytes);
-  return status == BM_OK ? kTfLiteOk : kTfLiteError;
+  const auto* op = static_cast<const bm_op*>(node->user_data);
+  bm_op_tensor in[BM_OP_MOST_INPUTS], out[BM_OP_MOST_OUTPUTS];
+  for (int i = 0; i < node->inputs->size; i++) in[i] = plain(GetEvalInput(context, node, i));
+  for (int i = 0; i < node->outputs->size; i++) out[i] = plain(GetEvalOutput(context, node, i));
+  const bm_status status = bm_op_run(op, in, out, op_scratch_memory(), kOpScratchBytes);
+  return status == BM_OK ? kTfLiteOk : refuse(op->kind, bm_status_text(status));
 }
 
 /** TfLiteRegistration until 2022, TFLMRegistration since. */
@@ -73,16 +136,14 @@ Registration* registration() {
   return &registered;
 }
 
-/** All seven into a resolver; true if it had room. */
+/** All of them into a resolver; true if it had room. */
 template <typename Resolver>
 bool add_ops(Resolver* resolver) {
-  return resolver->AddCustom(op_kinds[0].name, registration<0>()) == kTfLiteOk &&
-         resolver->AddCustom(op_kinds[1].name, registration<1>()) == kTfLiteOk &&
-         resolver->AddCustom(op_kinds[2].name, registration<2>()) == kTfLiteOk &&
-         resolver->AddCustom(op_kinds[3].name, registration<3>()) == kTfLiteOk &&
-         resolver->AddCustom(op_kinds[4].name, registration<4>()) == kTfLiteOk &&
-         resolver->AddCustom(op_kinds[5].name, registration<5>()) == kTfLiteOk &&
-         resolver->AddCustom(op_kinds[6].name, registration<6>()) == kTfLiteOk;
+#define BM_OP(NAME, name, version, inputs, outputs, attributes) \
+  if (resolver->AddCustom(bm_op_name(BM_OP_##NAME), registration<BM_OP_##NAME>()) != kTfLiteOk) return false;
+#include "bitmar_ops.def"
+#undef BM_OP
+  return true;
 }
 
 }  // namespace bitmar

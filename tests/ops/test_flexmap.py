@@ -12,6 +12,7 @@ from flatbuffers import flexbuffers
 
 from bitmar.native import build
 
+SOURCES = build.ROOT / "ops" / "src"
 KEYS = ("version", "rows", "k", "missing")
 FOUND, MISSING, BROKEN, NOT_INT = range(4)
 
@@ -21,8 +22,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("flexmap") / "flexmap"
     source = Path(__file__).with_name("flexmap_main.c")
     flags = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover", f"-I{build.NATIVE}"]
-    subprocess.run([*build.compiler(), *flags, source, build.NATIVE / "flexmap.c", "-o", out], check=True)
+    flags += ["-fno-sanitize-recover", f"-I{SOURCES}"]
+    subprocess.run([*build.compiler(), *flags, source, SOURCES / "flexmap.c", "-o", out], check=True)
     return out
 
 

@@ -1,0 +1,19 @@
+/* BITMAR_RMS_NORM(x [..., n], gain [n]) -> [..., n] */
+#include <string.h>
+
+#include "rules.h"
+#include "tensors.h"
+
+bool op_check_rms_norm(const bm_op* op, const bm_op_tensor* in, bm_op_plan* plan, bm_op_reason* why) {
+  (void)op;
+  if (!op_check_count(in, 1, last_dim(&in[0]), "the gain", why)) return false;
+  plan->outputs[0].rank = in[0].rank;
+  memcpy(plan->outputs[0].dims, in[0].dims, sizeof(int) * (size_t)in[0].rank);
+  return true;
+}
+
+bm_status op_run_rms_norm(const bm_op* op, const bm_op_tensor* in, const bm_op_tensor* out,
+                          op_scratch scratch) {
+  (void)op, (void)scratch;
+  return bm_rms_norm(in[0].data, in[1].data, row_count(&in[0]), last_dim(&in[0]), out[0].data);
+}
