@@ -9,18 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bitmar.errors import BitmarError
+from bitmar.native import library
 
 FORMAT = 1
-# the ops that libbitmar.so runs, each with the version it knows (docs/custom-ops.md)
-OPS = {
-    "BITMAR_TERNARY_FC": 1,
-    "BITMAR_TERNARY_EMBEDDING": 1,
-    "BITMAR_TERNARY_TOPK": 1,
-    "BITMAR_RMS_NORM": 1,
-    "BITMAR_ATTENTION": 1,
-    "BITMAR_CACHED_ATTENTION": 1,
-    "BITMAR_MEMORY_READ": 1,
-}
 GRAPHS = ("encoder.tflite", "recall.tflite", "decoder.tflite")
 NEEDED_FILES = (*GRAPHS, "tokenizer.bin")
 
@@ -112,11 +103,12 @@ def read_description(file: Path) -> dict[str, Any]:
 
 def check_ops(ops: dict[str, int], file: Path) -> None:
     """BitmarError for an op, or a version of one, that libbitmar.so does not know."""
+    known = library.known_ops()
     for op, version in ops.items():
-        if op not in OPS:
-            raise BitmarError(f"{file}: op {op} is unknown to this program, expected one of {', '.join(OPS)}")
-        if version != OPS[op]:
-            raise BitmarError(f"{file}: op {op} has version {version}, expected {OPS[op]}")
+        if op not in known:
+            raise BitmarError(f"{file}: op {op} is unknown to this program, expected one of {', '.join(known)}")
+        if version != known[op]:
+            raise BitmarError(f"{file}: op {op} has version {version}, expected {known[op]}")
 
 
 def check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:

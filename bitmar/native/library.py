@@ -84,4 +84,14 @@ def load() -> ctypes.CDLL:
     except OSError as error:
         raise BitmarError(f"{path}: {error}") from error
     library.bm_isa.restype = ctypes.c_char_p
+    library.bm_op_name.restype = ctypes.c_char_p
     return library
+
+
+def known_ops() -> dict[str, int]:
+    """The BITMAR_* ops that libbitmar.so runs, each with its version (ops/include/bitmar_ops.def), in its order."""
+    library = load()
+    ops: dict[str, int] = {}
+    while (name := library.bm_op_name(len(ops))) is not None:
+        ops[name.decode()] = library.bm_op_version(len(ops))
+    return ops

@@ -1,4 +1,4 @@
-/* BitMar's arithmetic: the BITMAR_* ops, version 1, as a C11 library.
+/* BitMar's arithmetic: what the BITMAR_* ops compute, as a C11 library (ops/ says what an op is).
  *
  * Every function gives the same bits on x86-64, aarch64, armv7 and Cortex-M7, in every instruction-set
  * variant: integer dot products are exact, float additions have one fixed order, exp is our own.
@@ -22,8 +22,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define BM_OPS_VERSION 1
 
 /* ---- status ---- */
 

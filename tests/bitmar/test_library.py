@@ -11,6 +11,7 @@ import pytest
 
 from bitmar.errors import BitmarError
 from bitmar.native import build, library
+from convert.op_table import ops
 from tests.bitmar.runtimes import run_python
 
 TRY = "from bitmar.native import library\ntry:\n    library.load()\nexcept Exception as e:\n    print(type(e).__name__, e)"
@@ -70,8 +71,12 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         build.compiler()
 
 
+def test_the_library_tells_which_ops_it_runs() -> None:
+    assert library.known_ops() == {name: op.version for name, op in ops().items()}
+
+
 def test_only_the_public_names_are_exported() -> None:
     table = subprocess.run(["nm", "-D", "--defined-only", library.checked_path()], capture_output=True, text=True)
     names = {line.split()[-1].split("@")[0] for line in table.stdout.splitlines()}
-    assert {"tflite_plugin_create_delegate", "bm_isa", "ms_open", "bpe_open"} <= names
+    assert {"tflite_plugin_create_delegate", "bm_isa", "bm_op_name", "ms_open", "bpe_open"} <= names
     assert all(re.match(r"(tflite_plugin_|bm_|ms_|bpe_)", name) for name in names)
