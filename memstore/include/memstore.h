@@ -85,11 +85,7 @@ int ms_card_size(const ms_config* config, ms_file_sizes* sizes);
 /* How memstore reaches a card. Names are relative to the memory's folder, with '/' ("memory_slots.bin",
  * "states/000000.bin"); the port makes missing folders when MS_CREATE is given. Functions return MS_OK or an
  * ms_error (MS_E_NO_CARD, MS_E_READ_ONLY, MS_E_CARD_FULL, MS_E_LOCKED, MS_E_NOT_FOUND, MS_E_IO). */
-enum {
-  MS_READ = 0,
-  MS_WRITE = 1,
-  MS_CREATE = 2
-}; /* modes of open; MS_WRITE reads too; MS_CREATE makes it if missing */
+enum { MS_READ = 0, MS_WRITE = 1, MS_CREATE = 2 }; /* of open; 1 reads too, 2 makes it if missing */
 
 typedef struct {
   void* context;

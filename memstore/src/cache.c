@@ -39,11 +39,11 @@ int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
   uint32_t crc = ms_get32(ms_record(m, slot) + MS_R_SLOT_CRC);
   int error = MS_E_DAMAGED;
   for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++) {
-    int status = ms_read_slot_sector(m, copy, sector, m->scratch[2]);
+    int status = ms_read_slot_sector(m, copy, sector, m->slots_read[copy]);
     if (status) {
       error = status;
-    } else if (bm_crc32(0, m->scratch[2] + at, l->slot_bytes) == crc) {
-      memcpy(bytes, m->scratch[2] + at, l->slot_bytes);
+    } else if (bm_crc32(0, m->slots_read[copy] + at, l->slot_bytes) == crc) {
+      memcpy(bytes, m->slots_read[copy] + at, l->slot_bytes);
       m->stats.corrected += copy == MS_MIRROR;
       return MS_OK;
     }

@@ -19,24 +19,24 @@ typedef struct {
   uint64_t slots_bytes;
 } ms_layout;
 
-/* One record of the index, decoded. */
+/* What a record of the index says of its slot; byte offsets in a record. */
 enum { MS_EMPTY = 0, MS_OCCUPIED = 1, MS_LOST = 2 };
-enum { /* byte offsets */
-       MS_R_STATE = 0,
-       MS_R_NAME_BYTES = 1,
-       MS_R_SLOT = 2,
-       MS_R_SLOT_CRC = 4,
-       MS_R_SEQUENCE = 8,
-       MS_R_TAUGHT = 16,
-       MS_R_LAST_ACCESS = 24,
-       MS_R_USES = 32,
-       MS_R_IMPORTANCE = 36,
-       MS_R_KEY_SCALE = 40,
-       MS_R_SLOT_SCALE = 44,
-       MS_R_TIME = 48,
-       MS_R_WRITES = 52,
-       MS_R_CRC = 60,
-       MS_R_NAME = 64
+enum {
+  MS_R_STATE = 0,
+  MS_R_NAME_BYTES = 1,
+  MS_R_SLOT = 2,
+  MS_R_SLOT_CRC = 4,
+  MS_R_SEQUENCE = 8,
+  MS_R_TAUGHT = 16,
+  MS_R_LAST_ACCESS = 24,
+  MS_R_USES = 32,
+  MS_R_IMPORTANCE = 36,
+  MS_R_KEY_SCALE = 40,
+  MS_R_SLOT_SCALE = 44,
+  MS_R_TIME = 48,
+  MS_R_WRITES = 52,
+  MS_R_CRC = 60,
+  MS_R_NAME = 64
 };
 
 /* The header sector. The first MS_IDENTITY bytes never change. */

@@ -1,4 +1,7 @@
-/* What the files of memstore share: the memory's state in RAM and the steps that touch the card. */
+/* What the files of memstore share: the memory's state in RAM and the steps that touch the card.
+ *
+ * Each file calls only those that stand before it here: layout, card, slot, index, cache, recover, commit,
+ * metadata, states, restore, write; then the interface: open, teach, forget, recall, history. */
 #ifndef BITMAR_MS_MEMORY_H
 #define BITMAR_MS_MEMORY_H
 
@@ -9,15 +12,22 @@
 #define MS_NONE 0xffffffffu
 
 enum { MS_SLOTS_FILE = 0, MS_INDEX_FILE = 1, MS_BACKUP_FILE = 2, MS_METADATA_FILE = 3, MS_FILES = 4 };
-enum {
-  MS_DIRTY = 1,
-  MS_UNSAVED = 2
-}; /* flags of a slot: counters newer than the card's; not on the card at all */
+/* flags of a slot: counters newer than the card's; not on the card at all */
+enum { MS_DIRTY = 1, MS_UNSAVED = 2 };
+enum { MS_PRIMARY = 0, MS_MIRROR = 1, MS_COPIES = 2 };
 
 typedef struct {
   uint32_t slot; /* MS_NONE: free */
   uint64_t tick;
 } ms_hot_entry;
+
+/* One slot's next record and content, on their way to the card and into RAM. */
+typedef struct {
+  uint32_t slot;
+  int with_content; /* 0: the slot's bytes stay what they are */
+  uint8_t* record;  /* a sector's room; not sealed yet */
+  uint8_t* content; /* a sector's room */
+} ms_change;
 
 struct ms_memory {
   ms_config config;
@@ -34,15 +44,18 @@ struct ms_memory {
   uint32_t time;
   uint64_t clock, tick;
   ms_stats stats;
-  uint8_t* index;      /* K records, as on the card */
-  uint8_t* flags;      /* K */
-  uint32_t* hot_of;    /* K: entry of the hot cache or MS_NONE */
-  ms_hot_entry* hot;   /* config.hot */
-  uint8_t* hot_data;   /* config.hot slots, as on the card */
-  uint8_t* scratch[4]; /* sectors: primary index, mirror index, primary slots, mirror slots */
-  uint8_t* new_record; /* a sector */
-  uint8_t* new_slot;   /* a sector */
-  float* work;         /* D */
+  uint8_t* index;    /* K records, as on the card */
+  uint8_t* flags;    /* K */
+  uint32_t* hot_of;  /* K: entry of the hot cache or MS_NONE */
+  ms_hot_entry* hot; /* config.hot */
+  uint8_t* hot_data; /* config.hot slots, as on the card */
+  float* work;       /* D */
+  /* one sector each */
+  uint8_t* index_read[MS_COPIES]; /* both copies of an index sector, while they are compared */
+  uint8_t* slots_read[MS_COPIES]; /* both copies of a slot sector */
+  uint8_t* index_built;           /* an index sector as it should be: built from RAM */
+  uint8_t* slots_built;           /* a slot sector as it should be */
+  ms_change change;               /* what a teach, forget or rename composes */
 };
 
 static inline uint8_t* ms_record(const ms_memory* m, uint32_t slot) {
@@ -53,7 +66,6 @@ static inline int ms_occupied(const ms_memory* m, uint32_t slot) {
 }
 
 /* card.c: the port with counters; whole transfers or an error */
-enum { MS_PRIMARY = 0, MS_MIRROR = 1 };
 int ms_card_read(ms_memory* m, int32_t file, uint64_t offset, void* data, uint32_t bytes);
 int ms_card_write(ms_memory* m, int32_t file, uint64_t offset, const void* data, uint32_t bytes);
 int ms_card_sync(ms_memory* m);
@@ -64,17 +76,13 @@ int ms_write_slot_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t*
 int ms_open_file(ms_memory* m, const char* name, int mode, int32_t* file);
 void ms_close_files(ms_memory* m);
 
-/* recover.c: read both copies of everything, decide, repair */
-int ms_scan(ms_memory* m, ms_report* report);
-int ms_resolve(ms_memory* m);
+/* index.c: the records in RAM */
+uint32_t ms_count_occupied(const ms_memory* m);
+/* The sequence of the sector that this record is in; an unsaved one keeps its own CRC for when it is saved.
+ */
 void ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence);
-void ms_build_index_sector(ms_memory* m, uint32_t sector, uint8_t* data);
-
-/* commit.c: the write protocol */
-int ms_commit(ms_memory* m, uint32_t slot,
-              int with_slot); /* new_record (unsealed), new_slot -> the card and RAM */
-int ms_commit_header(ms_memory* m, uint32_t pending);
-int ms_writable(ms_memory* m);
+/* What both copies of an index sector (1, 2, ...) should hold. */
+void ms_build_index_sector(const ms_memory* m, uint32_t sector, uint8_t* data);
 
 /* cache.c */
 uint8_t* ms_hot_find(ms_memory* m, uint32_t slot);
@@ -88,12 +96,42 @@ void ms_decode_slot(const ms_layout* l, const uint8_t* bytes, float scale, float
 float ms_retention(const ms_memory* m, uint32_t slot,
                    uint64_t now); /* `now`: the clock that ages count from */
 
+/* recover.c: read both copies of everything, decide, repair */
+int ms_scan(ms_memory* m, ms_report* report);
+
+/* commit.c: the write protocol; after an error it is open what is on the card */
+int ms_commit(ms_memory* m, ms_change* change);
+int ms_commit_header(ms_memory* m, uint32_t pending);
+int ms_commit_counters(ms_memory* m); /* every index sector with newer counters in RAM */
+
 /* metadata.c */
 uint64_t ms_metadata_bytes(const ms_layout* l);
 int ms_metadata_check(ms_memory* m);
 int ms_metadata_write(ms_memory* m, uint32_t* repaired);
 
-/* history.c */
-int ms_finish_restore(ms_memory* m, ms_report* report);
+/* states.c: the archive, state by state */
+typedef struct {
+  ms_memory* m;
+  uint32_t per_file;
+  uint64_t oldest; /* clock of state 0: anything older is left from a deleted archive */
+} ms_archive;
+int ms_archive_open(ms_memory* m, ms_archive* a); /* MS_E_NOT_FOUND: there is none yet */
+int ms_archive_count(ms_archive* a, uint32_t* count);
+int ms_archive_header(ms_archive* a, uint32_t number, ms_state* state); /* MS_E_DAMAGED: not readable */
+int ms_archive_check(ms_archive* a, uint32_t number);                   /* every record and slot */
+int ms_archive_append(ms_archive* a, uint32_t number);
+/* Sectors of a state's body: index sector 1.. or slot sector 0.. */
+int ms_archive_index_sector(ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data);
+int ms_archive_slot_sector(ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data);
+
+/* restore.c */
+int ms_restore_state(ms_memory* m, uint32_t number);       /* begin and finish */
+int ms_finish_restore(ms_memory* m, uint32_t* state_gone); /* the one that the header names */
+
+/* write.c: what every word that writes begins and ends with */
+int ms_writable(ms_memory* m); /* may it write, and is it known what is on the card? */
+int ms_resolve(ms_memory* m);  /* find out, repair, finish what was begun */
+int ms_save(ms_memory* m,
+            ms_change* change); /* commit; after a failure the memory is old or new, never open */
 
 #endif

@@ -15,20 +15,27 @@ uint64_t ms_metadata_bytes(const ms_layout* l) {
 
 typedef struct {
   ms_memory* m;
-  uint8_t* sector; /* being filled */
+  uint8_t* sector;  /* being filled */
+  uint8_t* on_card; /* what stands in its place */
+  uint8_t* first;   /* the first sector: goes out last */
   uint32_t fill, number;
   uint32_t written; /* sectors that differed */
   int status;
 } writer;
 
+static writer start(ms_memory* m) {
+  return (writer){
+      .m = m, .sector = m->index_built, .on_card = m->slots_read[MS_PRIMARY], .first = m->slots_built};
+}
+
 static void finish_sector(writer* w) {
   ms_memory* m = w->m;
   if (w->number == 0) {
-    memcpy(m->scratch[2], w->sector, MS_SECTOR); /* goes out last */
+    memcpy(w->first, w->sector, MS_SECTOR);
   } else if (!w->status) {
     uint64_t at = (uint64_t)w->number * MS_SECTOR;
-    if (ms_card_read(m, m->file[MS_METADATA_FILE], at, m->scratch[1], MS_SECTOR) ||
-        memcmp(m->scratch[1], w->sector, MS_SECTOR)) {
+    if (ms_card_read(m, m->file[MS_METADATA_FILE], at, w->on_card, MS_SECTOR) ||
+        memcmp(w->on_card, w->sector, MS_SECTOR)) {
       w->status = ms_card_write(m, m->file[MS_METADATA_FILE], at, w->sector, MS_SECTOR);
       w->written++;
     }
@@ -156,10 +163,10 @@ int ms_metadata_check(ms_memory* m) {
   if (m->read_only) return MS_OK;
   int status = open_metadata(m);
   if (status) return status;
-  writer w = {.m = m, .sector = m->scratch[0]};
+  writer w = start(m);
   put_head(&w, newest_sequence(m));
-  if (ms_card_read(m, m->file[MS_METADATA_FILE], 0, m->scratch[1], MS_SECTOR) ||
-      memcmp(m->scratch[0], m->scratch[1], w.fill))
+  if (ms_card_read(m, m->file[MS_METADATA_FILE], 0, w.on_card, MS_SECTOR) ||
+      memcmp(w.sector, w.on_card, w.fill))
     m->metadata_stale = 1;
   return MS_OK;
 }
@@ -167,7 +174,7 @@ int ms_metadata_check(ms_memory* m) {
 int ms_metadata_write(ms_memory* m, uint32_t* repaired) {
   int status = open_metadata(m);
   if (status) return status;
-  writer w = {.m = m, .sector = m->scratch[0]};
+  writer w = start(m);
   uint64_t now = newest_sequence(m);
   uint32_t count = 0, sectors = (uint32_t)(ms_metadata_bytes(&m->header.layout) / MS_SECTOR);
   for (uint32_t i = 0; i < m->config.slots; i++) count += (uint32_t)on_card(m, i);
@@ -184,12 +191,12 @@ int ms_metadata_write(ms_memory* m, uint32_t* repaired) {
   while (w.number + 1 < sectors || w.fill + 1 < MS_SECTOR) put_byte(&w, ' ');
   put_byte(&w, '\n');
   if (w.status) return w.status;
-  int fresh = !ms_card_read(m, m->file[MS_METADATA_FILE], 0, m->scratch[1], MS_SECTOR) &&
-              !memcmp(m->scratch[1], m->scratch[2], MS_SECTOR);
+  int fresh = !ms_card_read(m, m->file[MS_METADATA_FILE], 0, w.on_card, MS_SECTOR) &&
+              !memcmp(w.on_card, w.first, MS_SECTOR);
   if (w.written || !fresh) {
     status = ms_card_sync(m);
     if (!status && !fresh) {
-      status = ms_card_write(m, m->file[MS_METADATA_FILE], 0, m->scratch[2], MS_SECTOR);
+      status = ms_card_write(m, m->file[MS_METADATA_FILE], 0, w.first, MS_SECTOR);
       w.written++;
       if (!status) status = ms_card_sync(m);
     }

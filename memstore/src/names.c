@@ -1,6 +1,5 @@
-#include <string.h>
-
-#include "memory.h"
+/* What may be a name. */
+#include "memstore.h"
 
 /* Length of the UTF-8 sequence at p (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF), 0
  * if bad. */
@@ -31,11 +30,4 @@ int ms_check_name(const char* name) {
   }
   if (bytes >= MS_NAME_BYTES) return MS_E_NAME_LONG;
   return utf8 ? MS_OK : MS_E_NAME_UTF8;
-}
-
-int32_t ms_find(const ms_memory* m, const char* name, uint32_t from) {
-  if (!m || !name) return MS_E_ARGUMENT;
-  for (uint32_t i = from; i < m->config.slots; i++)
-    if (ms_occupied(m, i) && !strcmp((const char*)ms_record(m, i) + MS_R_NAME, name)) return (int32_t)i;
-  return MS_E_NOT_FOUND;
 }

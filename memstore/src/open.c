@@ -22,9 +22,14 @@ static size_t carve(const ms_config* c, const ms_layout* l, ms_memory* m) {
   TAKE(hot_of, c->slots * sizeof(uint32_t));
   TAKE(hot, c->hot * sizeof(ms_hot_entry));
   TAKE(hot_data, (size_t)c->hot * l->slot_bytes);
-  for (int i = 0; i < 4; i++) TAKE(scratch[i], MS_SECTOR);
-  TAKE(new_record, MS_SECTOR);
-  TAKE(new_slot, MS_SECTOR);
+  for (int copy = 0; copy < MS_COPIES; copy++) {
+    TAKE(index_read[copy], MS_SECTOR);
+    TAKE(slots_read[copy], MS_SECTOR);
+  }
+  TAKE(index_built, MS_SECTOR);
+  TAKE(slots_built, MS_SECTOR);
+  TAKE(change.record, MS_SECTOR);
+  TAKE(change.content, MS_SECTOR);
   TAKE(work, l->dim * sizeof(float));
 #undef TAKE
   return at;
@@ -65,14 +70,14 @@ static int read_header(ms_memory* m, ms_header* best, int* from_mirror) {
     if (file < 0) continue;
     int status = m->port->size(m->port->context, file, &bytes);
     if (!status && bytes < at[i] + MS_SECTOR) continue;
-    if (!status) status = ms_card_read(m, file, at[i], m->scratch[0], MS_SECTOR);
+    if (!status) status = ms_card_read(m, file, at[i], m->index_built, MS_SECTOR);
     if (status) {
       unreadable = status;
       continue;
     }
     ms_header header;
     memset(&header, 0, sizeof header);
-    status = ms_header_unpack(m->scratch[0], &header);
+    status = ms_header_unpack(m->index_built, &header);
     if (status == MS_E_VERSION && found != MS_OK) {
       found = MS_E_VERSION;
       best->version = header.version;
@@ -107,27 +112,27 @@ static int create(ms_memory* m) {
    * salt differs from whatever salt stands there. Zeros give salt 0: equal memories are equal files. */
   uint32_t salt = 0;
   for (uint32_t i = 0; !status && i < 2; i++) {
-    status = ms_read_index_sector(m, MS_MIRROR, i, m->scratch[0]);
+    status = ms_read_index_sector(m, MS_MIRROR, i, m->index_built);
     int zeros = 1;
-    for (uint32_t j = 0; j < MS_SECTOR; j++) zeros &= !m->scratch[0][j];
-    if (!zeros) salt = bm_crc32(salt, m->scratch[0], MS_SECTOR);
+    for (uint32_t j = 0; j < MS_SECTOR; j++) zeros &= !m->index_built[j];
+    if (!zeros) salt = bm_crc32(salt, m->index_built, MS_SECTOR);
   }
   ms_identity(&m->header, &m->config, salt);
-  memset(m->scratch[0], 0, MS_SECTOR);
-  if (!status) status = ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->scratch[0], MS_SECTOR);
-  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->scratch[0]);
+  memset(m->index_built, 0, MS_SECTOR);
+  if (!status) status = ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->index_built, MS_SECTOR);
+  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->index_built);
   if (!status) status = ms_card_sync(m);
   for (uint32_t slot = 0; slot < l->slots; slot++)
     ms_record_empty(l, m->header.identity, ms_record(m, slot), slot, 0);
   for (uint32_t i = 0; !status && i < l->slot_sectors; i++)
-    status = ms_write_slot_sector(m, MS_MIRROR, i, m->scratch[0]);
+    status = ms_write_slot_sector(m, MS_MIRROR, i, m->index_built);
   for (uint32_t i = 1; !status && i <= l->index_sectors; i++) {
-    ms_build_index_sector(m, i, m->scratch[0]);
-    status = ms_write_index_sector(m, MS_MIRROR, i, m->scratch[0]);
+    ms_build_index_sector(m, i, m->index_built);
+    status = ms_write_index_sector(m, MS_MIRROR, i, m->index_built);
   }
   if (!status) status = ms_card_sync(m);
-  ms_header_pack(&m->header, m->scratch[0]);
-  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->scratch[0]);
+  ms_header_pack(&m->header, m->index_built);
+  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->index_built);
   if (!status) status = ms_card_sync(m);
   if (!status) m->present[MS_BACKUP_FILE] = 1;
   return status;
@@ -176,7 +181,12 @@ static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {
   }
   int created = report->kept == MS_STATE_CREATED;
   if (!status) status = ms_scan(m, report);
-  if (!status && m->header.pending) status = ms_finish_restore(m, report);
+  if (!status && m->header.pending) {
+    uint32_t gone = 0;
+    status = ms_finish_restore(m, &gone);
+    report->restore_finished = gone ? 2 : 1;
+    report->occupied = ms_count_occupied(m);
+  }
   if (!status) status = ms_metadata_check(m);
   if (status && created) uncreate(m);
   describe(&m->header, &report->found);

@@ -52,13 +52,13 @@ int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
     m->stats.hits++;
   } else {
     m->stats.misses++;
-    int status = ms_load_slot(m, slot, m->new_slot);
+    int status = ms_load_slot(m, slot, m->change.content);
     if (status) return status;
     bytes = ms_hot_take(m, slot);
     if (bytes)
-      memcpy(bytes, m->new_slot, l->slot_bytes);
+      memcpy(bytes, m->change.content, l->slot_bytes);
     else
-      bytes = m->new_slot;
+      bytes = m->change.content;
   }
   ms_decode_slot(l, bytes, ms_getf(record + MS_R_SLOT_SCALE), values);
   ms_put64(record + MS_R_LAST_ACCESS, ++m->clock);
@@ -87,37 +87,12 @@ int ms_recall(ms_memory* m, const int8_t* query, float scale, uint32_t k, float*
   return result;
 }
 
-int ms_slot_info(const ms_memory* m, uint32_t slot, ms_info* info) {
-  if (!m || slot >= m->config.slots || !info) return MS_E_ARGUMENT;
-  const uint8_t* record = ms_record(m, slot);
-  memset(info, 0, sizeof *info);
-  info->lost = record[MS_R_STATE] == MS_LOST;
-  info->occupied = ms_occupied(m, slot);
-  memcpy(info->name, record + MS_R_NAME, MS_NAME_BYTES);
-  info->sequence = ms_get64(record + MS_R_SEQUENCE);
-  info->key = (const int8_t*)record + MS_KEY_AT;
-  if (!info->occupied) return MS_OK;
-  info->saved = !(m->flags[slot] & MS_UNSAVED);
-  info->hot = m->hot_of[slot] != MS_NONE;
-  info->uses = ms_get32(record + MS_R_USES);
-  info->writes = ms_get32(record + MS_R_WRITES);
-  info->time = ms_get32(record + MS_R_TIME);
-  info->importance = ms_getf(record + MS_R_IMPORTANCE);
-  info->retention = ms_retention(m, slot, m->clock);
-  info->key_scale = ms_getf(record + MS_R_KEY_SCALE);
-  info->taught = ms_get64(record + MS_R_TAUGHT);
-  info->last_access = ms_get64(record + MS_R_LAST_ACCESS);
-  return MS_OK;
-}
-
 void ms_get_stats(const ms_memory* m, ms_stats* stats) {
   *stats = m->stats;
   stats->clock = m->clock;
-  stats->occupied = stats->unsaved = 0;
-  for (uint32_t i = 0; i < m->config.slots; i++) {
-    stats->occupied += (uint32_t)ms_occupied(m, i);
-    stats->unsaved += (m->flags[i] & MS_UNSAVED) != 0;
-  }
+  stats->occupied = ms_count_occupied(m);
+  stats->unsaved = 0;
+  for (uint32_t i = 0; i < m->config.slots; i++) stats->unsaved += (m->flags[i] & MS_UNSAVED) != 0;
 }
 
 void ms_reset_stats(ms_memory* m) { memset(&m->stats, 0, sizeof m->stats); }

@@ -16,7 +16,8 @@ typedef struct {
   ms_memory* m;
   ms_report* report;
   pass pass;
-  int index_status[2], slot_status[2]; /* of the sectors in scratch: MS_OK, or why they could not be read */
+  int index_status[2],
+      slot_status[2]; /* of index_read and slots_read: MS_OK, or why they could not be read */
   /* repairs that say nothing about which copy is better: bytes that mean nothing, the header's third copy */
   uint32_t primary_neutral, mirror_neutral;
 } scan;
@@ -26,13 +27,13 @@ static int damaged_or_absent(int status) { return status == MS_E_DAMAGED; }
 static int read_index(scan* s, int copy, uint32_t sector) {
   ms_memory* m = s->m;
   if (!m->present[copy == MS_MIRROR ? MS_BACKUP_FILE : MS_INDEX_FILE]) return MS_E_DAMAGED;
-  return ms_read_index_sector(m, copy, sector, m->scratch[copy]);
+  return ms_read_index_sector(m, copy, sector, m->index_read[copy]);
 }
 
 static int read_slots(scan* s, int copy, uint32_t sector) {
   ms_memory* m = s->m;
   if (!m->present[copy == MS_MIRROR ? MS_BACKUP_FILE : MS_SLOTS_FILE]) return MS_E_DAMAGED;
-  return ms_read_slot_sector(m, copy, sector, m->scratch[2 + copy]);
+  return ms_read_slot_sector(m, copy, sector, m->slots_read[copy]);
 }
 
 /* The copy of the slot's bytes that has this CRC, or NULL. */
@@ -40,14 +41,14 @@ static const uint8_t* find_slot(const scan* s, uint32_t slot, uint32_t crc) {
   const ms_layout* l = &s->m->header.layout;
   size_t at = (size_t)(slot % l->slots_per_sector) * l->slot_bytes;
   for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++)
-    if (!s->slot_status[copy] && bm_crc32(0, s->m->scratch[2 + copy] + at, l->slot_bytes) == crc)
-      return s->m->scratch[2 + copy] + at;
+    if (!s->slot_status[copy] && bm_crc32(0, s->m->slots_read[copy] + at, l->slot_bytes) == crc)
+      return s->m->slots_read[copy] + at;
   return NULL;
 }
 
 static const uint8_t* record_in(const scan* s, int copy, uint32_t slot) {
   const ms_layout* l = &s->m->header.layout;
-  const uint8_t* record = s->m->scratch[copy] + (size_t)(slot % l->records_per_sector) * l->record_bytes;
+  const uint8_t* record = s->m->index_read[copy] + (size_t)(slot % l->records_per_sector) * l->record_bytes;
   if (s->index_status[copy] || !ms_record_valid(l, s->m->header.identity, record, slot)) return NULL;
   return record;
 }
@@ -127,30 +128,6 @@ static int decide(scan* s, uint32_t first, uint32_t end) {
   return MS_OK;
 }
 
-/* The sequence of the sector that this record is in; an unsaved one keeps its own CRC for when it is saved.
- */
-void ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence) {
-  uint8_t* record = ms_record(m, slot);
-  if (ms_get64(record + MS_R_SEQUENCE) == sequence && !m->flags[slot]) return;
-  ms_put64(record + MS_R_SEQUENCE, sequence);
-  ms_record_seal(&m->header.layout, m->header.identity, record);
-}
-
-/* What both copies of an index sector (1, 2, ...) should hold, from RAM. */
-void ms_build_index_sector(ms_memory* m, uint32_t sector, uint8_t* data) {
-  const ms_layout* l = &m->header.layout;
-  uint32_t first = (sector - 1) * l->records_per_sector;
-  memset(data, 0, MS_SECTOR);
-  for (uint32_t i = 0; i < l->records_per_sector && first + i < l->slots; i++) {
-    const uint8_t* record = ms_record(m, first + i);
-    uint8_t* out = data + (size_t)i * l->record_bytes;
-    if (m->flags[first + i] & MS_UNSAVED)
-      ms_record_empty(l, m->header.identity, out, first + i, ms_get64(record + MS_R_SEQUENCE));
-    else
-      memcpy(out, record, l->record_bytes);
-  }
-}
-
 static int build_slot_sector(scan* s, uint32_t sector, uint8_t* data) {
   ms_memory* m = s->m;
   const ms_layout* l = &m->header.layout;
@@ -171,7 +148,7 @@ static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, u
                   uint32_t used_bytes) {
   ms_memory* m = s->m;
   const int* status = is_slots ? s->slot_status : s->index_status;
-  uint8_t* const* have = m->scratch + (is_slots ? 2 : 0);
+  uint8_t* const* have = is_slots ? m->slots_read : m->index_read;
   int differs[2] = {status[0] || memcmp(have[0], want, primary_bytes),
                     status[1] || memcmp(have[1], want, MS_SECTOR)};
   if (s->pass == DECIDE) {
@@ -191,21 +168,22 @@ static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, u
 static int visit_header(scan* s) {
   ms_memory* m = s->m;
   for (int copy = 0; copy < 2; copy++) s->index_status[copy] = read_index(s, copy, 0);
-  ms_header_pack(&m->header, m->new_record);
-  int status = settle(s, 0, 0, m->new_record, MS_SECTOR, MS_SECTOR);
+  ms_header_pack(&m->header, m->index_built);
+  int status = settle(s, 0, 0, m->index_built, MS_SECTOR, MS_SECTOR);
   if (status) return status;
   ms_header third = m->header;
   third.sequence = 0;
   third.pending = 0;
-  ms_header_pack(&third, m->new_record);
-  status = m->present[MS_BACKUP_FILE] ? ms_card_read(m, m->file[MS_BACKUP_FILE], 0, m->scratch[0], MS_SECTOR)
-                                      : MS_E_DAMAGED;
-  if (!status && !memcmp(m->scratch[0], m->new_record, MS_SECTOR)) return MS_OK;
+  ms_header_pack(&third, m->index_built);
+  status = m->present[MS_BACKUP_FILE]
+               ? ms_card_read(m, m->file[MS_BACKUP_FILE], 0, m->index_read[MS_PRIMARY], MS_SECTOR)
+               : MS_E_DAMAGED;
+  if (!status && !memcmp(m->index_read[MS_PRIMARY], m->index_built, MS_SECTOR)) return MS_OK;
   if (s->pass == DECIDE) {
     s->report->mirror_repaired++;
     s->mirror_neutral++;
   }
-  return s->pass == FIX_MIRROR ? ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->new_record, MS_SECTOR)
+  return s->pass == FIX_MIRROR ? ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->index_built, MS_SECTOR)
                                : MS_OK;
 }
 
@@ -224,13 +202,13 @@ static int visit(scan* s, pass pass) {
       for (int copy = 0; copy < 2; copy++) s->index_status[copy] = read_index(s, copy, sector);
       if (pass == DECIDE) status = decide(s, slot, stop);
       if (status) break;
-      ms_build_index_sector(m, sector, m->new_record);
-      status = settle(s, 0, sector, m->new_record, MS_SECTOR, (stop - slot) * l->record_bytes);
+      ms_build_index_sector(m, sector, m->index_built);
+      status = settle(s, 0, sector, m->index_built, MS_SECTOR, (stop - slot) * l->record_bytes);
     }
-    if (!status) status = build_slot_sector(s, group, m->new_slot);
+    if (!status) status = build_slot_sector(s, group, m->slots_built);
     if (!status)
       status =
-          settle(s, 1, group, m->new_slot, ms_slot_sector_bytes(l, group), (end - first) * l->slot_bytes);
+          settle(s, 1, group, m->slots_built, ms_slot_sector_bytes(l, group), (end - first) * l->slot_bytes);
   }
   return status;
 }
@@ -298,15 +276,5 @@ int ms_scan(ms_memory* m, ms_report* report) {
     if (!status) status = ms_card_sync(m);
   }
   if (!status) m->present[0] = m->present[1] = m->present[2] = 1;
-  return status;
-}
-
-int ms_resolve(ms_memory* m) {
-  ms_report report;
-  memset(&report, 0, sizeof report);
-  m->unresolved = 1;
-  int status = ms_scan(m, &report);
-  if (!status && m->header.pending) status = ms_finish_restore(m, &report);
-  if (!status) m->unresolved = 0;
   return status;
 }

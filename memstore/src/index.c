@@ -1,0 +1,59 @@
+/* The records in RAM. */
+#include "memory.h"
+
+uint32_t ms_count_occupied(const ms_memory* m) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m->config.slots; i++) n += (uint32_t)ms_occupied(m, i);
+  return n;
+}
+
+int32_t ms_find(const ms_memory* m, const char* name, uint32_t from) {
+  if (!m || !name) return MS_E_ARGUMENT;
+  for (uint32_t i = from; i < m->config.slots; i++)
+    if (ms_occupied(m, i) && !strcmp((const char*)ms_record(m, i) + MS_R_NAME, name)) return (int32_t)i;
+  return MS_E_NOT_FOUND;
+}
+
+void ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence) {
+  uint8_t* record = ms_record(m, slot);
+  if (ms_get64(record + MS_R_SEQUENCE) == sequence && !m->flags[slot]) return;
+  ms_put64(record + MS_R_SEQUENCE, sequence);
+  ms_record_seal(&m->header.layout, m->header.identity, record);
+}
+
+void ms_build_index_sector(const ms_memory* m, uint32_t sector, uint8_t* data) {
+  const ms_layout* l = &m->header.layout;
+  uint32_t first = (sector - 1) * l->records_per_sector;
+  memset(data, 0, MS_SECTOR);
+  for (uint32_t i = 0; i < l->records_per_sector && first + i < l->slots; i++) {
+    const uint8_t* record = ms_record(m, first + i);
+    uint8_t* out = data + (size_t)i * l->record_bytes;
+    if (m->flags[first + i] & MS_UNSAVED)
+      ms_record_empty(l, m->header.identity, out, first + i, ms_get64(record + MS_R_SEQUENCE));
+    else
+      memcpy(out, record, l->record_bytes);
+  }
+}
+
+int ms_slot_info(const ms_memory* m, uint32_t slot, ms_info* info) {
+  if (!m || slot >= m->config.slots || !info) return MS_E_ARGUMENT;
+  const uint8_t* record = ms_record(m, slot);
+  memset(info, 0, sizeof *info);
+  info->lost = record[MS_R_STATE] == MS_LOST;
+  info->occupied = ms_occupied(m, slot);
+  memcpy(info->name, record + MS_R_NAME, MS_NAME_BYTES);
+  info->sequence = ms_get64(record + MS_R_SEQUENCE);
+  info->key = (const int8_t*)record + MS_KEY_AT;
+  if (!info->occupied) return MS_OK;
+  info->saved = !(m->flags[slot] & MS_UNSAVED);
+  info->hot = m->hot_of[slot] != MS_NONE;
+  info->uses = ms_get32(record + MS_R_USES);
+  info->writes = ms_get32(record + MS_R_WRITES);
+  info->time = ms_get32(record + MS_R_TIME);
+  info->importance = ms_getf(record + MS_R_IMPORTANCE);
+  info->retention = ms_retention(m, slot, m->clock);
+  info->key_scale = ms_getf(record + MS_R_KEY_SCALE);
+  info->taught = ms_get64(record + MS_R_TAUGHT);
+  info->last_access = ms_get64(record + MS_R_LAST_ACCESS);
+  return MS_OK;
+}
