@@ -16,6 +16,7 @@ from model.data.progress import progress
 from model.data.packages import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Package, all_packages
 from model.data.splits import SALTS, trains_in_every_split
 from bitmar.errors import BitmarError
+from bitmar.picture import open_image, prepare_image
 
 RULES = 1  # raise it when a rule of this package changes what the same downloads give
 
@@ -121,14 +122,14 @@ class Builder:
         return [self._picture(name, c) for name in names for c in self.drawings[name] if trains_in_every_split(c)]
 
     def vision(self) -> None:
-        """vision.tflite: the network, with the standardisation measured on training drawings folded in."""
+        """vision.tflite: the network in int8, with the standardisation measured on training drawings folded in."""
         pictures = self.statistics_drawings()
         if not pictures:
             raise BitmarError(
                 f"--set {' '.join(self.sets)}: no set to train on, expected one besides noto and openmoji"
             )
         path = self.data_dir / "vision.tflite"
-        key = key_of(RULES, LITE0.sha256, SALTS, [str(p.relative_to(self.data_dir)) for p in pictures], self._keys())
+        key = key_of(RULES, lite0.CALIBRATION_SAMPLE, LITE0.sha256, SALTS, [str(p.relative_to(self.data_dir)) for p in pictures], self._keys())
 
         def work() -> None:
             weights = lite0.weights_of(self.packages[LITE0])
@@ -136,7 +137,9 @@ class Builder:
                 raw = Path(folder) / "raw.tflite"
                 lite0.convert(lite0.build(weights), raw)
                 mean, std = features.statistics(pictures, lite0.open_interpreter(raw))
-            lite0.convert(lite0.build(weights, mean, std), path)
+            sample = features.sample(pictures, lite0.CALIBRATION_SAMPLE)
+            calibration = [prepare_image(open_image(picture)) for picture in progress(sample, "vision.tflite: int8")]
+            lite0.convert(lite0.build(weights, mean, std), path, calibration)
 
         self.stamps.step("vision", key, [path], work)
 

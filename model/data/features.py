@@ -26,14 +26,18 @@ class Features(NamedTuple):
     scale: np.ndarray  # float32 [N]; features ~ q * scale
 
 
+def sample(pictures: list[Path], count: int) -> list[Path]:
+    """A seeded choice of at most `count` pictures."""
+    return [pictures[i] for i in np.random.default_rng(STATISTICS_SEED).permutation(len(pictures))[:count]]
+
+
 def statistics(pictures: list[Path], raw_vision: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (float32 [768] each) of the raw network's output over a seeded sample of `pictures`."""
-    chosen = np.random.default_rng(STATISTICS_SEED).permutation(len(pictures))[:STATISTICS_SAMPLE]
-    sample = [
-        vision_features(prepare_image(open_image(pictures[i])), raw_vision)
-        for i in progress(chosen, "vision.tflite: statistics")
+    seen = [
+        vision_features(prepare_image(open_image(picture)), raw_vision)
+        for picture in progress(sample(pictures, STATISTICS_SAMPLE), "vision.tflite: statistics")
     ]
-    values = np.stack(sample).astype(np.float64)
+    values = np.stack(seen).astype(np.float64)
     return values.mean(0).astype(np.float32), (values.std(0) + STD_FLOOR).astype(np.float32)
 
 
