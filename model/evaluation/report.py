@@ -108,19 +108,19 @@ def table(report: dict[str, Any]) -> str:
     def cell(share: float, interval: list[float]) -> str:
         return f"{share:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
 
-    lines = [f"{'':<34}{'slot':<22}{'name exact':<22}{'nearest neighbour':<22}{'chance':<6}"]
+    lines = [f"{'':<38}{'slot':<22}{'name exact':<22}{'nearest neighbour':<22}{'chance':<6}"]
     for ways, kinds in report["ways"].items():
         for name, got in kinds.items():
             neighbour = report["nearest_neighbour"][ways][name]
             lines.append(
-                f"{ways + '-way, ' + TITLES[name]:<34}{cell(got['slot'], got['slot_interval']):<22}"
+                f"{ways + '-way, ' + TITLES[name]:<38}{cell(got['slot'], got['slot_interval']):<22}"
                 f"{cell(got['exact'], got['exact_interval']):<22}{cell(neighbour['slot'], neighbour['interval']):<22}"
                 f"{report['chance'][ways]:.3f}"
             )
     for name, got in report["caption_without_memory"].items():
-        lines.append(f"{'caption without memory, ' + TITLES[name]:<56}{cell(got['exact'], got['interval'])}")
+        lines.append(f"{'caption without memory, ' + TITLES[name]:<60}{cell(got['exact'], got['interval'])}")
     trip = report["text_round_trip"]
-    lines.append(f"{'held-out names through an episode, no picture':<56}{cell(trip['exact'], trip['interval'])}")
+    lines.append(f"{'held-out names through an episode, no picture':<60}{cell(trip['exact'], trip['interval'])}")
     count = next(iter(report["caption_without_memory"].values()))["n"]
     lines.append(f"split {report['split']}, seed {report['seed']}, {count} questions each")
     return "\n".join(lines)

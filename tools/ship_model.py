@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Make models/NAME out of a finished run: what a device needs, what can be evaluated and converted again, and what is known of it.
+
+    ./pipeline.py data
+    ./pipeline.py train --config configs/bitmar_ultra_tiny.yaml --run runs/ultra_tiny --split final
+    ./tools/ship_model.py --run runs/ultra_tiny
+
+config.yaml, data.json, tokenizer.json, model.npz   the run: `--run models/NAME` evaluates and converts it like any other
+*.tflite, tokenizer.bin, model.json, report.json    the converted model: `--model NAME` in every command
+metrics.json, MODEL_CARD.md                         what it was trained on, what it reaches, what it does not do
+
+With --pictures also tests/fixtures: the test split's pictures as 768 numbers each, so that tests neither train nor download.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from model.data.dataset import Dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+FIXTURES = ROOT / "tests" / "fixtures"
+CONCEPTS = 50  # held-out ones, and as many known ones
+SEED = 16
+
+
+def choose(pairs: np.ndarray, concept: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One random (taught, asked) pair of each of CONCEPTS random concepts: int64 [CONCEPTS, 2]."""
+    pairs = pairs[rng.permutation(len(pairs))]
+    _, first = np.unique(concept[pairs[:, 0]], return_index=True)
+    return pairs[rng.permutation(first)[:CONCEPTS]]
+
+
+def save_pictures(path: Path, dataset: Dataset, rows: np.ndarray) -> None:
+    """The drawings `rows` in their canonical form, with names."""
+    from model.data.files import replacing
+
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            q=dataset.q[rows],
+            scale=dataset.scale[rows],
+            reference=np.array([dataset.reference(row) for row in rows]),
+            name=np.array([dataset.name_of(row) for row in rows]),
+            held_out=dataset.held_out[dataset.concept[rows]],
+        )
+
+
+def save_fixtures(dataset: Dataset) -> None:
+    """pictures.npz: of each of 100 concepts two artists' drawings, to teach and to ask (rows 2i and 2i + 1); test_split.npz: every
+    drawing that the final split asks for; NOTICE."""
+    from model.data.files import write_text
+    from model.data.packages import SETS
+
+    rng = np.random.default_rng(SEED)
+    pairs = [choose(p, dataset.concept, rng) for p in (dataset.held_out_pairs(), dataset.known_pairs())]
+    rows = np.concatenate(pairs).reshape(-1)
+    save_pictures(FIXTURES / "pictures.npz", dataset, rows)
+    every = np.unique(np.concatenate([dataset.known_pairs(), dataset.held_out_pairs()])[:, 1])
+    save_pictures(FIXTURES / "test_split.npz", dataset, every)
+    packages = [SETS[name].source for name in sorted({dataset.sets[i] for i in dataset.set_index[rows]})]
+    drawings = "\n".join(f"  {p.name} {p.version}, {p.author}: {p.licence}" for p in packages)
+    write_text(
+        FIXTURES / "NOTICE",
+        "pictures.npz and test_split.npz hold 768 numbers for each drawing, computed by EfficientNet-Lite0 (Apache-2.0)\n"
+        f"from drawings of:\n{drawings}\n"
+        "Names: emojibase-data (MIT). The drawings themselves are not here; nothing of a share-alike set is used.\n",
+    )
+
+
+def model_card(name: str, config: Any, metrics: dict[str, Any], sizes: dict[str, Any]) -> str:
+    """MODEL_CARD.md, every figure out of the run's own files."""
+    from model.data.packages import EMOJIBASE, LITE0, SETS, WORDNET
+    from model.evaluation.report import table
+
+    used = [*(s.source for s in SETS.values() if s.role == "train"), EMOJIBASE, WORDNET, LITE0]
+    data = "\n".join(f"- {p.name} {p.version} ({p.licence}, {p.author}): {p.use}" for p in used)
+    trained = ", ".join(
+        f"{metrics[key]:,.0f} {key}" if key != "commit" else f"commit {metrics[key]}"
+        for key in ("steps", "seconds", "commit")
+        if metrics.get(key) is not None
+    )
+    return f"""# {name}
+
+A ternary (BitNet b1.58) vision-and-text model with episodic memory. It is shown a picture and told its name; it names another picture
+of the same thing. {sizes["weights"]:,} weights in {sizes["weight_and_scale_bytes"]:,} bytes, {config.memory_slots} things by default
+(`--slots` takes more), {config.episode_dim} numbers each.
+
+Made by `tools/ship_model.py` from `configs/{config.name}.yaml`{": " + trained if trained else ""}. The files and their SHA-256 stand in
+model.json; `./pipeline.py eval --run models/{name}` measures again what stands below.
+
+## Data
+{data}
+
+Held out: a fifth of the things by a hash of their code point (split "{metrics["evaluation"]["split"]}"), and all drawings of noto and openmoji.
+
+## Metrics
+One drawing is taught, another artist's is asked. In brackets: 95 % intervals.
+
+```
+{table(metrics["evaluation"])}
+```
+
+## Limits
+- Trained on pictograms. A photograph in front of a changing background is recognised less well; it was not measured for this model.
+- Names: trained on lower-case Latin words of at most {config.max_seq_len} tokens. Other names are stored whole on the card, but what is decoded
+  from the 128 numbers may differ from what was taught; the console shows both.
+- It always names the thing that fits best, also where nothing that it was taught fits.
+- Captions without memory are hardly ever right for things that it was not trained on: see the table.
+
+## Licence
+Weights: Apache-2.0, as this repository. They were trained on the data above under the licences named there; vision.tflite is
+EfficientNet-Lite0 ({LITE0.licence}) in int8.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, default=Path("runs/ultra_tiny"), help="a finished run")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of `pipeline.py data`")
+    parser.add_argument("--name", default="ultra_tiny", help="the model is written to models/NAME")
+    parser.add_argument("--pictures", action="store_true", help="also make the pictures of tests/fixtures")
+    args = parser.parse_args()
+    from convert.model_folder import write_model
+    from convert.origin import trained
+    from model.data.files import read_json, write_text
+    from model.data.pictograms import load_dataset
+    from model.data.tokenizers import TextTokenizer
+    from model.evaluation.report import evaluate
+    from model.saved_run import CONFIG, DATA, TOKENIZER, save_compact
+
+    folder = ROOT / "models" / args.name
+    origin = trained(args.run, args.data)
+    kept = {name: (args.run / name).read_text(encoding="utf-8") for name in (CONFIG, DATA)}
+    metrics = read_json(args.run / "metrics.json") if (args.run / "metrics.json").exists() else {}
+    dataset = load_dataset(origin.model.config, args.data, read_json(args.run / DATA)["split"])
+    metrics["evaluation"] = evaluate(origin.model, dataset, TextTokenizer.read(args.run / TOKENIZER))
+    report = write_model(origin.model, origin.tokenizer, origin.vision, folder)
+    for name, text in kept.items():
+        write_text(folder / name, text)
+    save_compact(folder / "model.npz", origin.model)
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    write_text(folder / "MODEL_CARD.md", model_card(args.name, origin.model.config, metrics, report["totals"]))
+    if args.pictures:
+        save_fixtures(dataset)
+    print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir()):,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
