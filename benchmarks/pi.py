@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bitmar.native import library  # noqa: E402
-from deploy.models import fixture_model  # noqa: E402
+from deploy.models import pick_model  # noqa: E402
 from deploy.pi_wheel import build_distributions  # noqa: E402
 from tests.bitmar.runtimes import NAMES, python_with  # noqa: E402
 
@@ -72,7 +72,7 @@ def sizes() -> dict[str, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="a converted model (default: the tests')")
-    model = parser.parse_args().model or fixture_model()
+    model = pick_model(parser.parse_args().model)
     results = {
         "machine": platform.machine(),
         "isa": library.load().bm_isa().decode(),

@@ -25,7 +25,7 @@ QUESTIONS, WAYS, SEED = 2000, 8, 2026
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, default=ROOT / "tests/fixtures/ultra_tiny")
+    parser.add_argument("--run", type=Path, default=ROOT / "models" / "ultra_tiny")
     parser.add_argument("--data", type=Path, default=ROOT / "data")
     args = parser.parse_args()
 

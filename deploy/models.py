@@ -12,19 +12,11 @@ from bitmar.find_model import find_model
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "models"
-FIXTURE = ROOT / "tests" / "fixtures" / "ultra_tiny"
 
 
 def pick_model(model: Path | None, config: Path | None = None) -> Path:
-    """The folder named, or the configuration converted untrained, or the usual model, or that of the tests."""
-    if model is not None:
-        return model
-    if config is not None:
-        return config_model(config)
-    try:
-        return find_model()
-    except BitmarError:
-        return fixture_model()
+    """The folder or shipped model named, or the configuration converted untrained, or the default of every command."""
+    return find_model(model) if config is None else config_model(config)
 
 
 def config_model(config: Path) -> Path:
@@ -32,13 +24,6 @@ def config_model(config: Path) -> Path:
     if not config.is_file():
         raise BitmarError(f"{config}: no such file, expected configs/*.yaml")
     return converted(config.stem, [config], "--config", str(config), "--untrained")
-
-
-def fixture_model() -> Path:
-    """The small trained model of the tests, converted."""
-    if not FIXTURE.is_dir():
-        raise BitmarError("no converted model: name one with --model DIR, or run `make demo`")
-    return converted("fixture", sorted(FIXTURE.iterdir()), "--run", str(FIXTURE))
 
 
 def converted(name: str, sources: list[Path], *arguments: str) -> Path:

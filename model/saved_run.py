@@ -1,6 +1,6 @@
 """A run's folder: reading a trained model back, whoever trained it.
 
-runs/NAME/config.yaml  model.weights.h5  tokenizer.json  data.json  [fixture: model.npz instead of the .h5]
+runs/NAME/config.yaml  model.weights.h5  tokenizer.json  data.json  [shipped: model.npz instead of the .h5]
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make models/NAME out of a finished run: what a device needs, what can be evaluated and converted again, and what is known of it.
+"""Make models/NAME out of a finished run: what a device needs, what can be evaluated and converted again, what is known of it.
 
     ./pipeline.py data
     ./pipeline.py train --config configs/bitmar_ultra_tiny.yaml --run runs/ultra_tiny --split final
@@ -58,8 +58,8 @@ def save_pictures(path: Path, dataset: Dataset, rows: np.ndarray) -> None:
 
 
 def save_fixtures(dataset: Dataset) -> None:
-    """pictures.npz: of each of 100 concepts two artists' drawings, to teach and to ask (rows 2i and 2i + 1); test_split.npz: every
-    drawing that the final split asks for; NOTICE."""
+    """pictures.npz: of each of 100 concepts two artists' drawings, to teach and to ask (rows 2i and 2i + 1); test_split.npz:
+    every drawing that the final split asks for; NOTICE."""
     from model.data.files import write_text
     from model.data.packages import SETS
 
@@ -93,17 +93,18 @@ def model_card(name: str, config: Any, metrics: dict[str, Any], sizes: dict[str,
     )
     return f"""# {name}
 
-A ternary (BitNet b1.58) vision-and-text model with episodic memory. It is shown a picture and told its name; it names another picture
-of the same thing. {sizes["weights"]:,} weights in {sizes["weight_and_scale_bytes"]:,} bytes, {config.memory_slots} things by default
-(`--slots` takes more), {config.episode_dim} numbers each.
+A ternary (BitNet b1.58) vision-and-text model with episodic memory. It is shown a picture and told its name; it names
+another picture of the same thing. {sizes["weights"]:,} weights in {sizes["weight_and_scale_bytes"]:,} bytes,
+{config.memory_slots} things by default (`--slots` takes more), {config.episode_dim} numbers each.
 
-Made by `tools/ship_model.py` from `configs/{config.name}.yaml`{": " + trained if trained else ""}. The files and their SHA-256 stand in
-model.json; `./pipeline.py eval --run models/{name}` measures again what stands below.
+Made by `tools/ship_model.py` from `configs/{config.name}.yaml`{": " + trained if trained else ""}.
+The files and their SHA-256 stand in model.json; `./pipeline.py eval --run models/{name}` measures again what stands below.
 
 ## Data
 {data}
 
-Held out: a fifth of the things by a hash of their code point (split "{metrics["evaluation"]["split"]}"), and all drawings of noto and openmoji.
+Held out: a fifth of the things by a hash of their code point (split "{metrics["evaluation"]["split"]}"), and all drawings
+of noto and openmoji.
 
 ## Metrics
 One drawing is taught, another artist's is asked. In brackets: 95 % intervals.
@@ -113,9 +114,9 @@ One drawing is taught, another artist's is asked. In brackets: 95 % intervals.
 ```
 
 ## Limits
-- Trained on pictograms. A photograph in front of a changing background is recognised less well; it was not measured for this model.
-- Names: trained on lower-case Latin words of at most {config.max_seq_len} tokens. Other names are stored whole on the card, but what is decoded
-  from the 128 numbers may differ from what was taught; the console shows both.
+- Trained on pictograms. A photograph in front of a changing background is recognised less well: not measured for this model.
+- Names: trained on lower-case Latin words of at most {config.max_seq_len} tokens. Other names are stored whole on the card,
+  but what is decoded from the 128 numbers may differ from what was taught; the console shows both.
 - It always names the thing that fits best, also where nothing that it was taught fits.
 - Captions without memory are hardly ever right for things that it was not trained on: see the table.
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
-FIXTURES = ROOT / "tests" / "fixtures"
+SHIPPED = ROOT / "models" / "ultra_tiny"
 
 
 class Converted(NamedTuple):
@@ -75,11 +75,11 @@ def tiny_edge(tmp_path_factory) -> Converted:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Converted:
-    """The small trained run of tests/fixtures, converted."""
+    """The shipped model's weights, converted anew."""
     from convert.model_folder import write_model
     from convert.origin import trained as read_run
 
-    source = read_run(FIXTURES / "ultra_tiny", ROOT / "none")
+    source = read_run(SHIPPED, ROOT / "none")
     folder = tmp_path_factory.mktemp("trained") / "model"
     return Converted(source.model, folder, write_model(source.model, source.tokenizer, None, folder))
 

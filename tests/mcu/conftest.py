@@ -16,7 +16,6 @@ from bitmar.engine import Engine, Picture
 from bitmar.model_folder import read_model
 from deploy.board.link import BoardLink, open_emulator
 from deploy.firmware import Firmware, build
-from deploy.models import fixture_model
 
 ROOT = Path(__file__).resolve().parents[2]
 collect_ignore = ["test_custom_runner.py"]  # PlatformIO's, found by this name
@@ -49,9 +48,9 @@ def seeded_picture(seed: int) -> Picture:
 
 @pytest.fixture(scope="session")
 def model() -> Path:
-    """The small trained model of the tests, or the one that BITMAR_TEST_MODEL names."""
+    """The shipped model, or the one that BITMAR_TEST_MODEL names."""
     named = os.environ.get("BITMAR_TEST_MODEL")
-    return Path(named) if named else fixture_model()
+    return Path(named) if named else ROOT / "models" / "ultra_tiny"
 
 
 @pytest.fixture(scope="session")

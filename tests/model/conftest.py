@@ -13,7 +13,7 @@ from model.training.batches import Texts, TrainingSet
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
-FIXTURE = ROOT / "tests" / "fixtures" / "ultra_tiny"
+SHIPPED = ROOT / "models" / "ultra_tiny"
 
 
 def small(config: BitMarConfig, **training) -> BitMarConfig:

@@ -10,7 +10,7 @@ from model.evaluation.baseline import nearest_neighbour, wilson
 from model.evaluation.decode import GreedyDecoder
 from model.evaluation.questions import Questions, make_questions
 
-from .conftest import FIXTURE
+from .conftest import ROOT, SHIPPED
 
 
 def test_questions_are_fair():
@@ -70,12 +70,12 @@ def test_decoding_in_stages_is_greedy_decoding(small_model, seed):
 
 @pytest.fixture(scope="module")
 def trained():
-    """(model, tokenizer, pictures) of tests/fixtures."""
+    """(model, tokenizer, pictures): the shipped model, the pictures of tests/fixtures."""
     from model.saved_run import load_run
 
-    with np.load(FIXTURE.parent / "pictures.npz") as file:
+    with np.load(ROOT / "tests" / "fixtures" / "pictures.npz") as file:
         pictures = {name: file[name] for name in file.files}
-    return load_run(FIXTURE), TextTokenizer.read(FIXTURE / "tokenizer.json"), pictures
+    return load_run(SHIPPED), TextTokenizer.read(SHIPPED / "tokenizer.json"), pictures
 
 
 def test_the_trained_fixture_answers(trained):

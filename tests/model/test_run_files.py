@@ -11,7 +11,7 @@ from model.bitmar import BitMar
 from model.quantizers import ternary_codes
 from model.saved_run import load_compact, load_run, save_compact
 
-from .conftest import FIXTURE
+from .conftest import SHIPPED
 
 
 def logits_of(model):
@@ -80,7 +80,7 @@ def test_compact_file_keeps_every_code(small_model, small_config, tmp_path):
 )
 def test_a_broken_run_is_one_clear_error(tmp_path, damage, message):
     run = tmp_path / "run"
-    shutil.copytree(FIXTURE, run)
+    shutil.copytree(SHIPPED, run)
     damage(run)
     with pytest.raises(BitmarError) as error:
         load_run(run)
