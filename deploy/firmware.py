@@ -26,7 +26,9 @@ HOST_TOOLS = {
     "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib",
     "qemu-system-arm": "qemu-system-arm",
 }
-CODE_SECTIONS = (".vectors", ".text", ".rodata", ".ARM.exidx", ".ARM.extab", ".init_array", ".fini_array", ".data")
+TEXT_SECTIONS = (".vectors", ".text", ".ARM.exidx", ".ARM.extab")
+CONSTANT_SECTIONS = (".rodata", ".init_array", ".fini_array")
+CODE_SECTIONS = (*TEXT_SECTIONS, *CONSTANT_SECTIONS, ".data")
 RAM_SECTIONS = (".data", ".bss", ".noinit", ".stack_guard", ".stack")
 
 
@@ -121,13 +123,17 @@ def symbols(elf: Path) -> dict[str, int]:
     return found
 
 
+def sections_bytes(elf: Path, names: tuple[str, ...]) -> int:
+    """Bytes of some sections together."""
+    found = sections(elf)
+    return sum(found.get(name, 0) for name in names)
+
+
 def code_bytes(elf: Path) -> int:
     """Flash beside the model: code, constants and the initial values of variables."""
-    found = sections(elf)
-    return sum(found.get(name, 0) for name in CODE_SECTIONS)
+    return sections_bytes(elf, CODE_SECTIONS)
 
 
 def ram_bytes(elf: Path) -> int:
     """All of RAM: variables, arena, stack and its guard."""
-    found = sections(elf)
-    return sum(found.get(name, 0) for name in RAM_SECTIONS)
+    return sections_bytes(elf, RAM_SECTIONS)

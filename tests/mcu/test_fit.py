@@ -21,7 +21,7 @@ from bitmar.model_folder import read_model
 from deploy import fit
 from deploy.board.console import picture_line
 from deploy.board.link import open_emulator
-from deploy.firmware import build, code_bytes, explain, ram_bytes, sections
+from deploy.firmware import Firmware, build, code_bytes, explain, ram_bytes, sections
 from deploy.models import config_model
 from tests.mcu.conftest import ROOT, Board, seeded_picture
 from tests.mcu.digest import digest
@@ -110,6 +110,32 @@ def test_a_board_that_is_too_small_is_refused(model: Path) -> None:
     assert not fit.fits(report | {"ram_total": 60_000, "flash_weights": 2_000_000}, small)
     shared = fit.Board("shared", "shared", None, "", 500_000, 500_000, 1 << 20, 0, "none", flash_shared=True)
     assert not fit.fits(report, shared)  # code and model together
+
+
+def test_a_teensys_code_takes_banks_of_its_ram(firmware: Firmware) -> None:
+    """RAM1 holds variables, constants and, in banks of 32 KB, the code; RAM2 does not help."""
+    measured = {"stack_size": 8192, "stack_used": 2000, "hot_bytes": 1088, "memory_bytes": 7120, "card_bytes": 147456}
+    emulator = fit.aot_report(firmware, measured, fit.load_board("qemu"))
+    teensy = fit.load_board("teensy41")
+    aot = fit.aot_report(firmware, measured, teensy)
+    tflm = fit.tflm_report(aot, firmware, 130_048, teensy)
+    found = sections(firmware.elf)
+    code = found[".vectors"] + found[".text"] + found[".ARM.exidx"] + teensy.library_code
+    assert teensy.ram == 512 * 1024 and aot["fits"] and tflm["fits"]
+    assert aot["ram"]["code"] % 32768 == 0 and code <= aot["ram"]["code"] < code + 32768
+    assert tflm["ram"]["code"] - code - fit.TFLM_CODE in range(32768)
+    more = aot["ram"]["code"] + found[".rodata"] + found.get(".init_array", 0) + found.get(".fini_array", 0)
+    assert aot["ram_total"] == emulator["ram_total"] + more + teensy.library_ram == sum(aot["ram"].values())
+    assert aot["flash_code"] == emulator["flash_code"] + teensy.library_flash
+    assert tflm["ram_total"] == sum(tflm["ram"].values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"), [('{"error": "no"}', "ask: no"), ("restarted after a fault\n", "expected JSON")]
+)
+def test_a_probe_that_fails_is_no_measurement(answer: str, problem: str) -> None:
+    with pytest.raises(BitmarError, match=problem):
+        fit.checked("ask", answer)
 
 
 @pytest.mark.parametrize("key", fit.board_names())
