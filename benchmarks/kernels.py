@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT))
 from tests.kernels import build  # noqa: E402  (the repository root is not on the path of a script)
 
 SHAPES = [(512, 128), (128, 512), (128, 128), (4096, 128)]  # [rows, cols]: up, down, attention, a piece of the head
-LAYOUTS = {"rm2": 0, "b3": 1}
+LAYOUTS = {"rm2": 0, "b3": 1, "pl14": 2, "c5": 3}
+FOR_M7 = ("pl14", "c5")  # elsewhere in portable C only
 ISAS = {"cortex-m7": ["portable", "dsp"], "host": ["portable", "avx2"], "cortex-a72": ["portable", "neon"],
         "cortex-a76": ["neon+dotprod"]}  # fmt: skip
 NAMES = {"host": "x86-64"}
@@ -84,8 +85,10 @@ def measure(name: str) -> list[dict]:
     rows = []
     for isa in ISAS[name]:
         for layout, number in LAYOUTS.items():
+            if layout in FOR_M7 and isa != "dsp":
+                continue
             for shape in SHAPES:
-                arguments = [isa, "fc", str(number), *map(str, shape)]
+                arguments = [isa, "fc", str(number), *map(str, shape), "1"]
                 instructions = COUNTERS[name](target, elf, arguments)
                 row = {
                     "target": NAMES.get(name, name),

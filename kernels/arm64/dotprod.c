@@ -60,7 +60,13 @@ static int available(void) {
 #endif
 }
 
-const bm_backend bm_backend_neon_dotprod = {"neon+dotprod", available, bm_neon_prepare,
-                                            dot_rm2,        dot_b3,    dot_s8};
+const bm_backend bm_backend_neon_dotprod = {
+    .name = "neon+dotprod",
+    .available = available,
+    .absmax = bm_absmax,
+    .prepare = bm_neon_prepare,
+    .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},
+    .dot_s8 = dot_s8,
+};
 
 #endif

@@ -17,9 +17,13 @@ static void quantise(const float* x, int32_t n, float r, int8_t* q) {
 void bm_neon_prepare(bm_token* token, const float* x, float r) {
   int32_t cols = token->cols, padded = bm_padded(cols);
   int8_t* q = token->data;
+  if (token->layout > BM_LAYOUT_B3) {
+    bm_portable_prepare(token, x, r);
+    return;
+  }
   quantise(x, cols, r, q);
   memset(q + cols, 0, (size_t)(padded - cols));
-  bm_token_sums(token, q);
+  token->sum = bm_sum(q, cols);
   for (int32_t c = 0; token->layout == BM_LAYOUT_RM2 && c < padded; c += 64) {
     int8x16x4_t runs = vld4q_s8(q + c);
     for (int32_t k = 0; k < 4; k++) vst1q_s8(q + c + 16 * k, runs.val[k]);
@@ -78,6 +82,13 @@ static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
 
 static int available(void) { return 1; }
 
-const bm_backend bm_backend_neon = {"neon", available, bm_neon_prepare, dot_rm2, dot_b3, dot_s8};
+const bm_backend bm_backend_neon = {
+    .name = "neon",
+    .available = available,
+    .absmax = bm_absmax,
+    .prepare = bm_neon_prepare,
+    .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},
+    .dot_s8 = dot_s8,
+};
 
 #endif

@@ -1,4 +1,4 @@
-/* The "dsp" instruction set: quantisation into the forms that dot_rm2.c and dot_b3.c read, and int8 dots. */
+/* The "dsp" instruction set: the forms of a token that dot_rm2.c and dot_b3.c read, int8 dots. */
 #include "dsp.h"
 
 #if defined(BM_HAVE_DSP)
@@ -55,6 +55,15 @@ static void prepare_rm2(bm_token* token, const float* x, float r) {
 static void prepare(bm_token* token, const float* x, float r) {
   if (token->layout == BM_LAYOUT_RM2) prepare_rm2(token, x, r);
   if (token->layout == BM_LAYOUT_B3) prepare_b3(token, x, r);
+  if (token->layout == BM_LAYOUT_PL14) bm_dsp_prepare_pl14(token, x, r);
+  if (token->layout == BM_LAYOUT_C5) bm_dsp_prepare_c5(token, x, r);
+}
+
+static int fc(const bm_ternary* w, const float* x, int32_t n, int32_t activation, float* y, void* memory,
+              size_t bytes) {
+  if (w->layout == BM_LAYOUT_PL14) return bm_dsp_fc_pl14(w, x, n, activation, y, memory, bytes);
+  if (w->layout == BM_LAYOUT_C5) return bm_dsp_fc_c5(w, x, n, activation, y, memory, bytes);
+  return 0;
 }
 
 #define SXTB16(d, w, rotation) __asm__("sxtb16 %0, %1, ror #" rotation : "=r"(d) : "r"(w))
@@ -76,6 +85,14 @@ static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
 
 static int available(void) { return 1; }
 
-const bm_backend bm_backend_dsp = {"dsp", available, prepare, bm_dsp_dot_rm2, bm_dsp_dot_b3, dot_s8};
+const bm_backend bm_backend_dsp = {
+    .name = "dsp",
+    .available = available,
+    .absmax = bm_dsp_absmax,
+    .prepare = prepare,
+    .dot = {bm_dsp_dot_rm2, bm_dsp_dot_b3, bm_dsp_dot_pl14, bm_dsp_dot_c5},
+    .dot_s8 = dot_s8,
+    .fc = fc,
+};
 
 #endif

@@ -8,6 +8,10 @@
 
 #if defined(BM_HAVE_DSP)
 
+#if defined(__ARM_ARCH_7EM__) && (__ARM_FP & 8)
+#define BM_DSP_FPV5 1 /* double precision, or else the older FPv4-SP: has VMAXNM */
+#endif
+
 /* d = mask & (w rotated right by n) */
 #define DSP_AND_ROR(d, mask, w, n)                                                                  \
   do {                                                                                              \
@@ -56,8 +60,28 @@ static inline dsp_block* dsp_blocks(const bm_token* token) {
   return (dsp_block*)((int16_t*)token->data + bm_padded(token->cols));
 }
 
-void bm_dsp_dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc);
-void bm_dsp_dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc);
+/* Of a group of 16 columns. */
+typedef struct dsp_sums {
+  int32_t magnitude; /* sum of |q| */
+  int32_t sum;
+} dsp_sums;
+
+/* bm_absmax. */
+float bm_dsp_absmax(const float* x, int32_t n);
+/* q[n] = rne(x * r), zeros up to a multiple of 16, in runs of four columns that lie `step` bytes apart; sums
+ * [ceil(n / 16)] or NULL. */
+void bm_dsp_quantise(const float* x, int32_t n, float r, int32_t step, int16_t* q, dsp_sums* sums);
+/* y[rows] holds the bits of int32 sums and becomes act(sum * (d * gamma)). */
+void bm_dsp_scale(const bm_ternary* w, float d, int32_t activation, float* y);
+
+bm_dot bm_dsp_dot_rm2, bm_dsp_dot_b3, bm_dsp_dot_pl14, bm_dsp_dot_c5;
+void bm_dsp_prepare_pl14(bm_token* token, const float* x, float r);
+void bm_dsp_prepare_c5(bm_token* token, const float* x, float r);
+/* BITMAR_TERNARY_FC of all tokens, in pairs where the memory has room for two; as bm_backend's fc. */
+int bm_dsp_fc_pl14(const bm_ternary* w, const float* x, int32_t n, int32_t activation, float* y, void* memory,
+                   size_t bytes);
+int bm_dsp_fc_c5(const bm_ternary* w, const float* x, int32_t n, int32_t activation, float* y, void* memory,
+                 size_t bytes);
 
 #endif
 #endif

@@ -55,9 +55,14 @@ void bm_fp_leave(bm_fp_state saved);
 typedef enum bm_layout {
   BM_LAYOUT_RM2 =
       0, /* row-major, 4 codes (w + 1) a byte, low bits first, each row padded to whole bytes with code 1 */
-  BM_LAYOUT_B3 = 1,  /* byte[(r / 5) * cols + c] = sum over i < 5 of (w[5 * (r / 5) + i][c] + 1) * 3^i; rows
-                        padded with 0 */
-  BM_LAYOUT_PL14 = 2 /* reserved */
+  BM_LAYOUT_B3 = 1,   /* byte[(r / 5) * cols + c] = sum over i < 5 of (w[5 * (r / 5) + i][c] + 1) * 3^i; rows
+                         padded with 0 */
+  BM_LAYOUT_PL14 = 2, /* eight rows by eight columns in four little-endian words, one for two rows, whose
+                         codes are the operands of a Cortex-M7's SMLAD: docs/custom-ops.md; rows padded to a
+                         multiple of 8, columns of 16, with 0 */
+  BM_LAYOUT_C5 =
+      3 /* byte[((r / 8) * ceil(cols / 5) + c / 5) * 8 + r % 8] = sum over j < 5 of
+           (w[r][5 * (c / 5) + j] + 1) * 3^j; rows padded to a multiple of 8, columns of 5, with 0 */
 } bm_layout;
 
 #define BM_MAX_COLS 65536     /* the int32 sums inside the b3 kernels hold this many columns */
@@ -89,8 +94,13 @@ typedef struct bm_token bm_token;
  * size a static array. It includes the slack for memory of any alignment: about 4.1 * cols + 160. */
 #define BM_TOKEN_BYTES(cols) ((((size_t)(cols) + 63) / 64) * 260 + 160)
 
+/* Room for the sums of activations that c5 is read through on a Cortex-M7: 512 bytes for five columns. It is
+ * never required, the bits are the same without it; c5 is then several times slower. */
+#define BM_TABLE_BYTES(cols) (((size_t)(cols) + 4) / 5 * 512 + 16)
+
 /* Quantises x[cols] for matrices of `layout` with `cols` columns. *token points into memory and is valid
- * until memory is reused or bm_isa_select is called. */
+ * until memory is reused or bm_isa_select is called. memory_bytes at least BM_TOKEN_BYTES(cols); for c5
+ * better BM_TABLE_BYTES(cols) more. */
 bm_status bm_token_prepare(int32_t layout, int32_t cols, const float* x, void* memory, size_t memory_bytes,
                            const bm_token** token);
 
@@ -100,13 +110,14 @@ typedef enum bm_activation { BM_ACTIVATION_NONE = 0, BM_ACTIVATION_SQUARED_RELU 
 
 /* y[n, rows] = act(dot * (d * gamma)) for x[n, cols], every token quantised on its own. scratch_bytes at
  * least BM_TOKEN_BYTES(cols); with a multiple of it that many tokens share each pass over the weights
- * (prefill from flash: fewer bytes read, same bits). */
+ * (prefill from flash: fewer bytes read, same bits). For c5 better BM_TABLE_BYTES(128) more: with tables for
+ * fewer columns than w has, they are made anew for one block of columns after the other. */
 bm_status bm_ternary_fc(const bm_ternary* w, const float* x, int32_t n, int32_t activation, float* y,
                         void* scratch, size_t scratch_bytes);
 
 /* Tiled form: the rows of one prepared token, y[rows]. To stream a matrix from slow memory, describe each
- * part as a bm_ternary of its own (for b3, parts of a multiple of five rows; with gamma_per_row, gamma moved
- * along). */
+ * part as a bm_ternary of its own (for b3, parts of a multiple of five rows, for pl14 and c5 of eight; with
+ * gamma_per_row, gamma moved along). */
 bm_status bm_ternary_fc_token(const bm_ternary* w, const bm_token* token, int32_t activation, float* y);
 
 /* ---- BITMAR_TERNARY_EMBEDDING ---- */
@@ -117,7 +128,8 @@ bm_status bm_ternary_embedding(const bm_ternary* w, const int32_t* ids, int32_t 
 /* ---- BITMAR_TERNARY_TOPK ---- */
 
 /* The k largest of the logits of x[cols], descending, equal logits by lower id; 1 <= k <= rows. Logits are
- * never stored: ids[k] and logits[k] are the only memory. scratch_bytes at least BM_TOKEN_BYTES(cols). */
+ * never stored: ids[k] and logits[k] are the only memory. scratch_bytes at least BM_TOKEN_BYTES(cols); for c5
+ * better BM_TABLE_BYTES(cols) more. */
 bm_status bm_ternary_topk(const bm_ternary* w, const float* x, int32_t k, int32_t* ids, float* logits,
                           void* scratch, size_t scratch_bytes);
 

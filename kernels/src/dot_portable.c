@@ -3,14 +3,15 @@
 #include "internal.h"
 
 /* Data of a token: int16 q[padded], then (only while preparing) int8 q[padded]. rm2 wants four planes, plane
- * k holding the columns 4j + k, because byte j of a row has their codes; b3 wants the columns in order. */
-static void prepare(bm_token* token, const float* x, float r) {
+ * k holding the columns 4j + k, because byte j of a row has their codes; the others want the columns in
+ * order. */
+void bm_portable_prepare(bm_token* token, const float* x, float r) {
   int32_t cols = token->cols, padded = bm_padded(cols);
   int16_t* wide = token->data;
   int8_t* q = (int8_t*)(wide + padded);
   bm_quantise_with(x, cols, r, q);
   for (int32_t i = cols; i < padded; i++) q[i] = 0;
-  bm_token_sums(token, q);
+  token->sum = bm_sum(q, cols);
   if (token->layout == BM_LAYOUT_RM2) {
     int32_t quarter = padded / 4;
     for (int32_t k = 0; k < 4; k++) {
@@ -61,6 +62,60 @@ static void dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token,
   }
 }
 
+/* The codes of two rows are a word's lanes, as bm_pl14_weights says. */
+void bm_portable_dot_pl14(const uint8_t* packed, int32_t octets, const bm_token* token, int32_t* acc) {
+  const int16_t* x = token->data;
+  int32_t cols = token->cols, padded = bm_pl14_words(cols) * 2;
+  for (; octets > 0; octets--, acc += 8) {
+    for (int32_t r = 0; r < 8; r++) acc[r] = 0;
+    for (int32_t c = 0; c < padded; c += 8) {
+      for (int32_t pair = 0; pair < 8; pair += 2, packed += 4) {
+        uint32_t word = bm_pl14_load(packed);
+        for (int32_t i = 0; i < 8 && c + i < cols; i++) {
+          int32_t a, b;
+          bm_pl14_weights(word, i, &a, &b);
+          acc[pair] += a * x[c + i];
+          acc[pair + 1] += b * x[c + i];
+        }
+      }
+    }
+  }
+}
+
+/* table[byte] = the sum of w * x that the byte stands for, of n <= 5 columns; entries grow threefold a
+ * column. Bytes that no valid matrix has give 0. */
+static void c5_table(const int16_t* x, int32_t n, int16_t table[256]) {
+  int32_t size = 1;
+  table[0] = 0;
+  for (int32_t j = 0; j < 5; j++) {
+    int16_t step = j < n ? x[j] : 0;
+    for (int32_t i = 0; i < size; i++) {
+      int16_t sum = table[i];
+      table[i] = (int16_t)(sum - step);
+      table[i + size] = sum;
+      table[i + 2 * size] = (int16_t)(sum + step);
+    }
+    size *= 3;
+  }
+  for (; size < 256; size++) table[size] = 0;
+}
+
+/* Five columns at a time: all their sums are made once, then each row looks up its own. */
+void bm_portable_dot_c5(const uint8_t* packed, int32_t octets, const bm_token* token, int32_t* acc) {
+  const int16_t* x = token->data;
+  int32_t cols = token->cols, rows = 8 * octets;
+  size_t stride = bm_unit_bytes(BM_LAYOUT_C5, cols);
+  for (int32_t r = 0; r < rows; r++) acc[r] = 0;
+  for (int32_t c = 0; c < cols; c += 5, packed += 8) {
+    int16_t table[256];
+    c5_table(x + c, cols - c, table);
+    const uint8_t* at = packed;
+    for (int32_t r = 0; r < rows; r += 8, at += stride) {
+      for (int32_t i = 0; i < 8; i++) acc[r + i] += table[at[i]];
+    }
+  }
+}
+
 static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
   int32_t sum = 0;
   for (int32_t i = 0; i < n; i++) sum += (int16_t)a[i] * (int16_t)b[i];
@@ -69,4 +124,11 @@ static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
 
 static int available(void) { return 1; }
 
-const bm_backend bm_backend_portable = {"portable", available, prepare, dot_rm2, dot_b3, dot_s8};
+const bm_backend bm_backend_portable = {
+    .name = "portable",
+    .available = available,
+    .absmax = bm_absmax,
+    .prepare = bm_portable_prepare,
+    .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},
+    .dot_s8 = dot_s8,
+};

@@ -35,10 +35,17 @@
 /* A function that computes in float stays between bm_fp_enter and bm_fp_leave only if it is not inlined. */
 #define BM_FLOAT_CODE static __attribute__((noinline))
 
-/* Rows whose int32 sums wait on the stack before they become floats: a multiple of 4 (dsp) and of 5 (b3). */
-#define BM_TILE_ROWS 40
+/* Rows whose int32 sums wait on the stack before they become floats: a multiple of 5 (b3) and of 8 (pl14, c5,
+ * and the passes of rm2). A stack of some kilobytes on a microcontroller, one of megabytes elsewhere. */
+#if defined(BM_HAVE_DSP)
+#define BM_TILE_ROWS 80
+#else
+#define BM_TILE_ROWS 320
+#endif
 
 #define BM_BLOCK 64 /* columns are padded to whole blocks in a prepared token */
+
+enum { BM_LAYOUTS = 4 };
 
 struct bm_token {
   int32_t layout;
@@ -46,20 +53,34 @@ struct bm_token {
   float d;                      /* dequantisation factor */
   int32_t sum;                  /* of all q */
   const struct bm_backend* isa; /* that wrote the vectors below */
-  int32_t* block_sums;          /* [blocks] sums of q */
   void* data;                   /* [4 * padded columns] bytes: the isa's own form, zero-padded */
+  void* spare;                  /* memory after the data: `prepare` may fill it; NULL if there is none */
+  size_t spare_bytes;
 };
 
-/* One instruction set. `rows` and `groups` (of five rows) are whole units of the layout. */
+/* acc[units * rows of a unit] = the rows' sums of w * q, exact. A unit is what the layout interleaves: one
+ * row (rm2), five (b3) or eight (pl14, c5). */
+typedef void bm_dot(const uint8_t* packed, int32_t units, const bm_token* token, int32_t* acc);
+
+/* One instruction set. */
 typedef struct bm_backend {
   const char* name;
   int (*available)(void);
-  /* Quantises x (r = 127 / m) into token->data; layout, cols and d are set, sums are to be set. */
+  float (*absmax)(const float* x, int32_t n); /* as bm_absmax */
+  /* Quantises x (r = 127 / m) into token->data; layout, cols and d are set, sum is to be set. */
   void (*prepare)(bm_token* token, const float* x, float r);
-  void (*dot_rm2)(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc);
-  void (*dot_b3)(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc);
+  bm_dot* dot[BM_LAYOUTS];
   int32_t (*dot_s8)(const int8_t* a, const int8_t* b, int32_t n);
+  /* BITMAR_TERNARY_FC as a whole, where that is faster than one token and tile after the other. Arguments
+   * checked, FP state entered, `memory` at least BM_TOKEN_BYTES(cols). Returns 0 if it leaves this case to
+   * the caller. May be NULL. */
+  int (*fc)(const bm_ternary* w, const float* x, int32_t n, int32_t activation, float* y, void* memory,
+            size_t bytes);
 } bm_backend;
+
+/* For instruction sets without an own form of pl14 and c5. */
+void bm_portable_prepare(bm_token* token, const float* x, float r);
+bm_dot bm_portable_dot_pl14, bm_portable_dot_c5;
 
 extern const bm_backend bm_backend_portable, bm_backend_avx2, bm_backend_neon, bm_backend_neon_dotprod,
     bm_backend_dsp;
@@ -73,6 +94,20 @@ static inline bm_token* bm_token_at(void* memory) { return (bm_token*)bm_align(m
 
 static inline int32_t bm_padded(int32_t cols) { return (cols + BM_BLOCK - 1) / BM_BLOCK * BM_BLOCK; }
 static inline int32_t bm_rm2_row_bytes(int32_t cols) { return (cols + 3) / 4; }
+static inline int32_t bm_pl14_words(int32_t cols) { return (cols + 15) / 16 * 8; } /* of eight rows */
+/* Two rows by eight columns of pl14. */
+static inline uint32_t bm_pl14_load(const uint8_t* p) {
+  return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+/* Both rows' weights in column c of the eight: a in -1..2 (2 occurs in no valid matrix), b in -2..1 (nor does
+ * -2). */
+static inline void bm_pl14_weights(uint32_t word, int32_t c, int32_t* a, int32_t* b) {
+  int32_t turn = 4 * (c / 2), half = 16 * (c % 2);
+  uint32_t lanes = (word >> turn | word << (31 - turn) << 1) >> half;
+  *a = (int32_t)(lanes & 3) - 1;
+  *b = ((int32_t)(lanes >> 14 & 3) ^ 2) - 2;
+}
+static inline int32_t bm_c5_groups(int32_t cols) { return (cols + 4) / 5; }
 
 static inline uint32_t bm_bits(float x) {
   uint32_t u;
@@ -96,16 +131,19 @@ static inline int32_t bm_round(float t) {
 float bm_absmax(const float* x, int32_t n);
 /* q[n] = rne(x * r), for r = 127 / absmax. */
 void bm_quantise_with(const float* x, int32_t n, float r, int8_t* q);
-/* Sums of q per block and in all; q is zero-padded. */
-void bm_token_sums(bm_token* token, const int8_t* q);
+/* The sum of n quantised numbers. */
+int32_t bm_sum(const int8_t* q, int32_t n);
 
+/* Rows that a layout packs together (1 for a layout that does not exist), and the bytes of one such unit. */
+int32_t bm_unit_rows(int32_t layout);
+size_t bm_unit_bytes(int32_t layout, int32_t cols);
 /* BM_OK if w can be read by the kernels. */
 bm_status bm_ternary_check(const bm_ternary* w);
 /* acc[row_end - row_begin], at most BM_TILE_ROWS of them; row_begin is a multiple of BM_TILE_ROWS. */
 void bm_ternary_dot(const bm_ternary* w, int32_t row_begin, int32_t row_end, const bm_token* token,
                     int32_t* acc);
 /* Quantises x into memory (at least BM_TOKEN_BYTES(cols)); the caller has entered the FP state. */
-bm_token* bm_token_write(int32_t layout, int32_t cols, const float* x, void* memory);
+bm_token* bm_token_write(int32_t layout, int32_t cols, const float* x, void* memory, size_t memory_bytes);
 
 float bm_exp32(float x);
 float bm_lane_dot(const float* a, const float* b, int32_t n);

@@ -1,6 +1,14 @@
 /* BITMAR_TERNARY_FC. */
 #include "internal.h"
 
+static void activate(int32_t activation, int32_t n, float* y) {
+  if (activation != BM_ACTIVATION_SQUARED_RELU) return;
+  for (int32_t i = 0; i < n; i++) {
+    float t = y[i] > 0.0f ? y[i] : 0.0f;
+    y[i] = t * t;
+  }
+}
+
 BM_FLOAT_CODE void fc_token(const bm_ternary* w, const bm_token* token, int32_t row_begin, int32_t row_end,
                             int32_t activation, float* y) {
   int32_t acc[BM_TILE_ROWS], n = row_end - row_begin;
@@ -14,12 +22,7 @@ BM_FLOAT_CODE void fc_token(const bm_ternary* w, const bm_token* token, int32_t 
 #pragma GCC unroll 4
     for (int32_t i = 0; i < n; i++) y[i] = (float)acc[i] * scale;
   }
-  if (activation == BM_ACTIVATION_SQUARED_RELU) {
-    for (int32_t i = 0; i < n; i++) {
-      float t = y[i] > 0.0f ? y[i] : 0.0f;
-      y[i] = t * t;
-    }
-  }
+  activate(activation, n, y);
 }
 
 static int32_t tile_end(const bm_ternary* w, int32_t row) {
@@ -48,7 +51,8 @@ bm_status bm_ternary_fc_token(const bm_ternary* w, const bm_token* token, int32_
 BM_FLOAT_CODE void prepare(const bm_ternary* w, const float* x, int32_t n, unsigned char* scratch) {
   size_t cols = (size_t)w->cols;
   for (int32_t t = 0; t < n; t++) {
-    bm_token_write(w->layout, w->cols, x + (size_t)t * cols, scratch + (size_t)t * BM_TOKEN_BYTES(cols));
+    size_t size = BM_TOKEN_BYTES(cols);
+    bm_token_write(w->layout, w->cols, x + (size_t)t * cols, scratch + (size_t)t * size, size);
   }
 }
 
@@ -64,6 +68,8 @@ bm_status bm_ternary_fc(const bm_ternary* w, const float* x, int32_t n, int32_t 
   int32_t chunk = room < (size_t)n ? (int32_t)room : n;
 
   bm_fp_state saved = bm_fp_enter();
+  const bm_backend* isa = bm_backend_current();
+  if (isa->fc && isa->fc(w, x, n, activation, y, scratch, scratch_bytes)) n = 0; /* done */
   for (int32_t first = 0; first < n; first += chunk) {
     int32_t count = n - first < chunk ? n - first : chunk;
     prepare(w, x + (size_t)first * cols, count, scratch);

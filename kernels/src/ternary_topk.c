@@ -27,16 +27,25 @@ static int insert(best_list* best, int32_t id, float logit) {
   return 1;
 }
 
+/* Is one of the sums above the limit? All are within 2^23: the sign of a difference tells. */
+static int any_above(const int32_t* acc, int32_t n, int32_t limit) {
+  uint32_t signs = 0;
+#pragma GCC unroll 8
+  for (int32_t i = 0; i < n; i++) signs |= (uint32_t)limit - (uint32_t)acc[i];
+  return (signs >> 31) != 0;
+}
+
 BM_FLOAT_CODE void topk(const bm_ternary* w, const bm_token* token, int32_t first_id, best_list* best) {
   int32_t acc[BM_TILE_ROWS];
   float scale = token->d * w->gamma[0];
   /* With one positive scale for all rows, logits grow with the sums, and the worst of the best only grows:
-   * what is not above a sum that was turned away will be turned away too. Almost all rows end here. */
+   * what is not above a sum that was turned away will be turned away too. Almost all tiles end here. */
   int ordered = !w->gamma_per_row && scale > 0.0f;
-  int32_t turned_away = INT32_MIN;
+  int32_t turned_away = -(1 << 24);
   for (int32_t row = 0; row < w->rows; row += BM_TILE_ROWS) {
     int32_t n = w->rows - row < BM_TILE_ROWS ? w->rows - row : BM_TILE_ROWS;
     bm_ternary_dot(w, row, row + n, token, acc);
+    if (!any_above(acc, n, turned_away)) continue;
     for (int32_t i = 0; i < n; i++) {
       if (acc[i] <= turned_away) continue;
       if (w->gamma_per_row) scale = token->d * w->gamma[row + i];

@@ -36,12 +36,16 @@ AVX2 static void quantise(const float* x, int32_t n, float r, int8_t* q) {
 
 AVX2 static void prepare(bm_token* token, const float* x, float r) {
   int32_t cols = token->cols, padded = bm_padded(cols);
+  if (token->layout > BM_LAYOUT_B3) {
+    bm_portable_prepare(token, x, r);
+    return;
+  }
   if (token->layout == BM_LAYOUT_B3) {
     int16_t* wide = token->data;
     int8_t* q = (int8_t*)(wide + padded);
     quantise(x, cols, r, q);
     memset(q + cols, 0, (size_t)(padded - cols));
-    bm_token_sums(token, q);
+    token->sum = bm_sum(q, cols);
     for (int32_t i = 0; i < padded; i += 16) {
       __m256i w = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(q + i)));
       _mm256_storeu_si256((__m256i*)(wide + i), w);
@@ -52,7 +56,7 @@ AVX2 static void prepare(bm_token* token, const float* x, float r) {
   int8_t *runs = token->data, *q = runs + 2 * padded;
   quantise(x, cols, r, q);
   memset(q + cols, 0, (size_t)(padded - cols));
-  bm_token_sums(token, q);
+  token->sum = bm_sum(q, cols);
   for (int32_t block = 0; block < padded; block += RM2_BLOCK, runs += RM2_BLOCK) {
     for (int32_t j = 0; j < RM2_BLOCK / 4; j++) {
       for (int32_t k = 0; k < 4; k++)
@@ -153,6 +157,13 @@ static int available(void) {
   return __builtin_cpu_supports("avx2");
 }
 
-const bm_backend bm_backend_avx2 = {"avx2", available, prepare, dot_rm2, dot_b3, dot_s8};
+const bm_backend bm_backend_avx2 = {
+    .name = "avx2",
+    .available = available,
+    .absmax = bm_absmax,
+    .prepare = prepare,
+    .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},
+    .dot_s8 = dot_s8,
+};
 
 #endif

@@ -21,14 +21,17 @@ def test_unpack_gives_back_what_pack_took(layout, rows, cols, seed):
     np.testing.assert_array_equal(packed, spec.pack(codes, LAYOUTS[layout]))
 
 
-def test_every_b3_byte_stands_for_its_own_five_codes():
+def test_every_base_3_byte_stands_for_its_own_five_codes():
     every = np.stack(np.meshgrid(*[[-1, 0, 1]] * 5, indexing="ij")).reshape(5, -1)
     packed = pack(every, "b3")
     assert sorted(packed) == list(range(243))
     np.testing.assert_array_equal(unpack(packed, "b3", 5, 243), every)
+    packed = pack(every.T, "c5")
+    assert packed.size == 248 and set(packed) == set(range(243))  # and five rows of padding
+    np.testing.assert_array_equal(unpack(packed, "c5", 243, 5), every.T)
 
 
-@pytest.mark.parametrize(("layout", "bits"), [("rm2", 2.0), ("b3", 1.6)])
+@pytest.mark.parametrize(("layout", "bits"), [("rm2", 2.0), ("b3", 1.6), ("pl14", 2.0), ("c5", 1.625)])
 def test_bits_per_weight_without_padding(layout, bits):
     assert 8 * packed_bytes(layout, 640, 128) / (640 * 128) == bits
 
@@ -42,7 +45,10 @@ def test_what_pack_refuses():
         pack(np.zeros((4, 4)), "b4")
 
 
-@pytest.mark.parametrize(("layout", "packed"), [("b3", [243]), ("rm2", [3]), ("rm2", [1, 1])])
+@pytest.mark.parametrize(
+    ("layout", "packed"),
+    [("b3", [243]), ("rm2", [3]), ("rm2", [1, 1]), ("c5", [243] * 8), ("pl14", [3] * 32), ("pl14", [4 * 2] * 32)],
+)
 def test_what_unpack_refuses(layout, packed):
     with pytest.raises(ValueError, match=f"{layout}|bytes"):
         unpack(np.array(packed, np.uint8), layout, 1, 1)

@@ -122,18 +122,25 @@ static int32_t* mask(int32_t n) {
   return m;
 }
 
+/* A byte of a matrix of random weights, or of ones. pl14 has codes w + 1 and w (two's complement) by turns.
+ */
+static uint8_t packed_byte(int32_t layout, int ones) {
+  uint32_t byte = 0;
+  if (layout == BM_LAYOUT_B3 || layout == BM_LAYOUT_C5) return (uint8_t)(ones ? 242 : rnd() % 243);
+  for (int at = 0; at < 8; at += 2) {
+    uint32_t code = ones ? 2 : rnd() % 3;
+    if (layout == BM_LAYOUT_PL14 && at % 4) code = (code - 1) & 3;
+    byte |= code << at;
+  }
+  return (uint8_t)byte;
+}
+
 static bm_ternary matrix(int32_t layout, int32_t rows, int32_t cols) {
   size_t n = bm_packed_bytes(layout, rows, cols);
   uint8_t* packed = make(n);
   int32_t kind = between(0, 9);
   for (size_t i = 0; i < n; i++) {
-    if (layout == BM_LAYOUT_B3) packed[i] = (uint8_t)(rnd() % 243);
-    if (layout == BM_LAYOUT_RM2) {
-      packed[i] = 0;
-      for (int at = 0; at < 8; at += 2) packed[i] |= (uint8_t)(rnd() % 3 << at);
-    }
-    if (kind == 0) packed[i] = 0;
-    if (kind == 1) packed[i] = layout == BM_LAYOUT_B3 ? 242 : 0xAA;
+    packed[i] = kind == 0 ? 0 : packed_byte(layout, kind == 1);
     if (hostile) packed[i] = (uint8_t)rnd();
   }
   int32_t per_row = between(0, 1);
@@ -143,10 +150,17 @@ static bm_ternary matrix(int32_t layout, int32_t rows, int32_t cols) {
 
 /* ---- the ops ---- */
 
+/* Scratch of up to three tokens, and for c5 room for some tables or none. */
+static size_t some_scratch(int32_t layout, int32_t cols, int32_t tokens) {
+  size_t bytes = BM_TOKEN_BYTES(cols) * (size_t)between(1, tokens);
+  if (layout == BM_LAYOUT_C5 && between(0, 3)) bytes += BM_TABLE_BYTES(between(1, 2 * cols));
+  return bytes;
+}
+
 static void run_fc(int32_t layout, int32_t rows, int32_t cols, int32_t n) {
   bm_ternary w = matrix(layout, rows, cols);
   int32_t activation = between(0, 1);
-  size_t bytes = BM_TOKEN_BYTES(cols) * (size_t)between(1, 3), count = (size_t)n * (size_t)rows;
+  size_t bytes = some_scratch(layout, cols, 3), count = (size_t)n * (size_t)rows;
   float *x = floats((size_t)n * (size_t)cols), *y = make(count * sizeof *y);
   check_status(bm_ternary_fc(&w, x, n, activation, y, make(bytes), bytes), "fc");
   hash(y, count * sizeof *y);
@@ -165,7 +179,7 @@ static void run_embedding(int32_t layout, int32_t rows, int32_t cols) {
 static void run_topk(int32_t layout, int32_t rows, int32_t cols) {
   bm_ternary w = matrix(layout, rows, cols);
   int32_t k = between(1, rows < 9 ? rows : 9);
-  size_t scratch = BM_TOKEN_BYTES(cols), n = (size_t)k;
+  size_t scratch = some_scratch(layout, cols, 1), n = (size_t)k;
   int32_t* ids = make(n * sizeof *ids);
   float* logits = make(n * sizeof *logits);
   check_status(bm_ternary_topk(&w, floats((size_t)cols), k, ids, logits, make(scratch), scratch), "topk");
@@ -266,8 +280,8 @@ static void run_case(int32_t layout) {
 }
 
 static void run_all(void) {
-  for (int32_t i = 0; i < 80; i++) run_case(i % 2);
-  for (int32_t layout = 0; layout < 2; layout++) {
+  for (int32_t i = 0; i < 120; i++) run_case(i % 4);
+  for (int32_t layout = 0; layout < 4; layout++) {
     run_fc(layout, 512, 128, 2);
     run_fc(layout, 128, 512, 2);
     run_fc(layout, 7, 4096, 1);

@@ -57,6 +57,11 @@ def token_bytes(cols: int) -> int:
     return (cols + 63) // 64 * 260 + 160
 
 
+def table_bytes(cols: int) -> int:
+    """BM_TABLE_BYTES."""
+    return (cols + 4) // 5 * 512 + 16
+
+
 def attention_bytes(keys: int) -> int:
     """BM_ATTENTION_BYTES."""
     return 4 * keys + 16

@@ -9,8 +9,8 @@ import numpy as np
 
 F = np.float32
 
-RM2, B3 = 0, 1
-LAYOUTS = {"rm2": RM2, "b3": B3}
+RM2, B3, PL14, C5 = 0, 1, 2, 3
+LAYOUTS = {"rm2": RM2, "b3": B3, "pl14": PL14, "c5": C5}
 ACTIVATION_NONE, ACTIVATION_SQUARED_RELU = 0, 1
 
 _POWERS = 3 ** np.arange(5, dtype=np.int32)
@@ -21,7 +21,26 @@ _POWERS = 3 ** np.arange(5, dtype=np.int32)
 
 def packed_bytes(layout: int, rows: int, cols: int) -> int:
     """Size of a packed matrix."""
-    return rows * ((cols + 3) // 4) if layout == RM2 else (rows + 4) // 5 * cols
+    if layout == RM2:
+        return rows * ((cols + 3) // 4)
+    if layout == B3:
+        return (rows + 4) // 5 * cols
+    if layout == PL14:
+        return (rows + 7) // 8 * ((cols + 15) // 16) * 32
+    return (rows + 7) // 8 * ((cols + 4) // 5) * 8
+
+
+def pl14_bit(r: int, c: int) -> int:
+    """Bit of a matrix in pl14, counted from its octet's first one, where row r < 8, column c has its two bits."""
+    word = c // 8 * 4 + r // 2
+    in_lane = 14 if r % 2 else 0
+    return 32 * word + (in_lane + 16 * (c % 2) + 4 * (c % 8 // 2)) % 32
+
+
+def _pl14_bits(rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the lower bits [rows, cols] (multiples of 8 and 16) and a column that says which rows are `b` rows."""
+    octet = np.array([[pl14_bit(r, c) for c in range(cols)] for r in range(8)])
+    return np.concatenate([octet + o * 16 * cols for o in range(rows // 8)]), np.arange(rows)[:, None] % 2 == 1
 
 
 def pack(w: np.ndarray, layout: int) -> np.ndarray:
@@ -36,6 +55,18 @@ def pack(w: np.ndarray, layout: int) -> np.ndarray:
     if layout == B3:
         codes = np.pad(codes, ((0, -rows % 5), (0, 0)), constant_values=1).reshape(-1, 5, cols)
         return (codes * _POWERS[:, None]).sum(1).astype(np.uint8).ravel()
+    if layout == PL14:
+        w = np.pad(w.astype(np.int32), ((0, -rows % 8), (0, -cols % 16)))
+        place, is_b = _pl14_bits(*w.shape)
+        two = np.where(is_b, w & 3, w + 1)
+        bits = np.zeros(2 * w.size, np.uint8)
+        bits[place] = two & 1
+        bits[place + 1] = two >> 1
+        return np.packbits(bits, bitorder="little")
+    if layout == C5:
+        codes = np.pad(codes, ((0, -rows % 8), (0, -cols % 5)), constant_values=1)
+        fives = (codes.reshape(-1, 8, codes.shape[1] // 5, 5) * _POWERS).sum(-1)
+        return fives.swapaxes(1, 2).astype(np.uint8).ravel()
     raise ValueError(f"unknown layout {layout}")
 
 
@@ -47,8 +78,17 @@ def unpack(packed: np.ndarray, layout: int, rows: int, cols: int) -> np.ndarray:
     if layout == RM2:
         codes = (packed.reshape(rows, -1, 1) >> np.array([0, 2, 4, 6])) & 3
         return (codes.reshape(rows, -1)[:, :cols] - 1).astype(np.int8)
-    codes = packed.reshape(-1, 1, cols) // _POWERS[:, None] % 3
-    return (codes.reshape(-1, cols)[:rows] - 1).astype(np.int8)
+    if layout == B3:
+        codes = packed.reshape(-1, 1, cols) // _POWERS[:, None] % 3
+        return (codes.reshape(-1, cols)[:rows] - 1).astype(np.int8)
+    if layout == PL14:
+        bits = np.unpackbits(packed.astype(np.uint8), bitorder="little").astype(np.int32)
+        place, is_b = _pl14_bits((rows + 7) // 8 * 8, (cols + 15) // 16 * 16)
+        two = bits[place] + 2 * bits[place + 1]
+        return np.where(is_b, (two ^ 2) - 2, two - 1)[:rows, :cols].astype(np.int8)
+    fives = packed.reshape(-1, (cols + 4) // 5, 8).swapaxes(1, 2)
+    codes = fives[..., None] // _POWERS % 3
+    return (codes.reshape(fives.shape[0] * 8, -1)[:rows, :cols] - 1).astype(np.int8)
 
 
 # ---- building blocks ----

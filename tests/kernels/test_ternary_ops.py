@@ -11,7 +11,7 @@ from tests.kernels import build, spec
 from tests.kernels.library import KernelError, ptr, token_bytes
 
 F = np.float32
-LAYOUTS = pytest.mark.parametrize("layout", [spec.RM2, spec.B3], ids=["rm2", "b3"])
+LAYOUTS = pytest.mark.parametrize("layout", spec.LAYOUTS.values(), ids=spec.LAYOUTS)
 
 
 def same_bits(a, b):
@@ -90,9 +90,9 @@ def test_fc_token_parts(isa_kernels, layout):
     x = rng.standard_normal(96).astype(F)
     whole = isa_kernels.ternary_fc(x[None], isa_kernels.ternary(spec.pack(w, layout), gamma, 173, 96, layout))[0]
     parts = []
-    for first in range(0, 173, 35):
-        part = w[first : first + 35]
-        packed = isa_kernels.ternary(spec.pack(part, layout), gamma[first : first + 35], len(part), 96, layout)
+    for first in range(0, 173, 40):
+        part = w[first : first + 40]
+        packed = isa_kernels.ternary(spec.pack(part, layout), gamma[first : first + 40], len(part), 96, layout)
         if packed.rows > 1:
             packed.gamma_per_row = 1
         parts.append(isa_kernels.fc_token(x, packed))
@@ -151,7 +151,7 @@ def test_topk_parts(isa_kernels, layout):
     rng = np.random.default_rng(8)
     w = rng.integers(-1, 2, (300, 64)).astype(np.int8)
     x = rng.standard_normal(64).astype(F)
-    parts = [(first, w[first : first + 70]) for first in range(0, 300, 70)]
+    parts = [(first, w[first : first + 80]) for first in range(0, 300, 80)]
     packed = [
         (first, isa_kernels.ternary(spec.pack(part, layout), [0.3], len(part), 64, layout)) for first, part in parts
     ]
@@ -210,12 +210,12 @@ def test_unpack_inverts_pack(layout, rows, cols, seed):
 
 
 def test_packed_bytes(kernels):
-    for layout in (spec.RM2, spec.B3):
+    for layout in spec.LAYOUTS.values():
         for rows, cols in ((1, 1), (5, 7), (6, 8), (50257, 128), (134217728, 65536)):
             assert kernels.lib.bm_packed_bytes(layout, rows, cols) == spec.packed_bytes(layout, rows, cols)
         for rows, cols in ((0, 1), (1, 0), (-1, 5), (1, 65537)):
             assert kernels.lib.bm_packed_bytes(layout, rows, cols) == 0
-    assert kernels.lib.bm_packed_bytes(2, 8, 8) == 0
+    assert kernels.lib.bm_packed_bytes(4, 8, 8) == kernels.lib.bm_packed_bytes(-1, 8, 8) == 0
 
 
 def test_errors(kernels):
@@ -233,7 +233,7 @@ def test_errors(kernels):
     assert status(lambda: kernels.ternary_topk(x, packed, 7)) == 2
     assert status(lambda: kernels.ternary_embedding([0, 6], packed)) == 4
     assert status(lambda: kernels.ternary_embedding([-1], packed)) == 4
-    packed.layout = 2
+    packed.layout = 4
     assert status(lambda: kernels.ternary_fc(x, packed)) == 3
     packed.layout, packed.rows = spec.B3, 0
     assert status(lambda: kernels.ternary_embedding([0], packed)) == 2
@@ -260,9 +260,12 @@ def test_the_worked_example_of_the_documentation(kernels):
     rm2, b3 = spec.pack(w, spec.RM2), spec.pack(w, spec.B3)
     assert "   ".join(f"{a:02x} {b:02x}" for a, b in rm2.reshape(-1, 2)) in text
     assert "   ".join(" ".join(map(str, group)) for group in b3.reshape(-1, 5)) in text
+    pl14, c5 = spec.pack(w, spec.PL14), spec.pack(w, spec.C5)
+    assert " ".join(f"{word:08x}" for word in pl14.view("<u4")) in text
+    assert " ".join(map(str, c5)) in text
     q, d = spec.absmax_quantise(x)
     assert q.tolist() == [50, -127, 25, 100, 0] and d == F(0.01)
-    for packed, layout in ((rm2, spec.RM2), (b3, spec.B3)):
+    for packed, layout in ((rm2, spec.RM2), (b3, spec.B3), (pl14, spec.PL14), (c5, spec.C5)):
         y = kernels.ternary_fc(x[None], kernels.ternary(packed, [0.5], 6, 5, layout))[0]
         np.testing.assert_allclose(y, [0.625, -0.375, -0.76, -0.51, 0.635, 0.885], rtol=1e-6)
 
