@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from bitmar.errors import BitmarError
 
@@ -39,16 +40,26 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Wrong options are one line too, like every other error; `--help` prints the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BitmarError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="pipeline.py", description=__doc__.splitlines()[0])
+    parser = Parser(prog="pipeline.py", description=__doc__.splitlines()[0])
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     arguments = sys.argv[1:] if argv is None else argv
     for name, command in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=command.help, description=command.help)
         if name in arguments[:1]:  # only the command that runs is imported: `--help` stays fast
             importlib.import_module(command.module).add_arguments(subparser)
-    args = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where it cannot show a letter, it shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
+        args = parser.parse_args(arguments)
         return importlib.import_module(COMMANDS[args.command].module).run(args)
     except BitmarError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -29,8 +29,11 @@ def accuracy() -> list[str]:
     evaluation = result("accuracy")
     if not evaluation:
         return []
+    trained = "11 minutes"
+    if "steps" in evaluation:
+        trained = f"{evaluation['steps']:,} steps, {evaluation['seconds'] / 60:.0f} minutes"
     lines = [
-        "`make demo` (ultra_tiny, 11 minutes of training on 2 cores): 2,000 questions each. One drawing is taught,",
+        f"`make demo` (ultra_tiny, {trained} of training on 2 cores): 2,000 questions each. One drawing is taught,",
         "another artist's is asked. In brackets: 95 % intervals.",
         "",
         "| | slot found | name decoded exactly | nearest neighbour on the raw features | chance |",

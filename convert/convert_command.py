@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from model.data.files import check_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Converts and prints the size report; returns the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     out = destination(args)
+    check_folder(out.parent)
     from convert.model_folder import check_replaceable, write_model
     from convert.origin import trained, untrained
     from convert.report import table

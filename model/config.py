@@ -3,76 +3,94 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, Strict, ValidationError
+from pydantic.dataclasses import dataclass
 
 from bitmar.errors import BitmarError
+from model.strict_yaml import read_mapping
+
+MAX_WEIGHTS = 200_000_000  # training holds each four times as float32; the largest published configuration has 36 M
+KERNEL_COLUMNS = 65_536  # BM_MAX_COLS of kernels/include/bitmar_kernels.h
+MAX_VOCABULARY = 65_535  # of tokenizer.bin, tokenizer/include/bpe.h
+MAX_SLOTS, MIN_DIM, MAX_DIM = 32_768, 16, 256  # ms_config of memstore/include/memstore.h
+
+Whole = Annotated[int, Strict()]
+Real = Annotated[float, Strict()]
+Layers = Annotated[Whole, Field(ge=1, le=64)]
+Heads = Annotated[Whole, Field(ge=1, le=64)]
+Width = Annotated[Whole, Field(ge=1, le=4096)]
+Count = Annotated[Whole, Field(ge=1, le=8192)]
+Share = Annotated[Real, Field(ge=0, le=1)]
+LossWeight = Annotated[Real, Field(ge=0, le=1000)]
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
     """How a run trains; the meaning of each key stands beside it in configs/bitmar_ultra_tiny.yaml."""
 
-    minutes: float
-    steps: int
-    batch: int
-    set_size: int
-    contrastive_pairs: int
-    phrases: int
-    long_phrases: float
-    renamed: float
-    teach_dropout: float
-    captions: int
-    learning_rate: float
-    warmup_steps: int
-    weight_decay: float
-    beta_2: float
-    gradient_clip: float
-    contrastive_temperature: float
-    vision_noise: float
-    vision_dropout: float
-    loss_contrastive: float
-    loss_recall: float
-    loss_caption: float
-    loss_text_query: float
-    seed: int
+    minutes: Annotated[Real, Field(gt=0, le=100_000)] | None
+    steps: Annotated[Whole, Field(ge=1, le=10_000_000)]
+    batch: Count
+    set_size: Count
+    contrastive_pairs: Count
+    phrases: Annotated[Whole, Field(ge=0, le=8192)]
+    long_phrases: Share
+    renamed: Share
+    teach_dropout: Share
+    captions: Annotated[Whole, Field(ge=0, le=8192)]
+    learning_rate: Annotated[Real, Field(gt=0, le=1)]
+    warmup_steps: Annotated[Whole, Field(ge=1, le=10_000_000)]  # 1: none
+    weight_decay: Annotated[Real, Field(ge=0, le=1)]
+    beta_2: Annotated[Real, Field(ge=0, lt=1)]
+    gradient_clip: Annotated[Real, Field(gt=0, le=1e6)]
+    contrastive_temperature: Annotated[Real, Field(ge=1e-4, le=100)]
+    vision_noise: Annotated[Real, Field(ge=0, le=1000)]
+    vision_dropout: Annotated[Real, Field(ge=0, lt=1)]
+    loss_contrastive: LossWeight
+    loss_recall: LossWeight
+    loss_caption: LossWeight
+    loss_text_query: LossWeight
+    seed: Annotated[Whole, Field(ge=0, lt=2**32)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class BitMarConfig:
     """Sizes of one BitMar; the three published ones are configs/bitmar_{original,tiny_edge,ultra_tiny}.yaml."""
 
-    name: str
-    vocabulary: str = field(metadata={"choices": ("bpe", "gpt2")})
-    vocab_size: int
-    text_dim: int
-    text_encoder_layers: int
-    text_encoder_heads: int
-    text_decoder_layers: int
-    text_decoder_heads: int
-    max_seq_len: int
-    attention_sinks: int
-    decoder_top_k: int
-    vision: str = field(metadata={"choices": ("lite0", "thumb16", "file")})
-    vision_dim: int
-    vision_hidden_size: int
-    vision_latent_size: int
-    vision_tokens: int
-    fusion_dim: int
-    fusion_layers: int
-    fusion_heads: int
-    memory_slots: int
-    episode_dim: int
-    position_features: int
-    max_memory_slots_in_ram: int
-    memory_alpha: float
-    merge_threshold: float
-    memory_top_k: int
-    memory_temperature: float
-    min_importance: float
-    slot_dtype: str = field(metadata={"choices": ("float16", "int8")})
-    layout: str = field(metadata={"choices": ("b3", "rm2")})
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    vocabulary: Literal["bpe", "gpt2"]
+    vocab_size: Annotated[Whole, Field(ge=300, le=MAX_VOCABULARY)]  # 256 bytes, special tokens, some merges
+    text_dim: Width
+    text_encoder_layers: Layers
+    text_encoder_heads: Heads
+    text_decoder_layers: Layers
+    text_decoder_heads: Heads
+    max_seq_len: Annotated[Whole, Field(ge=4, le=2048)]
+    attention_sinks: Annotated[Whole, Field(ge=0, le=2047)]
+    decoder_top_k: Annotated[Whole, Field(ge=1, le=64)]
+    vision: Literal["lite0", "thumb16", "file"]
+    vision_dim: Literal[768]  # the form of a picture
+    vision_hidden_size: Width
+    vision_latent_size: Width
+    vision_tokens: Annotated[Whole, Field(ge=4, le=64)]  # with one key the softmax is always 1
+    fusion_dim: Width
+    fusion_layers: Annotated[Whole, Field(ge=0, le=64)]
+    fusion_heads: Heads
+    memory_slots: Annotated[Whole, Field(ge=1, le=MAX_SLOTS)]
+    episode_dim: Annotated[Whole, Field(ge=MIN_DIM, le=MAX_DIM)]
+    position_features: Annotated[Whole, Field(ge=1, le=256)]
+    max_memory_slots_in_ram: Annotated[Whole, Field(ge=1, le=MAX_SLOTS)]
+    memory_alpha: Annotated[Real, Field(gt=0, le=1)]
+    merge_threshold: Annotated[Real, Field(ge=-1, le=1)]  # a cosine
+    memory_top_k: Annotated[Whole, Field(ge=1, le=MAX_SLOTS)]
+    memory_temperature: Annotated[Real, Field(ge=1e-4, le=100)]
+    min_importance: Share
+    slot_dtype: Literal["float16", "int8"]
+    layout: Literal["b3", "rm2"]
     training: TrainingConfig
 
     @property
@@ -93,53 +111,94 @@ class BitMarConfig:
         """Size of memory_slots.bin: slots x dim x bytes per number."""
         return self.memory_slots * self.episode_dim * (2 if self.slot_dtype == "float16" else 1)
 
+    @property
+    def least_weights(self) -> int:
+        """Ternary weights of the token tables and the blocks, most of a model's: known before anything is built."""
+        blocks = self.text_encoder_layers + self.fusion_layers + self.text_decoder_layers
+        return 2 * self.vocab_size * self.text_dim + 12 * blocks * self.text_dim**2
+
     def as_dict(self) -> dict[str, Any]:
         """The YAML file's content again: `from_dict(c.as_dict()) == c`."""
         return dataclasses.asdict(self)
 
 
-def _typed(cls: type, values: dict[str, Any], where: str) -> dict[str, Any]:
-    """Check keys, types and choices of one level of the file; errors name the key."""
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    if unknown := sorted(set(values) - set(fields)):
-        raise BitmarError(f"{where}: unknown key '{unknown[0]}'; known keys: {', '.join(fields)}")
-    if missing := [name for name in fields if name not in values]:
-        raise BitmarError(f"{where}: missing key '{missing[0]}'")
-    typed = {}
-    for name, value in values.items():
-        expected = {"int": int, "float": (int, float), "str": str, "TrainingConfig": dict}[fields[name].type]
-        if isinstance(value, bool) or not isinstance(value, expected):
-            raise BitmarError(f"{where}: {name} is {value!r}, expected {fields[name].type}")
-        choices = fields[name].metadata.get("choices")
-        if choices and value not in choices:
-            raise BitmarError(f"{where}: {name} is '{value}', expected one of {', '.join(choices)}")
-        typed[name] = float(value) if fields[name].type == "float" else value
-    return typed
+UPSTREAM = {  # keys of the original BitMar's configuration, below `model:`, and ours
+    "text_encoder_dim": "text_dim",
+    "text_decoder_dim": "text_dim",
+    "vision_encoder_dim": "vision_dim",
+    "fusion_hidden_size": "fusion_dim",
+    "fusion_num_heads": "fusion_heads",
+    "fusion_num_layers": "fusion_layers",
+    "memory_size": "memory_slots",
+}
 
 
 def from_dict(values: dict[str, Any], where: str = "config") -> BitMarConfig:
-    """Build a checked configuration; `where` (a file's name) begins every error."""
-    if not isinstance(values, dict):
-        raise BitmarError(f"{where}: expected a mapping of keys to values")
-    typed = _typed(BitMarConfig, values, where)
-    typed["training"] = TrainingConfig(**_typed(TrainingConfig, values["training"], f"{where}: training"))
-    config = BitMarConfig(**typed)
+    """Build a checked configuration; `where` (a file's name) begins every error, which is one line."""
+    if isinstance(values, dict) and isinstance(values.get("model"), dict):
+        renamed = ", ".join(f"{theirs} is {ours}" for theirs, ours in UPSTREAM.items())
+        raise BitmarError(
+            f"{where}: nested key 'model', as in the original BitMar's files; expected the keys at the top, "
+            f"as in configs/bitmar_ultra_tiny.yaml ({renamed})"
+        )
+    if isinstance(values, dict) and "training" in values:
+        values = values | {"training": _checked(TrainingConfig, values["training"], f"{where}: training")}
+    config = _checked(BitMarConfig, values, where)
     _check_sizes(config, where)
     return config
 
 
+def with_training(config: BitMarConfig, where: str, **changes: Any) -> BitMarConfig:
+    """The configuration with other values of training keys, checked like a file's; `where` begins every error."""
+    values = config.as_dict()
+    return from_dict(values | {"training": values["training"] | changes}, where)
+
+
+def _checked(cls: type, values: Any, where: str) -> Any:
+    """One level of the file as its dataclass; an error names the first wrong key, its value and what was expected."""
+    if not isinstance(values, dict):
+        raise BitmarError(f"{where}: {_short(values)}, expected a mapping of keys to values")
+    known = [f.name for f in dataclasses.fields(cls)]
+    if unknown := [key for key in values if key not in known]:
+        raise BitmarError(f"{where}: unknown key {_short(unknown[0])}; known keys: {', '.join(known)}")
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+    name = first["loc"][0]
+    if first["type"] == "missing":
+        raise BitmarError(f"{where}: missing key '{name}'")
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("String should ")
+    for theirs, ours in WORDS.items():
+        expected = expected.replace(theirs, ours)
+    more = f" ({len(others)} more wrong or missing)" if others else ""
+    raise BitmarError(f"{where}: {name} is {_short(values[name])}, expected {expected}{more}")
+
+
+WORDS = {  # in pydantic's messages
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "more than",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "match pattern '^[A-Za-z0-9_-]{1,64}$'": "1 to 64 letters, digits, '_' and '-' (no folder)",
+}
+
+
+def _short(value: Any) -> str:
+    """repr of a value, cut where it is long: an error is one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
 def _check_sizes(c: BitMarConfig, where: str) -> None:
-    """Sizes that do not fit together are an error that names both keys."""
+    """Sizes that do not fit together, or not into the device, are an error that names the keys."""
 
     def need(ok: bool, message: str) -> None:
         if not ok:
             raise BitmarError(f"{where}: {message}")
 
-    for f in dataclasses.fields(c):
-        value = getattr(c, f.name)
-        if f.type == "int":
-            least = 0 if f.name in ("attention_sinks", "fusion_layers") else 1
-            need(value >= least, f"{f.name} is {value}, expected at least {least}")
     for dim, heads in (
         ("text_dim", "text_encoder_heads"),
         ("text_dim", "text_decoder_heads"),
@@ -152,11 +211,17 @@ def _check_sizes(c: BitMarConfig, where: str) -> None:
         c.vision_latent_size == c.text_dim,
         f"vision_latent_size ({c.vision_latent_size}) must equal text_dim ({c.text_dim})",
     )
-    need(c.vision_dim == 768, f"vision_dim is {c.vision_dim}, expected 768 (the form of a picture)")
-    need(c.vision_tokens >= 4, f"vision_tokens is {c.vision_tokens}, expected at least 4 (with one key softmax is 1)")
     need(
         c.attention_sinks < c.max_seq_len,
         f"attention_sinks ({c.attention_sinks}) must be below max_seq_len ({c.max_seq_len})",
+    )
+    need(
+        c.max_seq_len * c.position_features <= KERNEL_COLUMNS,
+        f"max_seq_len x position_features is {c.max_seq_len * c.position_features}, expected at most {KERNEL_COLUMNS}",
+    )
+    need(
+        c.episode_dim & (c.episode_dim - 1) == 0,
+        f"episode_dim is {c.episode_dim}, expected a power of two, {MIN_DIM} to {MAX_DIM} (the card's format)",
     )
     need(
         c.max_memory_slots_in_ram <= c.memory_slots,
@@ -166,33 +231,21 @@ def _check_sizes(c: BitMarConfig, where: str) -> None:
         c.memory_top_k <= c.max_memory_slots_in_ram,
         f"memory_top_k ({c.memory_top_k}) exceeds max_memory_slots_in_ram ({c.max_memory_slots_in_ram})",
     )
-    need(c.decoder_top_k <= c.vocab_size, f"decoder_top_k ({c.decoder_top_k}) exceeds vocab_size ({c.vocab_size})")
-    need(0 < c.memory_alpha <= 1, f"memory_alpha is {c.memory_alpha}, expected 0 < alpha <= 1")
-    need(-1 <= c.merge_threshold <= 1, f"merge_threshold is {c.merge_threshold}, expected a cosine, -1 to 1")
-    need(c.memory_temperature > 0, f"memory_temperature is {c.memory_temperature}, expected more than 0")
     if c.vocabulary == "gpt2":
         need(c.vocab_size == 50257, f"vocab_size is {c.vocab_size}, expected 50257 for vocabulary gpt2")
-    else:
-        need(c.vocab_size >= 300, f"vocab_size is {c.vocab_size}, expected at least 300 (256 bytes and special tokens)")
     need(
-        c.training.batch % c.training.set_size == 0,
-        f"training: batch ({c.training.batch}) is not a multiple of set_size ({c.training.set_size})",
+        c.least_weights <= MAX_WEIGHTS,
+        f"vocab_size, text_dim and layers give {c.least_weights:,} weights, expected at most {MAX_WEIGHTS:,}",
     )
+    t = c.training
+    need(t.batch % t.set_size == 0, f"training: batch ({t.batch}) is not a multiple of set_size ({t.set_size})")
+    need(t.captions <= t.batch, f"training: captions ({t.captions}) exceeds batch ({t.batch})")
     need(
-        c.training.captions <= c.training.batch,
-        f"training: captions ({c.training.captions}) exceeds batch ({c.training.batch})",
+        any((t.loss_contrastive, t.loss_recall, t.loss_caption, t.loss_text_query)),
+        "training: every loss_* is 0, expected one that is more",
     )
 
 
 def load_config(path: str | Path) -> BitMarConfig:
     """Read configs/*.yaml. Raises BitmarError naming the file, the key and what was expected."""
-    import yaml
-
-    path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BitmarError(f"{path}: cannot be read: {error.strerror}; expected a YAML file, see configs/") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BitmarError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
-    return from_dict(values, str(path))
+    return from_dict(read_mapping(Path(path)), str(path))

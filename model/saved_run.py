@@ -1,6 +1,6 @@
 """A run's folder: reading a trained model back, whoever trained it.
 
-runs/NAME/config.yaml  model.weights.h5  tokenizer.json  data.json  [shipped: model.npz instead of the .h5]
+runs/NAME/config.yaml  model.weights.h5  tokenizer.json  data.json  metrics.json  [shipped: model.npz instead of the .h5]
 """
 
 from __future__ import annotations
@@ -13,13 +13,8 @@ from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.config import BitMarConfig, load_config
 
-CONFIG, WEIGHTS, COMPACT, TOKENIZER, DATA = (
-    "config.yaml",
-    "model.weights.h5",
-    "model.npz",
-    "tokenizer.json",
-    "data.json",
-)
+CONFIG, WEIGHTS, COMPACT = "config.yaml", "model.weights.h5", "model.npz"
+TOKENIZER, DATA, METRICS = "tokenizer.json", "data.json", "metrics.json"
 
 
 def load_run(path: str | Path) -> BitMar:

@@ -2,7 +2,7 @@
 """The whole way on real pictures: data, training, evaluation, conversion; then a device that is taught, killed and asked.
 
 Everything runs through pipeline.py as a user would type it; each command is printed before it runs. Leaves runs/demo/ with
-eval.json, the model, the card and demo.json (what was answered, beside the truth).
+metrics.json, the model, the card and demo.json (what was answered, beside the truth).
 """
 
 from __future__ import annotations
@@ -79,20 +79,14 @@ def show(command: list[str]) -> None:
     print("\n$ ./pipeline.py " + " ".join(command), flush=True)
 
 
-def pipeline(*command: str, output: Path | None = None) -> None:
+def pipeline(*command: str) -> None:
     """Run one command of pipeline.py; its failure ends the demo."""
     show(list(command))
     start = time.monotonic()
-    with output.open("w") if output else subprocess_stdout() as stream:
-        code = subprocess.run([sys.executable, "pipeline.py", *command], cwd=ROOT, stdout=stream).returncode
+    code = subprocess.run([sys.executable, "pipeline.py", *command], cwd=ROOT).returncode
     if code:
         raise SystemExit(f"error: pipeline.py {command[0]} ended with exit code {code}")
     print(f"  [{command[0]}: {time.monotonic() - start:.0f} s]", flush=True)
-
-
-def subprocess_stdout() -> Any:
-    """This process's own standard output, as a context manager that leaves it open."""
-    return open(sys.stdout.fileno(), "w", closefd=False)
 
 
 def pick_things(count: int, split: str) -> list[Thing]:
@@ -168,8 +162,11 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
 
 def summary(answers: list[dict[str, Any]]) -> None:
     """What a sceptic wants to see at the end: answers right, accuracy over 2,000 questions, sizes."""
-    evaluation = json.loads((RUN / "eval.json").read_text())
+    metrics = json.loads((RUN / "metrics.json").read_text())
+    evaluation = metrics["evaluation"]
+    short = " (cut short by --minutes)" if metrics["cut_short"] else ""
     print("\nSummary")
+    print(f"  trained for {metrics['steps']:,} steps{short}, {metrics['seconds'] / 60:.1f} minutes")
     for device in dict.fromkeys(answer["device"] for answer in answers):
         own = [answer for answer in answers if answer["device"] == device]
         print(f"  {device}: {sum(a['right'] for a in own)} of {len(own)} names right")
@@ -188,7 +185,8 @@ def summary(answers: list[dict[str, Any]]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=11, help="training time")
+    parser.add_argument("--steps", help="training steps (default: the configuration's)")
+    parser.add_argument("--minutes", help="cut the training short after this long (default: no limit)")
     parser.add_argument("--split", default="final", help="salt of the held-out concepts")
     parser.add_argument("--no-board", action="store_true", help="leave the emulated Cortex-M7 out")
     parser.add_argument("--no-train", action="store_true", help="use runs/demo as it is: only the device's part")
@@ -197,11 +195,10 @@ def main() -> int:
     if not args.no_train:
         shutil.rmtree(ROOT / RUN, ignore_errors=True)
         pipeline("data")
-        pipeline(
-            "train", "--config", str(CONFIG), "--run", str(RUN), "--minutes", f"{args.minutes:g}", "--split", args.split
-        )
+        limits = [f"--{name}={value}" for name in ("steps", "minutes") if (value := getattr(args, name))]
+        pipeline("train", "--config", str(CONFIG), "--run", str(RUN), "--split", args.split, *limits)
         pipeline("convert", "--run", str(RUN))
-        pipeline("eval", "--run", str(RUN), "--json", output=RUN / "eval.json")
+        pipeline("eval", "--run", str(RUN))
     if not args.no_board:
         pipeline("deploy", "--target", "qemu", "--run", str(RUN))
     answers = device_story(args.split, board=not args.no_board)

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from model.data.files import check_folder
 from model.data.packages import SETS
-from bitmar.errors import BitmarError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,10 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from model.data.build import Builder
 
     load_config(args.config)  # a wrong file is an error before the work, not after it
-    try:
-        args.dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BitmarError(f"--dir {args.dir}: {error.strerror}, expected a folder that can be written") from None
+    check_folder(args.dir)
     Builder(args.dir, args.set).run()
     report = summary(args.dir, args.config)
     if args.json:

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,40 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_folder(folder: Path) -> None:
+    """BitmarError unless files can be written into `folder`: to be called before long work. Leaves nothing behind."""
+    made: list[Path] = []
+    try:
+        for missing in (folder, *folder.parents):
+            if missing.exists():
+                break
+            made.append(missing)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BitmarError(f"{folder}: {error.strerror or error}, expected a folder that can be written") from None
+    finally:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def check_readable(folder: Path) -> None:
+    """BitmarError unless `folder` is one that can be listed."""
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise BitmarError(f"{folder}: {error.strerror}, expected a folder that `pipeline.py data` wrote") from None
+
+
+def check_file(path: Path) -> None:
+    """BitmarError unless a file can be written to `path`: to be called before long work. Leaves nothing behind."""
+    check_folder(path.parent)
+    if path.is_dir():
+        raise BitmarError(f"{path}: a folder, expected the name of a file to write")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:
@@ -59,7 +93,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BitmarError(f"{path} is missing: run `pipeline.py data` first") from None
-    except ValueError as error:
+    except OSError as error:
+        raise BitmarError(f"{path}: cannot be read: {error.strerror}; expected what `pipeline.py data` writes") from None
+    except (ValueError, RecursionError) as error:
         raise BitmarError(f"{path}: not JSON ({error}); delete it and run `pipeline.py data`") from None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from model.data import captions, features
 from model.data.dataset import Concept, Dataset, read_phrases, without_held_out_text
-from model.data.files import key_of, read_json
+from model.data.files import check_readable, key_of, read_json
 from model.data.splits import is_held_out
 from model.data.tokenizers import TextTokenizer, train_bpe
 
@@ -28,6 +28,7 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
     """The data for `config.vision`, split by the named salt. BitmarError if `pipeline.py data` has not been run."""
     data_dir = Path(data_dir)
     is_held_out("", split)  # an unknown split is an error before anything is read
+    check_readable(data_dir)
     if config.vision == "file":
         return captions.load(data_dir, split)
     table = read_json(data_dir / "pictograms.json")

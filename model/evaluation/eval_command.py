@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+
+MAX_QUESTIONS = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,20 +20,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
     parser.add_argument("--questions", type=int, default=2000, help="questions of each kind (default: 2000)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--out", type=Path, help="write the JSON to this file too")
+    parser.add_argument("--out", type=Path, help="write the JSON to this file, beside metrics.json of the run")
 
 
 def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from model.data.files import read_json, write_json
+    from model.data.files import check_file, read_json, write_json
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset
     from model.data.tokenizers import TextTokenizer
     from model.evaluation.report import evaluate, table
+    from model.run_metrics import add_evaluation
     from model.saved_run import DATA, TOKENIZER, load_run
 
-    if args.questions < 1:
-        raise BitmarError(f"--questions is {args.questions}, expected at least 1")
+    if not 1 <= args.questions <= MAX_QUESTIONS:
+        raise BitmarError(f"--questions is {args.questions}, expected 1 to {MAX_QUESTIONS}")
+    if args.out:
+        check_file(args.out)
     model = load_run(args.run)
     trained_on = read_json(args.run / DATA)
     dataset = load_dataset(model.config, args.data, trained_on["split"])
@@ -40,5 +46,9 @@ def run(args: argparse.Namespace) -> int:
     report["run"] = str(args.run)
     if args.out:
         write_json(args.out, report)
+    try:
+        add_evaluation(args.run, report)
+    except BitmarError as error:  # a run on a read-only disk is evaluated too
+        print(f"{error}; the evaluation is not recorded there", file=sys.stderr)
     print(json.dumps(report, indent=1) if args.json else table(report))
     return 0

@@ -21,11 +21,13 @@ def _variables(model: BitMar, optimizer: keras.optimizers.Optimizer) -> dict[str
 
 
 def save(path: Path, model: BitMar, optimizer: keras.optimizers.Optimizer, schedule: Schedule) -> None:
-    """Write weights, optimizer and schedule state, whole or not at all.
+    """Write weights, optimizer and schedule state, whole or not at all. BitmarError if a number among them is not finite.
 
     Batches and noise depend on the seed and the step alone, so the step is all the state that random numbers have.
     """
     arrays = {name: variable.numpy() for name, variable in _variables(model, optimizer).items()}
+    if bad := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+        raise BitmarError(f"step {schedule.step}: {bad[0]} holds a number that is not finite; {path} is left as it was")
     arrays |= {f"schedule/{name}": np.float64(value) for name, value in schedule.state().items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)

@@ -62,7 +62,7 @@ class Bar:
 
     def __init__(self, schedule: Schedule, enabled: bool = True) -> None:
         self._schedule, self._enabled = schedule, enabled
-        self._terminal = sys.stdout.isatty()
+        self._terminal = sys.stdout.isatty() and "utf" in (sys.stdout.encoding or "").lower()  # Keras draws with "━"
         self._target = 0
         self._bar: keras.utils.Progbar | None = None
         self._means: dict[str, float] = {}
@@ -80,7 +80,11 @@ class Bar:
                 self._drawn = now
                 left = s.steps_left() * s.seconds_per_step
                 shown = "  ".join(f"{name} {value:.3f}" for name, value in self._means.items())
-                print(f"step {s.step}  {shown}  {s.seconds_per_step:.3f} s/step  {left / 60:.1f} min left", flush=True)
+                total = s.step + s.steps_left()
+                print(
+                    f"step {s.step}/{total}  {shown}  {s.seconds_per_step:.3f} s/step  {left / 60:.1f} min left",
+                    flush=True,
+                )
             return
         if now - self._drawn < REDRAW and not s.done():
             return

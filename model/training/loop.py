@@ -1,7 +1,8 @@
-"""The training loop: batches ahead of time, steps, log, checkpoints, an orderly end on Ctrl-C."""
+"""The training loop: batches ahead of time, steps, log, checkpoints, an orderly end on Ctrl-C, none after a broken number."""
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from types import FrameType
 
 import keras
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.config import BitMarConfig
 from model.training import checkpoint
@@ -48,7 +50,7 @@ class Interrupt:
 class Training:
     """A model in training. `run` returns True when the schedule is done, False when it was interrupted (and saved)."""
 
-    def __init__(self, config: BitMarConfig, data: TrainingSet, seconds: float, folder: RunFolder) -> None:
+    def __init__(self, config: BitMarConfig, data: TrainingSet, folder: RunFolder, seconds: float = math.inf) -> None:
         t = config.training
         keras.utils.set_random_seed(t.seed)
         self.model, self.folder = BitMar(config), folder
@@ -56,16 +58,32 @@ class Training:
         self.batches = BatchMaker(data, config)
         self.schedule = Schedule(t.steps, seconds, t.warmup_steps, t.learning_rate)
         self.step = TrainStep(self.model, self.optimizer)
+        self.saved_step: int | None = None  # of the checkpoint in the folder
 
     def restore(self) -> None:
         """Go on from the folder's checkpoint."""
         checkpoint.load(self.folder.checkpoint, self.model, self.optimizer, self.schedule)
+        self.saved_step = self.schedule.step
 
     def save(self) -> None:
         checkpoint.save(self.folder.checkpoint, self.model, self.optimizer, self.schedule)
+        self.saved_step = self.schedule.step
+
+    def check_finite(self, metrics: dict[str, float], step: int) -> None:
+        """BitmarError, with what to try, at the first loss or gradient that is not a finite number."""
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                last = "none yet" if self.saved_step is None else f"{self.folder.checkpoint}, step {self.saved_step}"
+                raise BitmarError(
+                    f"step {step}: {name} is {value}, expected a finite number; last good checkpoint: {last}; "
+                    "try a lower learning_rate, more warmup_steps or a lower gradient_clip, and look for huge numbers in the data"
+                )
 
     def run(self, interrupt: Interrupt, show: bool = True, began: float | None = None) -> bool:
-        """Train until the schedule ends. `began` (time.monotonic): the command's start, so that set-up counts as spent."""
+        """Train until the schedule ends. `began` (time.monotonic): the command's start, so that set-up counts as spent.
+
+        BitmarError at the first number that is not finite; the checkpoint is then the last good one.
+        """
         schedule, bar = self.schedule, Bar(self.schedule, show)
         log = CsvLog(self.folder.log, schedule.step)
         last = saved = time.monotonic()
@@ -82,6 +100,7 @@ class Training:
                     seconds, last = now - last, now
                     schedule.advance(seconds)
                     log.write(schedule.step, metrics, rate, seconds)
+                    self.check_finite(metrics, schedule.step)
                     bar.update(metrics)
                     if now - saved > CHECKPOINT_SECONDS:
                         log.flush()

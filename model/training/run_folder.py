@@ -11,14 +11,15 @@ from model.bitmar import BitMar
 from model.config import BitMarConfig, load_config
 from model.data.files import read_json, replacing, write_json, write_text
 from model.data.tokenizers import TextTokenizer
-from model.saved_run import CONFIG, DATA, TOKENIZER, WEIGHTS
+from model.saved_run import CONFIG, DATA, METRICS, TOKENIZER, WEIGHTS
 from model.training import checkpoint
 
 LOG, PLOTS = "log.csv", "plots"
 
 
 class RunFolder:
-    """runs/NAME: config.yaml, tokenizer.json, data.json, log.csv, checkpoint.npz; at the end model.weights.h5 and plots/."""
+    """runs/NAME: config.yaml, tokenizer.json, data.json, log.csv, checkpoint.npz; at the end model.weights.h5,
+    metrics.json and plots/."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,13 +39,16 @@ class RunFolder:
     def holds_a_run(self) -> bool:
         return self.checkpoint.exists() or (self.path / WEIGHTS).exists()
 
-    def start(self, config: BitMarConfig, tokenizer: TextTokenizer, data: dict[str, Any], overwrite: bool) -> None:
-        """Begin a new run. BitmarError if there is one already, unless it may be overwritten."""
-        import yaml
-
+    def check_new(self, overwrite: bool) -> None:
+        """BitmarError if there is a run already, unless it may be overwritten."""
         if self.holds_a_run() and not overwrite:
             raise BitmarError(f"{self.path}: holds a run; expected --resume, --overwrite or another --run")
-        for name in (checkpoint.NAME, WEIGHTS, LOG):
+
+    def start(self, config: BitMarConfig, tokenizer: TextTokenizer, data: dict[str, Any]) -> None:
+        """Begin a new run in place of what is there."""
+        import yaml
+
+        for name in (checkpoint.NAME, WEIGHTS, LOG, METRICS):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.plots, ignore_errors=True)
         write_text(self.path / CONFIG, yaml.safe_dump(config.as_dict(), sort_keys=False))

@@ -1,4 +1,4 @@
-"""The learning rate over a run whose length is given in steps and in minutes, whichever ends first."""
+"""The learning rate over a run of so many steps; where a time is given too, over as many of them as fit into it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ UNMEASURED = 3  # first steps of a process that are not timed: they compile
 class Schedule:
     """Warm-up, then a cosine (Loshchilov and Hutter, 2017) over `progress`, 0 to 1.
 
-    Each step advances the progress by its share of what is left; the number of steps left is planned anew from the measured
-    time per step, so that the cosine ends when the time does. `spent`: training time in seconds, over all processes of a resumed
-    run.
-    A run that `steps` ends is the same on every machine; one that the time ends depends on the machine's speed.
+    Each step advances the progress by its share of what is left. Where `seconds` is finite, what is left is planned anew from the
+    measured time per step, so that the cosine ends when the time does: such a run depends on the machine's speed. One that
+    `steps` ends is the same on every machine of a kind, and so is one whose time is ample. `spent`: training time in seconds,
+    over all processes of a resumed run.
     """
 
     steps: int
@@ -34,11 +34,16 @@ class Schedule:
         """By the plan: steps still to do."""
         left = self.steps - self.step
         if self.seconds_per_step > 0:
-            left = min(left, int((self.seconds - self.spent) / self.seconds_per_step))
-        return max(left, 0)
+            left = min(left, (self.seconds - self.spent) / self.seconds_per_step)
+        return max(int(left), 0)
 
     def done(self) -> bool:
         return self.steps_left() == 0
+
+    @property
+    def cut_short(self) -> bool:
+        """The time has ended the run before its steps did."""
+        return self.done() and self.step < self.steps
 
     def learning_rate(self) -> float:
         """For the next step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import math
 import os
 import time
 from pathlib import Path
@@ -23,10 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--run", type=Path, help="the run's folder (default: runs/NAME of the configuration)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
+    parser.add_argument("--steps", type=int, help="train this many steps (default: the configuration's)")
     parser.add_argument(
-        "--minutes", type=float, help="at most this long, set-up included (default: the configuration's)"
+        "--minutes",
+        type=float,
+        help="end after this long, set-up included, with the schedule shortened to fit (default: no limit)",
     )
-    parser.add_argument("--steps", type=int, help="at most this many steps (default: the configuration's)")
     parser.add_argument("--max_samples", type=int, metavar="N", help="train on N drawings only")
     parser.add_argument(
         "--split", default="final", choices=("development", "final"), help="which concepts are held out"
@@ -39,57 +41,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from model.config import load_config
+    from model.config import load_config, with_training
 
     config = load_config(args.config)
+    for name in ("steps", "minutes"):
+        if (value := getattr(args, name)) is not None:
+            config = with_training(config, f"--{name}", **{name: value})
+    if args.max_samples is not None and args.max_samples < 1:
+        raise BitmarError(f"--max_samples is {args.max_samples}, expected at least 1")
     if args.dry_run:
         from model.bitmar import BitMar
-        from model.training.table import parameter_table
+        from model.parameter_table import parameter_table
 
         print(parameter_table(BitMar(config)))
         return 0
-    for name, value in (("--minutes", args.minutes), ("--steps", args.steps), ("--max_samples", args.max_samples)):
-        if value is not None and value <= 0:
-            raise BitmarError(f"{name} is {value}, expected more than 0")
-    overrides = {name: value for name in ("minutes", "steps") if (value := getattr(args, name)) is not None}
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **overrides))
     return train(config, args, began)
 
 
 def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
     """Load the data, train, save, plot. Exit code 0, or 130 after Ctrl-C (the run can be resumed)."""
+    from model.data.files import check_folder
+
+    path = args.run or Path("runs") / (config.name.removeprefix("bitmar_") or config.name)
+    check_folder(path)
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset, load_tokenizer
+    from model.run_metrics import project_commit, write_training
     from model.training.loop import Interrupt, Training
     from model.training.plots import draw_plots
     from model.training.run_folder import RunFolder
     from model.training.texts import training_set
 
-    folder = RunFolder(args.run or Path("runs") / config.name.removeprefix("bitmar_"))
+    folder, commit = RunFolder(path), project_commit()
+    if not args.resume:
+        folder.check_new(args.overwrite)
     dataset = load_dataset(config, args.data, args.split)
     tokenizer = load_tokenizer(config, dataset, args.data)
     data = fingerprint(dataset, args.max_samples)
     if args.resume:
         folder.check_resumable(config, data)
+    minutes = config.training.minutes
     training = Training(
         config,
         training_set(dataset, tokenizer, config, args.max_samples),
-        config.training.minutes * 60 - RESERVE,
         folder,
+        math.inf if minutes is None else minutes * 60 - RESERVE,
     )
     if args.resume:
         training.restore()
     else:
-        folder.start(config, tokenizer, data, args.overwrite)
+        folder.start(config, tokenizer, data)
     sizes = ", ".join(f"{count:,} {what}" for what, count in training.batches.shapes().items())
-    print(f"{folder.path}: {training.model.count_params():,} parameters; a step: {sizes}", flush=True)
+    print(f"{path}: {training.model.count_params():,} parameters; a step: {sizes}", flush=True)
     with Interrupt().installed() as interrupt:
         done = training.run(interrupt, began=began)
+    schedule = training.schedule
     if not done:
-        print(f"\ninterrupted after step {training.schedule.step}; go on with --resume", flush=True)
+        print(f"\ninterrupted after step {schedule.step}; go on with --resume", flush=True)
         return 130
     folder.save_weights(training.model)
+    write_training(path, training.model, commit, schedule.step, schedule.steps, schedule.spent)
     draw_plots(training.model, dataset, tokenizer, folder)
-    minutes = (time.monotonic() - began) / 60
-    print(f"{folder.path}: {training.schedule.step} steps in {minutes:.1f} minutes; plots in {folder.plots}")
+    if schedule.cut_short:
+        print(
+            f"{path}: cut short by minutes {minutes:g} after step {schedule.step} of {schedule.steps}, "
+            "with the schedule shortened to fit"
+        )
+    spent = (time.monotonic() - began) / 60
+    print(f"{path}: {schedule.step} steps in {spent:.1f} minutes; plots in {folder.plots}")
     return 0

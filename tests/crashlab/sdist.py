@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 DOWNLOADS = Path(__file__).resolve().parents[2] / "build" / "sdist"
 PACKAGES = {"fatfs": "0.1.2", "littlefs-python": "0.19.0"}
@@ -31,10 +31,25 @@ def fetch(package: str) -> Path:
         package,
     ]
     subprocess.run([*pip, "--dest", str(DOWNLOADS), f"{package}=={PACKAGES[package]}"], check=True, timeout=600)
-    with tarfile.open(next(DOWNLOADS.glob(f"{stem}.tar.gz"))) as archive:
-        archive.extractall(DOWNLOADS / "unpacking", filter="data")
+    unpack(next(DOWNLOADS.glob(f"{stem}.tar.gz")), DOWNLOADS / "unpacking")
     (DOWNLOADS / "unpacking" / stem).rename(folder)
     return folder
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Files and folders of a tar archive, into `folder`; ValueError at anything else and at a name that leads out of it.
+
+    `extractall(filter="data")` would do; Debian 12's Python 3.11.2 does not have it.
+    """
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = PurePosixPath(member.name)
+            if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+                raise ValueError(f"{path}: {member.name!r}, expected files and folders below the archive's own")
+            if member.isfile():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.extractfile(member).read())
 
 
 def fatfs() -> tuple[list[Path], Path]:

@@ -5,6 +5,7 @@ The data is of BabyLM's form (captions and states), made here: nothing is downlo
 
 import itertools
 import json
+import re
 import signal
 
 import numpy as np
@@ -76,6 +77,10 @@ def trained(workplace):
 def test_a_run_leaves_its_files(trained):
     names = {path.name for path in trained.iterdir()}
     assert {"config.yaml", "tokenizer.json", "data.json", "log.csv", "checkpoint.npz", "model.weights.h5"} <= names
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert (metrics["steps"], metrics["planned_steps"], metrics["cut_short"]) == (6, 6, False)
+    assert metrics["seconds"] > 0 and metrics["seeds"]["training"] == 0 and metrics["sizes"]["parameters"] > 1000
+    assert metrics["commit"] is None or re.fullmatch(r"[0-9a-f]{40}(\+changes)?", metrics["commit"])
     for plot in ("losses", "attention", "ternary", "memory"):
         assert (trained / "plots" / f"{plot}.png").read_bytes()[:4] == b"\x89PNG"
     assert not [name for name in names if name.startswith(".")]  # no temporary file is left
@@ -116,6 +121,9 @@ def test_eval_prints_and_writes_the_report(workplace, trained, capsys):
         )
         assert "slot" in printed["nearest_neighbour"][ways]["held_out"] and printed["chance"][ways] == 1 / int(ways)
     assert {"exact", "n", "interval"} <= set(printed["caption_without_memory"]["held_out"])
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["evaluation"] == printed and metrics["steps"] == 6
+    assert metrics["seeds"] == {"training": 0, "evaluation": printed["seed"]}
 
 
 def test_more_steps_are_another_run(workplace, trained, capsys):
@@ -129,8 +137,19 @@ def test_more_steps_are_another_run(workplace, trained, capsys):
     ("options", "message"),
     [
         (("--resume",), "no checkpoint to resume from"),
-        (("--minutes", "0"), "--minutes is 0.0, expected more than 0"),
+        (("--minutes", "0"), "--minutes: training: minutes is 0.0, expected more than 0"),
+        (("--minutes", "nan"), "--minutes: training: minutes is nan, expected a finite number"),
+        (("--steps", "-3"), "--steps: training: steps is -3, expected at least 1"),
+        (("--steps", "many"), "argument --steps: invalid int value: 'many'"),
+        (("--steps", "1" * 20), "--steps: training: steps is 11111111111111111111, expected at most 10000000"),
+        (("--split", "other"), "argument --split: invalid choice: 'other'"),
         (("--max_samples", "5"), "expected at least 8 (set_size)"),
+        (("--max_samples", "0"), "--max_samples is 0, expected at least 1"),
+        (("--run", "/proc/x/y"), "/proc/x/y: No such file or directory, expected a folder that can be written"),
+        (("--run", "/dev/null"), "/dev/null: File exists, expected a folder that can be written"),
+        (("--run", "x" * 300), "File name too long, expected a folder that can be written"),
+        (("--data", "x" * 300), "File name too long"),
+        (("--data", "pipeline.py"), "pipeline.py"),
         (("--data", "nowhere"), "nowhere"),
         (("--config", "nowhere.yaml"), "nowhere.yaml"),
     ],
@@ -141,6 +160,27 @@ def test_wrong_input_is_one_line_and_leaves_nothing(workplace, tmp_path, capsys,
     error = capsys.readouterr().err.strip()
     assert error.startswith("error: ") and message in error and "\n" not in error
     assert not run.exists()
+
+
+def test_a_run_ends_with_its_time_and_says_so(workplace, tmp_path, capsys):
+    """A time that is over after a few steps, long before the configuration's steps."""
+    values = yaml.safe_load((workplace / "toy.yaml").read_text())
+    values["training"] |= {"steps": 100_000, "minutes": 0.25}
+    (tmp_path / "short.yaml").write_text(yaml.safe_dump(values))
+    run = tmp_path / "run"
+    assert train(workplace, run, "--config", tmp_path / "short.yaml") == 0
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["cut_short"] and 0 < metrics["steps"] < metrics["planned_steps"] == 100_000
+    assert f"cut short by minutes 0.25 after step {metrics['steps']} of 100000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("out", ["/proc/x/eval.json", "/tmp", "/dev/null/eval.json"])
+def test_eval_looks_at_where_it_writes_before_it_works(trained, out, capsys):
+    before = (trained / "metrics.json").read_bytes()
+    assert call("eval", "--run", trained, "--data", "nowhere", "--out", out) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {out.removesuffix('/eval.json')}") and error.count("\n") == 1
+    assert (trained / "metrics.json").read_bytes() == before
 
 
 def test_eval_of_nothing(workplace, capsys):

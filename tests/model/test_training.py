@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from model.training.schedule import Schedule
 from .conftest import small
 
 
-def train(config, data, folder, stop_after=None, restore=False):
+def train(config, data, folder, stop_after=None, restore=False, **options):
     """Steps until the schedule's end, or `stop_after` steps; the model's weights."""
     folder.mkdir(exist_ok=True)
-    training = Training(config, data, 3600.0, RunFolder(folder))
+    training = Training(config, data, RunFolder(folder), **options)
     if restore:
         training.restore()
     interrupt = Interrupt()
@@ -41,14 +42,62 @@ def losses(folder):
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
-def test_resumed_equals_uninterrupted(small_config, small_data, tmp_path):
-    whole = train(small_config, small_data, tmp_path / "whole")
-    train(small_config, small_data, tmp_path / "cut", stop_after=3)
-    resumed = train(small_config, small_data, tmp_path / "cut", restore=True)
-    for a, b in zip(whole, resumed, strict=True):
+@pytest.fixture(scope="module")
+def uninterrupted(small_config, small_data, tmp_path_factory):
+    """(weights, losses) of a run without a break and without a time."""
+    folder = tmp_path_factory.mktemp("whole")
+    return train(small_config, small_data, folder), losses(folder)
+
+
+def assert_same_run(uninterrupted, weights, folder):
+    for a, b in zip(uninterrupted[0], weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
-    assert [int(row["step"]) for row in losses(tmp_path / "cut")] == list(range(1, 9))
+    assert uninterrupted[1] == losses(folder)
+
+
+def test_resumed_equals_uninterrupted(uninterrupted, small_config, small_data, tmp_path):
+    """Also where a time is given that will do: the schedule follows the steps alone."""
+    train(small_config, small_data, tmp_path, stop_after=3, seconds=3600.0)
+    resumed = train(small_config, small_data, tmp_path, restore=True, seconds=3600.0)
+    assert_same_run(uninterrupted, resumed, tmp_path)
+    assert [int(row["step"]) for row in losses(tmp_path)] == list(range(1, 9))
+
+
+def broken_from(step, monkeypatch):
+    """Batches of `step` and later hold a picture with a NaN."""
+    batch = BatchMaker.batch
+
+    def broken(self, number):
+        made = batch(self, number)
+        if number >= step:
+            made.taught[0, 0] = np.nan
+        return made
+
+    monkeypatch.setattr(BatchMaker, "batch", broken)
+
+
+def test_the_first_loss_that_is_not_finite_ends_the_run(uninterrupted, small_config, small_data, tmp_path, monkeypatch):
+    """One error that says where and what to try; the checkpoint is the last good one, and a run can go on from it."""
+    train(small_config, small_data, tmp_path, stop_after=3)
+    good = (tmp_path / "checkpoint.npz").read_bytes()
+    with monkeypatch.context() as patched:
+        broken_from(5, patched)
+        with pytest.raises(BitmarError) as error:
+            train(small_config, small_data, tmp_path, restore=True)
+    message = str(error.value)
+    assert message.startswith("step 6: loss is nan, expected a finite number") and "\n" not in message
+    assert f"last good checkpoint: {tmp_path / 'checkpoint.npz'}, step 3" in message
+    assert "lower learning_rate" in message
+    assert (tmp_path / "checkpoint.npz").read_bytes() == good
+    assert_same_run(uninterrupted, train(small_config, small_data, tmp_path, restore=True), tmp_path)
+
+
+def test_no_checkpoint_is_written_of_broken_weights(small_config, small_data, tmp_path):
+    training = Training(small_config, small_data, RunFolder(tmp_path))
+    training.model.variables[0].assign(np.full(training.model.variables[0].shape, np.inf))
+    with pytest.raises(BitmarError, match="not finite"):
+        training.save()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_log_that_ran_ahead_of_the_checkpoint_is_cut(small_config, small_data, tmp_path):
@@ -133,6 +182,18 @@ def test_the_schedule_ends_with_the_time_or_the_steps(seconds_per_step):
     assert s.step == 400 or s.spent > 60.0 - 6 * seconds_per_step
     assert max(rates) <= 1.0 and all(a >= b for a, b in itertools.pairwise(rates[12:]))
     assert rates[-1] < 0.1
+    assert s.cut_short == (s.step < 400)
+
+
+def test_without_a_time_the_schedule_is_a_function_of_the_step():
+    fast, slow = (Schedule(steps=50, seconds=math.inf, warmup=5, peak=1.0) for _ in range(2))
+    for step in range(50):
+        assert fast.step == step and not fast.done() and fast.learning_rate() == slow.learning_rate()
+        cosine = 0.98 * 0.5 * (1 + math.cos(math.pi * step / 50)) + 0.02
+        assert fast.learning_rate() == pytest.approx(min(1, (step + 1) / 5) * cosine)
+        fast.advance(0.01)
+        slow.advance(100.0 * step)
+    assert fast.done() and slow.done() and not fast.cut_short
 
 
 def test_a_checkpoint_of_another_model_is_refused(small_config, small_data, tmp_path):

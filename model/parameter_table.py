@@ -38,6 +38,11 @@ def component_rows(model: BitMar) -> list[dict[str, Any]]:
     return rows
 
 
+def totals(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Sums over the components."""
+    return {key: sum(row[key] for row in rows) for key in ("ternary", "float32", "bytes")}
+
+
 def _split(part: keras.layers.Layer) -> dict[str, list[keras.Variable]]:
     """A component's variables, its token embedding table apart."""
     table = [v for v in part.variables if "/embedding/" in f"/{v.path}"]
@@ -48,9 +53,8 @@ def _split(part: keras.layers.Layer) -> dict[str, list[keras.Variable]]:
 def parameter_table(model: BitMar) -> str:
     """The table as text."""
     rows = component_rows(model)
-    total = {key: sum(row[key] for row in rows) for key in ("ternary", "float32", "bytes")}
     lines = [f"{'component':<22}{'ternary weights':>16}{'float32':>10}{'b3 bytes':>12}"]
-    for row in [*rows, {"component": "total", **total}]:
+    for row in [*rows, {"component": "total", **totals(rows)}]:
         lines.append(f"{row['component']:<22}{row['ternary']:>16,}{row['float32']:>10,}{row['bytes']:>12,}")
     c = model.config
     published = PUBLISHED.get(c.name, "none")
