@@ -41,17 +41,12 @@ class Firmware:
     plan: dict
 
 
-def needs_registry(environment: str) -> bool:
-    """All but the emulator's own environment take packages from PlatformIO's registry."""
-    return environment != "qemu_cortex_m7"
-
-
 def check_tools(environment: str) -> None:
     """BitmarError that names what is missing and how to install it."""
     missing = [name for name in ("platformio", "SCons") if importlib.util.find_spec(name) is None]
     if missing:
         raise BitmarError(f"{', '.join(missing)} not installed: pip install '.[mcu]'")
-    tools = [] if needs_registry(environment) and "qemu" not in environment else list(HOST_TOOLS)
+    tools = HOST_TOOLS if "qemu" in environment else {}  # a board's platform brings its own
     absent = [tool for tool in tools if not shutil.which(tool)]
     if absent:
         packages = " ".join(dict.fromkeys(" ".join(HOST_TOOLS[tool] for tool in absent).split()))
@@ -94,10 +89,11 @@ def build(model: Path, environment: str = "qemu_cortex_m7", upload: bool = False
 
 def explain(environment: str, output: str) -> str:
     """The one line of PlatformIO's output that tells what went wrong."""
+    if found := re.search(r"^UserSideException: (.* registry, which cannot be reached.*)$", output, re.MULTILINE):
+        return found[1]
     if re.search(r"HTTPClientError|InternetConnectionError|UnknownPackageError|ConnectionError", output):
         return (
-            f"environment {environment} needs packages from PlatformIO's registry, which cannot be reached: "
-            "connect to the internet once, or use --target qemu"
+            f"environment {environment} needs packages from PlatformIO's registry, which stopped to answer: try again"
         )
     for pattern in (r"^error: (.*)$", r"^(.*: (?:fatal )?error: .*)$", r"^(.*(?:Error|error|overflowed).*)$"):
         if found := re.search(pattern, output, re.MULTILINE):

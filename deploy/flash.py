@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from bitmar.errors import BitmarError
-from deploy import fit
-from deploy.firmware import build
+from deploy import fit, registry
+from deploy.firmware import build, check_tools
 from deploy.models import pick_model
 
 MEASURED_ON = "qemu_cortex_m7"
@@ -26,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
     board = fit.load_board(args.target)
     if not args.dry_run and board.environment is None:
         raise BitmarError(f"{board.name}: there is no firmware for it yet, expected --dry-run for its sizes")
+    if not args.dry_run:
+        check_registry(board.environment)
     report = measure(pick_model(args.model, args.config), board)
     if args.json:
         print(json.dumps(report))
@@ -37,6 +40,19 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run:
         deploy(args, board, report)
     return 0
+
+
+def check_registry(environment: str) -> None:
+    """Asks for what the environment still needs before anything is built.
+
+    Raises:
+      BitmarError: the registry cannot be reached.
+    """
+    check_tools(environment)
+    if needed := registry.missing(environment):
+        print(f"{' and '.join(needed)}: asking PlatformIO's registry ...", file=sys.stderr, flush=True)
+    if problem := registry.problem(needed):
+        raise BitmarError(problem)
 
 
 def measure(model: Path, board: fit.Board) -> dict[str, Any]:
@@ -65,6 +81,7 @@ def deploy(args: argparse.Namespace, board: fit.Board, report: dict[str, Any]) -
         if not args.json:
             print(f"firmware: {build(model).elf}\nrun it: pipeline.py console --target qemu --model {model} --card DIR")
         return
+    print(f"{board.name}: building and flashing with PlatformIO ...", file=sys.stderr, flush=True)
     build(model, board.environment, upload=True)
     if not args.json:
         print(
