@@ -1,3 +1,4 @@
+# make try    teach the shipped model four things, cut the power, ask                (about 1 minute with downloads)
 # make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 20 minutes on 2 cores)
 # make test   lint, then every part's tests, sampled and seeded                       (about 15 minutes on 2 cores)
 # Each target sets up what it needs: Debian packages (or says which), virtual environments, downloads.
@@ -10,11 +11,25 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test test-full lint format bench crashlab fuzz setup system clean
+.PHONY: help try demo test test-full lint format bench crashlab fuzz setup system clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 	@echo "also: make test-full | lint | format | bench | crashlab | fuzz | setup | clean"
+
+# what a Raspberry Pi needs, nothing of TensorFlow
+build/try.stamp: tools/system_packages.sh
+	@mkdir -p build
+	@bash tools/system_packages.sh try
+	@touch $@
+
+.venvs/try/.stamp: pyproject.toml tools/make_venv.sh | build/try.stamp
+	@bash tools/make_venv.sh $(PYTHON) .venvs/try ".[pi]"
+	@touch $@
+
+try: BEGAN := $(shell date +%s)
+try: .venvs/try/.stamp
+	@.venvs/try/bin/python tools/try.py --began $(BEGAN)
 
 system: build/system.stamp
 build/system.stamp: tools/system_packages.sh
