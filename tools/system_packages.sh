@@ -30,6 +30,7 @@ python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 lists=yes
 [ "${1:-}" = try ] || compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || lists=no
 [ ${#missing[@]} -eq 0 ] && [ $lists = yes ] && exit 0
+[ ${#missing[@]} -eq 0 ] || mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
 echo "installing Debian packages: ${missing[*]:-none, only fetching their lists}"
 if [ "$(id -u)" = 0 ]; then sudo=(); elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo=(sudo); else

@@ -36,13 +36,17 @@ class Console:
         )
 
     def say(self, line: str) -> str:
-        """One line and the first line of its answer."""
+        """One line; its answer, which ends with what it cost in [brackets]."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline().rstrip("\n")
-        if not answer:
-            raise SystemExit(f"error: the console ended (exit code {self.process.wait()}) at: {line}")
-        print(f"  bitmar> {line}\n  {answer}", flush=True)
+        print(f"  bitmar> {line}", flush=True)
+        answer = ""
+        while not answer.endswith("]\n"):
+            piece = self.process.stdout.readline()
+            if not piece:
+                raise SystemExit(f"error: the console ended (exit code {self.process.wait()}) at: {line}")
+            print(f"  {piece}", end="", flush=True)
+            answer += piece
         return answer
 
     def cut_power(self) -> None:
