@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Write README.md's numbers from benchmarks/results/*.json; with --check, fail if they differ.
+"""Write the numbers of README.md and docs/numbers.md from benchmarks/results/*.json; with --check, fail if they differ.
 
     python benchmarks/readme.py [--check]
 
-Each section stands only if its result file exists; benchmarks/run_all.py makes them all.
+README has what the thing does for a person, the page all of it. Each section stands only if its result file exists;
+benchmarks/run_all.py makes them all.
 """
 
 from __future__ import annotations
@@ -140,30 +141,59 @@ def memory() -> list[str]:
     return [*lines, ""]
 
 
+def person() -> list[str]:
+    """README's one table: what it does for the one who has it."""
+    evaluation, table, mcu, store = result("accuracy"), result("sizes"), result("mcu"), result("memstore")
+    rows = []
+    if evaluation:
+        for group, words in (("held_out", "never trained on"), ("known_new_artist", "drawn by an unseen artist")):
+            row, nearest = evaluation["ways"]["16"][group], evaluation["nearest_neighbour"]["16"][group]["slot"]
+            what = f"finds the right one of 16 taught things, {words} (plain nearest neighbour: {nearest:.3f})"
+            rows.append((what, with_interval(row, "slot")))
+            rows.append((f"and says its name letter by letter, {words}", with_interval(row, "exact")))
+    if table:
+        row = table["bitmar_ultra_tiny"]
+        packed = f"{row['weight_and_scale_bytes'] / 1000:.0f} KB for {row['parameters'] / 1e6:.2f} M weights"
+        rows.append(("weights", f"{packed}, {row['bits_per_weight']:.2f} bits each"))
+        rows.append(("memory of 16 things on the card", f"{table['bitmar_tiny_edge']['memory_slots_bytes']:,} bytes"))
+    if mcu:
+        row = mcu[0]
+        ram, token = row["aot"]["ram_total"] / 1000, row["instructions"]["per_token"] / 1e6
+        rows.append(("RAM on a Cortex-M7, everything included", f"{ram:.0f} KB"))
+        rows.append(("instructions a token on a Cortex-M7", f"{token:.2f} M"))
+    if store:
+        row = store["commit"]["memstore on FatFs"]
+        cost = f"{row['sectors']:g} sectors, {row['barriers']:g} barriers"
+        rows.append(("what it costs that a taught thing survives any power cut", cost))
+    return ["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
+
+
 SECTIONS = [accuracy, sizes, microcontroller, kernels, memory]
+PAGES = {
+    ROOT / "README.md": [person],
+    ROOT / "docs" / "numbers.md": SECTIONS,
+}
 
 
-def numbers() -> str:
-    return "\n".join(line for section in SECTIONS for line in section()).strip()
+def updated(text: str, sections: list[Any]) -> str:
+    """The page with its numbers made anew."""
+    head, rest = text.split(BEGIN)
+    numbers = "\n".join(line for section in sections for line in section()).strip()
+    return f"{head}{BEGIN}\n{numbers}\n{END}{rest.split(END)[1]}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="exit 1 if README.md is not up to date")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a page is not up to date")
     args = parser.parse_args()
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    updated = f"{head}{BEGIN}\n{numbers()}\n{END}{rest.split(END)[1]}"
-    if args.check:
-        if updated != text:
-            print(
-                "error: README.md's numbers differ from benchmarks/results: run python benchmarks/readme.py",
-                file=sys.stderr,
-            )
+    for page, sections in PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        new = updated(text, sections)
+        if args.check and new != text:
+            name = page.relative_to(ROOT)
+            print(f"error: {name}: numbers differ from benchmarks/results: run {Path(__file__).name}", file=sys.stderr)
             return 1
-        return 0
-    readme.write_text(updated, encoding="utf-8")
+        page.write_text(new, encoding="utf-8")
     return 0
 
 
