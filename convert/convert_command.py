@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from bitmar.errors import BitmarError
-from model.data.files import check_folder
+from model.data.files import check_folder, check_readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +55,5 @@ def destination(args: argparse.Namespace) -> Path:
         return args.out
     if not args.run or args.config:
         raise BitmarError("convert: expected --run R, or --config C --untrained --out DIR")
-    if not args.run.is_dir():
-        raise BitmarError(f"{args.run}: no such run, expected a folder that `pipeline.py train` wrote")
+    check_readable(args.run, "pipeline.py train")
     return args.out or args.run / "model"

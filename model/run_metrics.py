@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.data.files import read_json, write_json
 from model.parameter_table import component_rows, totals
@@ -67,6 +68,8 @@ def write_training(
 def add_evaluation(run: Path, report: dict[str, Any]) -> None:
     """Complete metrics.json: "evaluation" is the report of model.evaluation.report, its seed stands among the seeds."""
     path = run / METRICS
-    metrics = read_json(path) if path.exists() else {}
-    seeds = metrics.get("seeds", {}) | {"evaluation": report["seed"]}
+    metrics = read_json(path, "pipeline.py train") if path.exists() else {}
+    if not isinstance(metrics, dict) or not isinstance(metrics.setdefault("seeds", {}), dict):
+        raise BitmarError(f"{path}: expected what `pipeline.py train` writes")
+    seeds = metrics["seeds"] | {"evaluation": report["seed"]}
     write_json(path, metrics | {"seeds": seeds, "evaluation": report})

@@ -12,6 +12,8 @@ import numpy as np
 from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.config import BitMarConfig, load_config
+from model.data.arrays import one_error, read_npz
+from model.data.files import check_readable
 
 CONFIG, WEIGHTS, COMPACT = "config.yaml", "model.weights.h5", "model.npz"
 TOKENIZER, DATA, METRICS = "tokenizer.json", "data.json", "metrics.json"
@@ -23,16 +25,12 @@ def load_run(path: str | Path) -> BitMar:
     Raises BitmarError, naming the file, where one is missing, broken or of another configuration.
     """
     path = Path(path)
-    if not path.is_dir():
-        raise BitmarError(f"{path}: no such run, expected a folder written by `pipeline.py train`")
+    check_readable(path, "pipeline.py train")
     model = BitMar(load_config(path / CONFIG))
     weights, compact = path / WEIGHTS, path / COMPACT
     if weights.exists():
-        try:
+        with one_error(weights, f"expected weights of {CONFIG}"):
             model.load_weights(weights)
-        except (OSError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise BitmarError(f"{weights}: broken, or weights of another configuration ({reason})") from None
     elif compact.exists():
         load_compact(compact, model)
     else:
@@ -80,22 +78,24 @@ def load_compact(path: Path, model: BitMar) -> None:
     gamma / share of non-zeros >= gamma). The magnitude is rounded to so few bits that the float32 sum over all weights is
     exact in any order of additions: gamma is the same on every machine.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise BitmarError(f"{path}: broken ({error})") from None
+    arrays = read_npz(path, "tools/ship_model.py")
     for variable in model.variables:
         needed = [f"{variable.path}:codes", f"{variable.path}:gamma"] if _is_ternary(variable.path) else [variable.path]
         if any(name not in arrays for name in needed):
             raise BitmarError(f"{path}: {needed[0]} is missing, expected weights of this configuration")
+        size = int(np.prod(variable.shape))
+        shapes = [tuple(variable.shape)] if len(needed) == 1 else [(-(-size // 5),), ()]
+        for name, shape in zip(needed, shapes, strict=True):
+            if (
+                arrays[name].shape != shape
+                or arrays[name].dtype.kind not in "fu"
+                or not np.isfinite(arrays[name]).all()
+            ):
+                raise BitmarError(f"{path}: {name} has shape {arrays[name].shape}, expected numbers of shape {shape}")
         if len(needed) == 1:
             variable.assign(arrays[needed[0]])
             continue
-        size = int(np.prod(variable.shape))
         codes = arrays[needed[0]][:, None] // 3 ** np.arange(5) % 3
-        if codes.size < size:
-            raise BitmarError(f"{path}: {needed[0]} has {codes.size} codes, expected {size}")
         codes = codes.reshape(-1)[:size].reshape(variable.shape).astype(np.float32) - 1
         variable.assign(codes * _magnitude(codes, float(arrays[needed[1]])))
 

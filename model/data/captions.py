@@ -10,9 +10,11 @@ single state is asked with the state that taught it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from model.data.arrays import map_npy
 from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.files import read_json
 from model.data.splits import is_held_out
@@ -25,19 +27,27 @@ CHUNK = 65_536  # rows quantised at a time
 
 def _captions(path: Path) -> list[str]:
     entries = read_json(path)
-    texts = [
-        entry.get("caption") if isinstance(entry, dict) else entry for entry in entries if isinstance(entries, list)
-    ]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    if not isinstance(entries, list) or not entries:
         raise BitmarError(f"{path}: expected a JSON list of captions (strings, or objects with a 'caption')")
-    return [" ".join(text.lower().split()) for text in texts]
+    captions = []
+    for number, entry in enumerate(entries):
+        if not (text := _caption(entry)):
+            raise BitmarError(f"{path}: entry {number} is {entry!r:.60}, expected a caption or an object with a 'caption'")
+        captions.append(text)
+    return captions
+
+
+def _caption(entry: Any) -> str:
+    """An entry's words in lower case; "" where it has none."""
+    text = entry.get("caption") if isinstance(entry, dict) else entry
+    try:
+        return " ".join(text.encode("utf-8").decode().lower().split())
+    except (AttributeError, UnicodeEncodeError):  # no text; a lone surrogate, which JSON allows
+        return ""
 
 
 def _states(path: Path) -> np.ndarray:
-    try:
-        states = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BitmarError(f"{path}: broken .npy file ({error})") from None
+    states = map_npy(path)
     if states.ndim != 2 or states.shape[1] != FEATURES or states.dtype.kind != "f":
         raise BitmarError(f"{path}: {states.dtype} of shape {states.shape}, expected real numbers [N, {FEATURES}]")
     return states
@@ -48,7 +58,8 @@ def quantise_rows(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     q = np.empty(states.shape, np.int8)
     scale = np.empty(len(states), np.float32)
     for start in range(0, len(states), CHUNK):
-        x = np.asarray(states[start : start + CHUNK], np.float32)
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is refused as such
+            x = np.asarray(states[start : start + CHUNK], np.float32)
         if not np.isfinite(x).all():
             raise BitmarError(f"states: row {start} or later has a number that is not finite")
         m = np.maximum(np.abs(x).max(1), ABSMAX_FLOOR)

@@ -141,6 +141,9 @@ def without_held_out_text(dataset: Dataset) -> Dataset:
 def read_phrases(data_dir: Path) -> tuple[str, ...]:
     """All of phrases.txt, held-out names included."""
     path = data_dir / "phrases.txt"
-    if not path.exists():
-        raise BitmarError(f"{path} is missing: run `pipeline.py data` first")
-    return tuple(path.read_text(encoding="utf-8").splitlines())
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        raise BitmarError(f"{path} is missing: run `pipeline.py data` first") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BitmarError(f"{path}: cannot be read ({error}), expected UTF-8 lines") from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from model.data.arrays import read_npz
 from model.data.files import replacing
 from model.data.progress import progress
 from bitmar.errors import BitmarError
@@ -62,14 +62,14 @@ def save(features: Features, path: Path) -> None:
 
 def load(path: Path) -> Features:
     """Read .npz; BitmarError if it is missing or broken."""
-    if not path.exists():
-        raise BitmarError(f"{path} is missing: run `pipeline.py data` first")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            features = Features(archive["ids"], archive["q"], archive["scale"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BitmarError(f"{path}: broken ({error}); delete it and run `pipeline.py data`") from None
-    count = len(features.ids)
-    if features.q.shape != (count, FEATURES) or features.q.dtype != np.int8 or features.scale.shape != (count,):
-        raise BitmarError(f"{path}: arrays of unexpected shape; delete it and run `pipeline.py data`")
+    arrays = read_npz(path, "pipeline.py data")
+    if set(arrays) != set(Features._fields):
+        raise BitmarError(f"{path}: arrays {', '.join(arrays)}, expected {', '.join(Features._fields)}")
+    features = Features(**arrays)
+    n = features.ids.size
+    found = [(array.dtype.kind, array.shape) for array in features]
+    if found != [("U", (n,)), ("i", (n, FEATURES)), ("f", (n,))] or features.q.dtype != np.int8:
+        raise BitmarError(f"{path}: arrays of unexpected type or shape; delete it and run `pipeline.py data`")
+    if not np.isfinite(features.scale).all():
+        raise BitmarError(f"{path}: a scale that is not finite; delete it and run `pipeline.py data`")
     return features

@@ -61,12 +61,12 @@ def check_folder(folder: Path) -> None:
                 path.rmdir()
 
 
-def check_readable(folder: Path) -> None:
-    """BitmarError unless `folder` is one that can be listed."""
+def check_readable(folder: Path, written_by: str) -> None:
+    """BitmarError unless `folder` is one that can be listed. `written_by`: the command that writes it, for the error."""
     try:
         next(folder.iterdir(), None)
     except OSError as error:
-        raise BitmarError(f"{folder}: {error.strerror}, expected a folder that `pipeline.py data` wrote") from None
+        raise BitmarError(f"{folder}: {error.strerror}, expected a folder that `{written_by}` wrote") from None
 
 
 def check_file(path: Path) -> None:
@@ -87,16 +87,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON; BitmarError if it is missing or broken."""
+def read_json(path: Path, written_by: str = "pipeline.py data") -> Any:
+    """Read JSON; BitmarError if it is missing or broken. `written_by`: the command that writes it, for the error."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BitmarError(f"{path} is missing: run `pipeline.py data` first") from None
+        raise BitmarError(f"{path} is missing: run `{written_by}` first") from None
     except OSError as error:
-        raise BitmarError(f"{path}: cannot be read: {error.strerror}; expected what `pipeline.py data` writes") from None
+        raise BitmarError(f"{path}: cannot be read: {error.strerror}; expected what `{written_by}` writes") from None
     except (ValueError, RecursionError) as error:
-        raise BitmarError(f"{path}: not JSON ({error}); delete it and run `pipeline.py data`") from None
+        raise BitmarError(f"{path}: not JSON ({error}); delete it and run `{written_by}`") from None
 
 
 class Stamps:
@@ -108,7 +108,8 @@ class Stamps:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "stamps.json"
-        self._stamps: dict[str, str] = read_json(self._path) if self._path.exists() else {}
+        stamps = read_json(self._path) if self._path.exists() else {}
+        self._stamps: dict[str, str] = stamps if isinstance(stamps, dict) else {}
 
     def step(self, name: str, key: str, outputs: list[Path], work: Callable[[], None]) -> bool:
         """Run `work` unless it is done already; True if it ran."""

@@ -8,10 +8,12 @@ dataset.train_drawings(), dataset.known_pairs(), dataset.held_out_pairs(), datas
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
+from bitmar.errors import BitmarError
 from model.data import captions, features
 from model.data.dataset import Concept, Dataset, read_phrases, without_held_out_text
 from model.data.files import check_readable, key_of, read_json
@@ -24,27 +26,56 @@ if TYPE_CHECKING:
 __all__ = ["Concept", "Dataset", "load_dataset", "load_tokenizer"]
 
 
+class _Entry(BaseModel):
+    """A concept in pictograms.json."""
+
+    id: str
+    name: str
+    tags: list[str]
+    group: str
+    gloss: str
+
+
+class _Table(BaseModel):
+    """What is read of pictograms.json."""
+
+    sets: dict[str, Literal["train", "new_style", "hard_style"]] = Field(min_length=1)
+    concepts: list[_Entry] = Field(min_length=1)
+
+
+def _read_table(path: Path) -> _Table:
+    try:
+        return _Table.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise BitmarError(f"{path}: {where}: {first['msg']}; delete it and run `pipeline.py data`") from None
+
+
 def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str = "development") -> Dataset:
     """The data for `config.vision`, split by the named salt. BitmarError if `pipeline.py data` has not been run."""
     data_dir = Path(data_dir)
     is_held_out("", split)  # an unknown split is an error before anything is read
-    check_readable(data_dir)
+    check_readable(data_dir, "pipeline.py data")
     if config.vision == "file":
         return captions.load(data_dir, split)
-    table = read_json(data_dir / "pictograms.json")
+    table = _read_table(data_dir / "pictograms.json")
     concepts = [
-        Concept(c["id"], c["name"], tuple(c["tags"]), c["group"], c["gloss"], is_held_out(c["id"], split))
-        for c in table["concepts"]
+        Concept(c.id, c.name, tuple(c.tags), c.group, c.gloss, is_held_out(c.id, split)) for c in table.concepts
     ]
-    sets = tuple(table["sets"])
+    sets = tuple(table.sets)
     index = {concept.id: i for i, concept in enumerate(concepts)}
     loaded = [features.load(data_dir / "features" / f"{config.vision}-{name}.npz") for name in sets]
+    if unknown := {str(code) for part in loaded for code in part.ids} - set(index):
+        raise BitmarError(
+            f"{data_dir}: features of {min(unknown)}, which pictograms.json does not have; run `pipeline.py data` again"
+        )
     return without_held_out_text(
         Dataset(
             split=split,
             concepts=tuple(concepts),
             sets=sets,
-            roles=tuple(table["sets"].values()),
+            roles=tuple(table.sets.values()),
             concept=np.array([index[code] for part in loaded for code in part.ids], np.int32),
             set_index=np.repeat(np.arange(len(sets), dtype=np.int32), [len(part.ids) for part in loaded]),
             q=np.concatenate([part.q for part in loaded]),

@@ -38,9 +38,11 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         check_file(args.out)
     model = load_run(args.run)
-    trained_on = read_json(args.run / DATA)
+    trained_on = read_json(args.run / DATA, "pipeline.py train")
+    if not isinstance(trained_on, dict) or not isinstance(trained_on.get("split"), str):
+        raise BitmarError(f"{args.run / DATA}: expected the split and counts that `pipeline.py train` writes")
     dataset = load_dataset(model.config, args.data, trained_on["split"])
-    if fingerprint(dataset, trained_on["max_samples"]) != trained_on:
+    if fingerprint(dataset, trained_on.get("max_samples")) != trained_on:
         raise BitmarError(f"{args.data}: not the data that {args.run} was trained on, expected the same (see {DATA})")
     report = evaluate(model, dataset, TextTokenizer.read(args.run / TOKENIZER), args.questions)
     report["run"] = str(args.run)

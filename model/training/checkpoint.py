@@ -9,6 +9,7 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from model.bitmar import BitMar
+from model.data.arrays import read_npz
 from model.data.files import replacing
 from model.training.schedule import Schedule
 
@@ -35,20 +36,16 @@ def save(path: Path, model: BitMar, optimizer: keras.optimizers.Optimizer, sched
 
 def load(path: Path, model: BitMar, optimizer: keras.optimizers.Optimizer, schedule: Schedule) -> None:
     """Restore what `save` wrote. BitmarError if the file is broken or of another model."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise BitmarError(f"{path} is missing, expected the checkpoint of an interrupted run") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise BitmarError(f"{path}: broken checkpoint ({error})") from None
+    arrays = read_npz(path, "pipeline.py train")
     variables = _variables(model, optimizer)
-    for name, variable in variables.items():
-        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+    state = {f"schedule/{name}": name for name in schedule.state()}
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()} | dict.fromkeys(state, ())
+    for name, shape in shapes.items():
+        found = arrays.get(name)
+        if found is None or found.shape != shape or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
             raise BitmarError(
-                f"{path}: {name} is missing or of another shape, expected a checkpoint of this configuration"
+                f"{path}: {name} is missing, of another shape or broken, expected a checkpoint of this configuration"
             )
     for name, variable in variables.items():
         variable.assign(arrays[name])
-    prefix = "schedule/"
-    schedule.restore({name.removeprefix(prefix): float(arrays[name]) for name in arrays if name.startswith(prefix)})
+    schedule.restore({name: float(arrays[key]) for key, name in state.items()})

@@ -53,8 +53,14 @@ def read_log(path: Path) -> list[dict[str, str]]:
     """Rows of a log.csv, as text by column; the last row of an interrupted write is left out."""
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if None not in row.values() and None not in row]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if None not in row.values() and None not in row]
+        for row in rows:
+            int(row["step"])
+        return rows
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise BitmarError(f"{path}: broken ({error}), expected the log that `pipeline.py train` writes") from None
 
 
 class Bar:

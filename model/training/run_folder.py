@@ -68,7 +68,7 @@ class RunFolder:
             raise BitmarError(
                 f"{self.path / CONFIG}: {key} was {flat[1][key]}, now {flat[0][key]}; expected the same to resume"
             )
-        if read_json(self.path / DATA) != data:
+        if read_json(self.path / DATA, "pipeline.py train") != data:
             raise BitmarError(
                 f"{self.path / DATA}: the data has changed since the run began, expected the same to resume"
             )

@@ -12,6 +12,7 @@ import pytest
 from model.config import BitMarConfig
 from model.data.pictograms import load_dataset
 from bitmar.errors import BitmarError
+from tests.data.test_arrays import npy_header
 
 TEXTS = [f"a photo of thing {i // 2}" for i in range(60)]
 
@@ -61,11 +62,23 @@ def test_objects_with_a_caption(files: Path, config: BitMarConfig) -> None:
             lambda f: np.save(f / "cc_dino_v2_states_2of2.npy", np.zeros((35, 512), np.float32)),
             r"expected real numbers \[N, 768\]",
         ),
-        (lambda f: (f / "cc_dino_v2_states_2of2.npy").write_bytes(b"x"), "broken .npy"),
+        (lambda f: (f / "cc_captions.json").write_text("17"), "expected a JSON list"),
+        (lambda f: (f / "cc_captions.json").write_text("[]"), "expected a JSON list"),
+        (lambda f: (f / "cc_captions.json").write_text("[" * 100_000), "not JSON"),
+        (lambda f: (f / "cc_captions.json").write_bytes(b"\xff"), "not JSON"),
+        (lambda f: (f / "cc_captions.json").write_text('["a", null]'), "entry 1 is None, expected a caption"),
+        (lambda f: (f / "cc_captions.json").write_text('[{"caption": ["a"]}]'), "entry 0 is {'caption'"),
+        (lambda f: (f / "cc_captions.json").write_text('["a", " "]'), "entry 1 is ' ', expected a caption"),
+        (lambda f: (f / "cc_captions.json").write_text('["\\ud800"]'), "entry 0 is '.ud800', expected a caption"),
+        (lambda f: (f / "cc_dino_v2_states_2of2.npy").write_bytes(b"x"), "broken .*expected an .npy file"),
+        (lambda f: (f / "cc_dino_v2_states_2of2.npy").write_bytes(npy_header((10**12, 768))), "broken .*expected an .npy file"),
+        (lambda f: np.savez((f / "cc_dino_v2_states_2of2.npy").open("wb"), np.zeros((35, 768))), "broken"),
+        (lambda f: np.save(f / "cc_dino_v2_states_2of2.npy", np.full((35, 768), 1e300)), "not finite"),
         (lambda f: np.save(f / "cc_dino_v2_states_2of2.npy", np.full((35, 768), np.inf, np.float32)), "not finite"),
     ],
 )
 def test_bad_files(files: Path, config: BitMarConfig, damage, message: str) -> None:
     damage(files / "captions")
-    with pytest.raises(BitmarError, match=message):
+    with pytest.raises(BitmarError, match=message) as error:
         load(config, files)
+    assert "\n" not in str(error.value)

@@ -6,6 +6,7 @@ The data is of BabyLM's form (captions and states), made here: nothing is downlo
 import itertools
 import json
 import re
+import shutil
 import signal
 
 import numpy as np
@@ -183,9 +184,30 @@ def test_eval_looks_at_where_it_writes_before_it_works(trained, out, capsys):
     assert (trained / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "expected the split and counts"),
+        ('{"split": ["final"]}', "expected the split and counts"),
+        ('{"split": "other"}', "split 'other': unknown"),
+        ('{"split": "final"}', "not the data that"),
+        ("[" * 100_000, "not JSON"),
+        (None, "is missing: run `pipeline.py train` first"),
+    ],
+)
+def test_eval_of_a_run_whose_data_json_is_broken(workplace, trained, tmp_path, content, message, capsys):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "data.json").write_text(content) if content else (run / "data.json").unlink()
+    before = sorted(path.name for path in run.iterdir())
+    assert call("eval", "--run", run, "--data", workplace / "data") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
 def test_eval_of_nothing(workplace, capsys):
     assert call("eval", "--run", workplace / "none", "--data", workplace / "data") == 2
-    assert "no such run" in capsys.readouterr().err
+    assert "No such file or directory, expected a folder that `pipeline.py train` wrote" in capsys.readouterr().err
 
 
 def test_dry_run_prints_the_table(capsys):

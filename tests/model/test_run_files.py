@@ -56,14 +56,40 @@ def test_compact_file_keeps_every_code(small_model, small_config, tmp_path):
         assert total == np.abs(theirs.numpy()).sum(dtype=np.float64)
 
 
+def changed_array(ending, change):
+    """A change of the first of the decoder's arrays in model.npz whose name ends like this."""
+
+    def damage(run):
+        with np.load(run / "model.npz") as file:
+            arrays = dict(file)
+        name = next(name for name in arrays if name.startswith("decoder") and name.endswith(ending))
+        np.savez(run / "model.npz", **(arrays | {name: change(arrays[name])}))
+
+    return damage
+
+
+def other_h5(path):
+    """An HDF5 file with something else in it."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["layers/x"] = [1, 2]
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda run: shutil.rmtree(run), "no such run"),
+        (lambda run: shutil.rmtree(run), "No such file or directory, expected a folder"),
         (lambda run: (run / "config.yaml").unlink(), "config.yaml"),
         (lambda run: (run / "model.npz").unlink(), "expected a finished run"),
         (lambda run: (run / "model.npz").write_bytes(b"x"), "model.npz: broken"),
-        (lambda run: (run / "model.weights.h5").write_bytes(b"x"), "model.weights.h5"),
+        (lambda run: (run / "model.weights.h5").write_bytes(b"x"), "model.weights.h5: broken"),
+        (lambda run: other_h5(run / "model.weights.h5"), "model.weights.h5: broken"),
+        (changed_array(":gamma", lambda a: a.reshape(1)), "model.npz: decoder/"),
+        (changed_array(":gamma", lambda a: np.float32(np.nan)), "model.npz: decoder/"),
+        (changed_array(":codes", lambda a: a[:-1]), "model.npz: decoder/"),
+        (changed_array(":codes", lambda a: a.astype("U3")), "model.npz: decoder/"),
+        (changed_array("gain", lambda a: a[None]), "model.npz: decoder/"),
         (
             lambda run: (run / "config.yaml").write_text(
                 (run / "config.yaml").read_text().replace("text_encoder_layers: 3", "text_encoder_layers: 4")

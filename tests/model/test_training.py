@@ -201,6 +201,16 @@ def test_a_checkpoint_of_another_model_is_refused(small_config, small_data, tmp_
     other = dataclasses.replace(small_config, vision_hidden_size=64)
     with pytest.raises(BitmarError, match=r"checkpoint\.npz"):
         train(other, small_data, tmp_path, restore=True)
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        arrays = dict(file)
+    for change in (
+        {"schedule/step": np.float64("nan")},
+        {"schedule/step": np.array("x")},
+        {"schedule/step": np.ones(2)},
+    ):
+        np.savez(tmp_path / "checkpoint.npz", **(arrays | change))
+        with pytest.raises(BitmarError, match=r"checkpoint\.npz: schedule/step is missing, of another shape or broken"):
+            train(small_config, small_data, tmp_path, restore=True)
     (tmp_path / "checkpoint.npz").write_bytes(b"PK broken")
     with pytest.raises(BitmarError, match="broken"):
         train(small_config, small_data, tmp_path, restore=True)
