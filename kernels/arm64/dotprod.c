@@ -13,19 +13,28 @@
 #define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
 
-DOTPROD static void dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc) {
-  int32_t bytes = bm_rm2_row_bytes(token->cols);
-  for (int32_t r = 0; r < rows; r++, packed += bytes) {
-    const int8_t* x = token->data;
-    int32x4_t sum = vdupq_n_s32(0);
-    for (int32_t j = 0; j < bytes; j += 16, x += 64) {
-      int8x16_t codes[4];
-      neon_rm2(neon_load(packed + j, bytes - j), codes);
-      for (int32_t k = 0; k < 4; k++) sum = vdotq_s32(sum, codes[k], vld1q_s8(x + 16 * k));
-    }
-    acc[r] = vaddvq_s32(sum) - token->sum;
-  }
+/* The codes stay where they are in their bytes: only the last of four needs a shift, so that no byte is
+ * negative. The sums of the others are 4 and 16 times too large. */
+typedef struct rm2_sums {
+  int32x4_t by_1, by_4, by_16;
+} rm2_sums;
+
+NEON_INLINE void rm2_zero(rm2_sums* s) { s->by_1 = s->by_4 = s->by_16 = vdupq_n_s32(0); }
+
+DOTPROD NEON_INLINE void rm2_block(rm2_sums* s, uint8x16_t bytes, const int8x16_t x[4], int32_t b) {
+  (void)b;
+  s->by_1 = vdotq_s32(s->by_1, vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(0x03))), x[0]);
+  s->by_4 = vdotq_s32(s->by_4, vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(0x0C))), x[1]);
+  s->by_16 = vdotq_s32(s->by_16, vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(0x30))), x[2]);
+  s->by_1 = vdotq_s32(s->by_1, vreinterpretq_s8_u8(vshrq_n_u8(bytes, 6)), x[3]);
 }
+
+NEON_INLINE int32x4_t rm2_row(const rm2_sums* s) {
+  return vsraq_n_s32(vsraq_n_s32(s->by_1, s->by_4, 2), s->by_16, 4);
+}
+
+#define RM2 DOTPROD
+#include "rm2.h"
 
 DOTPROD static void dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc) {
   int32_t cols = token->cols;

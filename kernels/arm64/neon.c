@@ -30,25 +30,36 @@ void bm_neon_prepare(bm_token* token, const float* x, float r) {
   }
 }
 
-static void dot_rm2(const uint8_t* packed, int32_t rows, const bm_token* token, int32_t* acc) {
-  int32_t bytes = bm_rm2_row_bytes(token->cols);
-  for (int32_t r = 0; r < rows; r++, packed += bytes) {
-    const int8_t* x = token->data;
-    int32x4_t sum = vdupq_n_s32(0);
-    for (int32_t j = 0; j < bytes; j += 16, x += 64) {
-      int8x16_t codes[4], x0 = vld1q_s8(x);
-      neon_rm2(neon_load(packed + j, bytes - j), codes);
-      int16x8_t low = vmull_s8(vget_low_s8(codes[0]), vget_low_s8(x0)), high = vmull_high_s8(codes[0], x0);
-      for (int32_t k = 1; k < 4; k++) { /* at most 4 * 3 * 127 */
-        int8x16_t xk = vld1q_s8(x + 16 * k);
-        low = vmlal_s8(low, vget_low_s8(codes[k]), vget_low_s8(xk));
-        high = vmlal_high_s8(high, codes[k], xk);
-      }
-      sum = vpadalq_s16(vpadalq_s16(sum, low), high);
-    }
-    acc[r] = vaddvq_s32(sum) - token->sum;
+/* int16 sums of the two halves of 16 columns each: 32 blocks of at most 4 * 2 * 127 fit. */
+typedef struct rm2_sums {
+  int16x8_t low, high;
+  int32x4_t wide;
+} rm2_sums;
+
+NEON_INLINE void rm2_zero(rm2_sums* s) {
+  s->low = s->high = vdupq_n_s16(0);
+  s->wide = vdupq_n_s32(0);
+}
+
+NEON_INLINE void rm2_block(rm2_sums* s, uint8x16_t bytes, const int8x16_t x[4], int32_t b) {
+  int8x16_t codes[4];
+  neon_rm2(bytes, codes);
+  if (b % 32 == 31) {
+    s->wide = vpadalq_s16(vpadalq_s16(s->wide, s->low), s->high);
+    s->low = s->high = vdupq_n_s16(0);
+  }
+  for (int k = 0; k < 4; k++) {
+    s->low = vmlal_s8(s->low, vget_low_s8(codes[k]), vget_low_s8(x[k]));
+    s->high = vmlal_high_s8(s->high, codes[k], x[k]);
   }
 }
+
+NEON_INLINE int32x4_t rm2_row(const rm2_sums* s) {
+  return vpadalq_s16(vpadalq_s16(s->wide, s->low), s->high);
+}
+
+#define RM2
+#include "rm2.h"
 
 static void dot_b3(const uint8_t* packed, int32_t groups, const bm_token* token, int32_t* acc) {
   int32_t cols = token->cols;

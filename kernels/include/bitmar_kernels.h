@@ -211,8 +211,8 @@ uint32_t bm_crc32(uint32_t crc, const void* data, size_t bytes);
 
 /* ---- instruction sets ---- */
 
-/* The variant in use: "portable", "avx2", "neon", "neon+dotprod" or "dsp" (Cortex-M7, armv7). The best one
- * that the processor has is chosen on first use. All give the same bits. */
+/* The variant in use: "portable", "avx2", "avxvnni", "avx512vnni", "neon", "neon+dotprod" or "dsp"
+ * (Cortex-M7, armv7). The best one that the processor has is chosen on first use. All give the same bits. */
 const char* bm_isa(void);
 
 /* For tests and measurements: BM_OK if this build and processor have `name`. NULL chooses the best one again.

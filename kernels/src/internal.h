@@ -20,9 +20,12 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-/* Instruction sets that this build contains. AVX2 and SDOT are looked for at run time too. */
+/* Instruction sets that this build contains. AVX2, VNNI and SDOT are looked for at run time too. */
 #if defined(__GNUC__) && defined(__x86_64__)
 #define BM_HAVE_AVX2 1
+#if defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11
+#define BM_HAVE_VNNI 1 /* both encodings */
+#endif
 #elif defined(__GNUC__) && defined(__aarch64__) && defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
 #define BM_HAVE_NEON 1
 #if !defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD)
@@ -82,8 +85,8 @@ typedef struct bm_backend {
 void bm_portable_prepare(bm_token* token, const float* x, float r);
 bm_dot bm_portable_dot_pl14, bm_portable_dot_c5;
 
-extern const bm_backend bm_backend_portable, bm_backend_avx2, bm_backend_neon, bm_backend_neon_dotprod,
-    bm_backend_dsp;
+extern const bm_backend bm_backend_portable, bm_backend_avx2, bm_backend_avxvnni, bm_backend_avx512vnni,
+    bm_backend_neon, bm_backend_neon_dotprod, bm_backend_dsp;
 
 const bm_backend* bm_backend_current(void);
 

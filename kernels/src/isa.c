@@ -10,6 +10,9 @@ static const bm_backend* const kBackends[] = {
 #if defined(BM_HAVE_AVX2)
     &bm_backend_avx2,
 #endif
+#if defined(BM_HAVE_VNNI)
+    &bm_backend_avxvnni,  &bm_backend_avx512vnni,
+#endif
 #if defined(BM_HAVE_NEON)
     &bm_backend_neon,     &bm_backend_neon_dotprod,
 #endif

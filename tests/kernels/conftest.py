@@ -7,7 +7,7 @@ import pytest
 from tests.kernels import build
 from tests.kernels.library import Kernels
 
-ISAS = {"x86_64": ["portable", "avx2"], "aarch64": ["portable", "neon", "neon+dotprod"]}
+ISAS = {"x86_64": ["portable", "avx2", "avxvnni", "avx512vnni"], "aarch64": ["portable", "neon", "neon+dotprod"]}
 
 
 @pytest.fixture(scope="session")

@@ -289,7 +289,8 @@ static void run_all(void) {
 }
 
 int main(int argc, char** argv) {
-  static const char* const isas[] = {"portable", "avx2", "neon", "neon+dotprod", "dsp"};
+  static const char* const isas[] = {"portable", "avx2",         "avxvnni", "avx512vnni",
+                                     "neon",     "neon+dotprod", "dsp"};
   hostile = argc > 1 && !strcmp(argv[1], "hostile");
   if (argc > 1 && !strcmp(argv[1], "flush")) mode = FLUSH;
 #if defined(__x86_64__)

@@ -111,7 +111,7 @@ class Kernels:
     def isas(self) -> list[str]:
         """The variants that this build and processor have."""
         names = []
-        for name in ("portable", "avx2", "neon", "neon+dotprod", "dsp"):
+        for name in ("portable", "avx2", "avxvnni", "avx512vnni", "neon", "neon+dotprod", "dsp"):
             if self.lib.bm_isa_select(name.encode()) == 0:
                 names.append(name)
         self.select(None)

@@ -66,7 +66,7 @@ def random_cases(seed: int, count: int, layout: int) -> list[Case]:
 
 def extreme_cases(layout: int) -> list[Case]:
     rng, cases = np.random.default_rng(9), []
-    for rows, cols in ((16, 64), (16, 80), (24, 128), (17, 260), (8, 512), (9, 1100)):
+    for rows, cols in ((16, 64), (16, 80), (24, 128), (17, 260), (8, 512), (9, 1100), (5, 4400)):
         for kind in ("plus", "minus", "aligned", "by turns", "zero"):
             # every |q| is 127, or 126 in the second token: the fullest blocks with another boundary in each token
             x = np.where(rng.random((3, cols)) < 0.5, F(1), F(-1)).astype(F)
