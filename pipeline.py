@@ -8,13 +8,11 @@ Every command lives in the package that does its work; this file only names them
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import io
 import sys
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from bitmar.errors import BitmarError
+from pi_app.command_line import Parser, guarded
 
 
 class Command(NamedTuple):
@@ -40,13 +38,6 @@ COMMANDS = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """Wrong options are one line too, like every other error; `--help` prints the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise BitmarError(f"{self.prog}: {message}; see {self.prog} --help")
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = Parser(prog="pipeline.py", description=__doc__.splitlines()[0])
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -55,18 +46,12 @@ def main(argv: list[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=command.help, description=command.help)
         if name in arguments[:1]:  # only the command that runs is imported: `--help` stays fast
             importlib.import_module(command.module).add_arguments(subparser)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # where it cannot show a letter, it shows its number
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        args = parser.parse_args(arguments)
-        return importlib.import_module(COMMANDS[args.command].module).run(args)
-    except BitmarError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return guarded(lambda: execute(parser, arguments))
+
+
+def execute(parser: Parser, arguments: list[str]) -> int:
+    args = parser.parse_args(arguments)
+    return importlib.import_module(COMMANDS[args.command].module).run(args)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from bitmar.errors import BitmarError
 from bitmar.find_model import find_model
 from bitmar.memory import Memory, Recalled, Shape, slots_on
 from bitmar.model_folder import ModelFolder, read_model
+from bitmar.model_format import FILE
 from bitmar.native import library
 from bitmar.picture_source import PictureLike, PictureSource
 from bitmar.timing import Timing, measured
@@ -91,6 +92,16 @@ def memory_shape(model: ModelFolder, card: Path | None, slots: int | None = None
     )
 
 
+def check_special_tokens(model: ModelFolder, tokenizer: Tokenizer) -> None:
+    """BitmarError where model.json and the vocabulary number their special tokens differently."""
+    for name in ("pad", "bos", "eos"):
+        said, found = getattr(model, name), getattr(tokenizer, name)
+        if found not in (None, said):
+            raise BitmarError(
+                f"{model.path / FILE}: special_tokens.{name} is {said}, expected {found}, as in tokenizer.bin"
+            )
+
+
 class Device:
     """A model and a memory, ready to be taught and asked; a context manager that closes the card.
 
@@ -128,6 +139,7 @@ class Device:
         self.model = read_model(find_model(model))
         self.engine = Engine(self.model, runtime)
         self.tokenizer = Tokenizer(self.model.path / "tokenizer.bin", library.load())
+        check_special_tokens(self.model, self.tokenizer)
         self.pictures = PictureSource(self.model, None if data is None else Path(data), runtime)
         self.memory = Memory(folder, memory_shape(self.model, folder, slots))
 

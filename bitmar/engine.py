@@ -12,6 +12,7 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder
+from bitmar.model_format import FILE
 from bitmar.runtime import Graph, pick_runtime
 
 FEATURES = 768
@@ -68,6 +69,25 @@ class Engine:
         self.encoder.require(("tokens", "mask", "vision"), ("episode", "key", "query", "latent"))
         self.recaller.require(("scores", "slots", "mask"), ("context",))
         self.decoder.require(("token", "position", "slot", "context", "latent"), ("ids", "logits"))
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        """BitmarError where model.json says another size than a flatbuffer has."""
+        model = self.model
+        sizes = [
+            ("config.max_seq_len", model.max_tokens, self.encoder, self.encoder.shape("tokens")[-1]),
+            ("memory.dim", model.episode_dim, self.encoder, self.encoder.shape("episode")[-1]),
+            ("memory.dim", model.episode_dim, self.recaller, self.recaller.shape("slots")[-1]),
+            ("memory.dim", model.episode_dim, self.decoder, self.decoder.shape("context")[-1]),
+            ("memory.top_k", model.top_k, self.recaller, self.recaller.shape("scores")[-1]),
+            *(
+                ("cache.window", model.window, self.decoder, shape[0])
+                for shape in self.decoder.shapes_within("k_cache_")
+            ),
+        ]
+        for key, said, graph, found in sizes:
+            if said != found:
+                raise BitmarError(f"{model.path / FILE}: {key} is {said}, expected {found}, as in {graph.file.name}")
 
     def encode(self, tokens: Sequence[int], picture: Picture | None) -> Encoding:
         """Encodes a text (ids without special tokens; empty: no text) and a picture (None: none).

@@ -15,13 +15,14 @@ import sys
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from bitmar.model_format import FILE as MARK
+from bitmar.paths import is_file
 
 PACKAGE = Path(__file__).resolve().parent
 # models/ of a checkout; of an installed package, into which setup.py copies it
 SHIPPED = (PACKAGE.parent / "models", PACKAGE / "models")
 SHIPPED_DEFAULT = "ultra_tiny"
 DEFAULT_RUN = Path("runs/ultra_tiny")
-MARK = "model.json"
 
 
 def shipped_models() -> dict[str, Path]:
@@ -32,10 +33,7 @@ def shipped_models() -> dict[str, Path]:
 
 def is_model(folder: Path) -> bool:
     """Whether the folder holds a model.json."""
-    try:
-        return (folder / MARK).is_file()
-    except (OSError, ValueError):  # a name that is too long, or has a zero byte
-        return False
+    return is_file(folder / MARK)
 
 
 def find_model(name: str | os.PathLike[str] | None = None) -> Path:

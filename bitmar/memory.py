@@ -19,6 +19,7 @@ import numpy as np
 from bitmar import memory_abi as abi
 from bitmar.errors import BitmarError
 from bitmar.native import library
+from bitmar.paths import is_folder
 
 FOLDER = "bitmar_memory"
 
@@ -147,7 +148,7 @@ def aligned(size: int) -> np.ndarray:
 def posix_port(card: Path) -> tuple[abi.Port, np.ndarray]:
     """The storage port for a card's folder, and the state that must live as long as it."""
     memstore = abi.bind(library.load())
-    if not card.is_dir():
+    if not is_folder(card):
         raise CardError(f"card {card}: no such folder", abi.E_NO_CARD)
     port, state = abi.Port(), aligned(memstore.ms_posix_size())
     code = memstore.ms_posix_port(byref(port), state.ctypes.data, os.fsencode((card / FOLDER).resolve()))

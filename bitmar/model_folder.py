@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bitmar.errors import BitmarError
+from bitmar.model_format import FILE, GRAPHS, read_description
 from bitmar.native import library
 
-FORMAT = 1
-GRAPHS = ("encoder.tflite", "recall.tflite", "decoder.tflite")
 NEEDED_FILES = (*GRAPHS, "tokenizer.bin")
 
 
@@ -21,6 +22,7 @@ class ModelFolder:
     """What model.json says, checked. Sizes are in elements."""
 
     path: Path
+    files: tuple[str, ...]  # names of all files beside model.json, without folders
     name: str
     model_hash: bytes  # 8 bytes: the card belongs to the model that wrote it
     config: dict[str, Any]
@@ -46,14 +48,15 @@ def read_model(path: Path) -> ModelFolder:
     Raises:
       BitmarError: a missing or changed file, an unknown format, an op or op version that libbitmar.so does not know.
     """
-    description = read_description(path / "model.json")
-    check_ops(description["ops"], path / "model.json")
+    description = read_description(path)
+    check_ops(description["ops"], path / FILE)
     check_files(path, description["files"])
     memory, cache, special = description["memory"], description["cache"], description["special_tokens"]
     return ModelFolder(
         path=path,
+        files=tuple(description["files"]),
         name=description["name"],
-        model_hash=parse_hash(description["model_hash"], path / "model.json"),
+        model_hash=bytes.fromhex(description["model_hash"]),
         config=description["config"],
         max_tokens=description["config"]["max_seq_len"],
         window=cache["window"],
@@ -72,35 +75,6 @@ def read_model(path: Path) -> ModelFolder:
     )
 
 
-# keys of model.json that the app reads, by section
-KEYS = {
-    "": ("name", "config", "files", "ops", "model_hash", "special_tokens", "memory", "cache"),
-    "config": ("max_seq_len",),
-    "special_tokens": ("pad", "bos", "eos"),
-    "memory": ("slots", "dim", "hot", "alpha", "merge_threshold", "top_k", "slot_dtype"),
-    "cache": ("window", "sinks"),
-}
-
-
-def read_description(file: Path) -> dict[str, Any]:
-    """model.json as a dictionary that has all of KEYS."""
-    try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BitmarError(f"{file}: cannot be read ({error.strerror}), expected a converted model") from error
-    except ValueError as error:
-        raise BitmarError(f"{file}: not JSON ({error})") from error
-    found = description.get("format") if isinstance(description, dict) else None
-    if found != FORMAT:
-        raise BitmarError(f"{file}: format {found!r}, expected {FORMAT}")
-    for section, keys in KEYS.items():
-        table = description[section] if section else description
-        for key in keys:
-            if not isinstance(table, dict) or key not in table:
-                raise BitmarError(f"{file}: key {f'{section}.{key}' if section else key!r} is missing")
-    return description
-
-
 def check_ops(ops: dict[str, int], file: Path) -> None:
     """BitmarError for an op, or a version of one, that libbitmar.so does not know."""
     known = library.known_ops()
@@ -111,11 +85,11 @@ def check_ops(ops: dict[str, int], file: Path) -> None:
             raise BitmarError(f"{file}: op {op} has version {version}, expected {known[op]}")
 
 
-def check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:
+def check_files(folder: Path, files: dict[str, dict[str, Any]], needed: Iterable[str] = NEEDED_FILES) -> None:
     """BitmarError for a file that is needed and not listed, or listed and not as it was written."""
-    for name in NEEDED_FILES:
+    for name in needed:
         if name not in files:
-            raise BitmarError(f"{folder / 'model.json'}: {name} is not listed under 'files'")
+            raise BitmarError(f"{folder / FILE}: {name} is not listed under 'files'")
     for name, expected in files.items():
         check_file(folder / name, expected)
 
@@ -123,21 +97,19 @@ def check_files(folder: Path, files: dict[str, dict[str, Any]]) -> None:
 def check_file(file: Path, expected: dict[str, Any]) -> None:
     """BitmarError unless the file has the size and the sha256 that model.json says."""
     try:
-        data = file.read_bytes()
+        with open(file, "rb", opener=without_waiting) as stream:
+            status = os.fstat(stream.fileno())  # before it is read: it may be anything
+            if not stat.S_ISREG(status.st_mode):
+                raise BitmarError(f"{file}: not a file, model.json lists it")
+            if status.st_size != expected["bytes"]:
+                raise BitmarError(f"{file}: {status.st_size} bytes, expected {expected['bytes']} (model.json)")
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise BitmarError(f"{file}: cannot be read ({error.strerror}), model.json lists it") from error
-    if len(data) != expected["bytes"]:
-        raise BitmarError(f"{file}: {len(data)} bytes, expected {expected['bytes']} (model.json)")
-    if hashlib.sha256(data).hexdigest() != expected["sha256"]:
+    if digest != expected["sha256"]:
         raise BitmarError(f"{file}: its sha256 is not the one in model.json: the file was changed")
 
 
-def parse_hash(text: str, file: Path) -> bytes:
-    """The 8 bytes of a model hash."""
-    try:
-        value = bytes.fromhex(text)
-    except (TypeError, ValueError):
-        value = b""
-    if len(value) != 8:
-        raise BitmarError(f"{file}: model_hash {text!r}, expected 16 hexadecimal digits")
-    return value
+def without_waiting(path: str, flags: int) -> int:
+    """An opener that does not wait for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -16,6 +16,7 @@ from bitmar import picture
 from bitmar.engine import Picture
 from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder
+from bitmar.paths import exists
 from bitmar.runtime import Graph
 
 # what a picture may be given as
@@ -52,7 +53,7 @@ class PictureSource:
             return self.from_array(given)
         path = Path(given)
         match = SET_AND_CODE.fullmatch(os.fspath(given))
-        if match and not path.exists():
+        if match and not exists(path):
             return self.from_data(match["set"].lower(), match["code"].lower())
         if path.suffix.lower() == ".npy":
             return Picture(*picture.load_picture(path, None))

@@ -111,6 +111,17 @@ class Graph:
             if set(found) != set(expected):
                 raise BitmarError(f"{self.file}: {kind} {sorted(found)}, expected {sorted(expected)}")
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an input or output."""
+        index = self.inputs.get(name, self.outputs.get(name))
+        details = [*self.interpreter.get_input_details(), *self.interpreter.get_output_details()]
+        return next(tuple(map(int, detail["shape"])) for detail in details if detail["index"] == index)
+
+    def shapes_within(self, prefix: str) -> set[tuple[int, ...]]:
+        """Shapes of the tensors inside whose names begin so, e.g. the decoder's caches."""
+        details = self.interpreter.get_tensor_details()
+        return {tuple(map(int, detail["shape"])) for detail in details if detail["name"].startswith(prefix)}
+
     def run(self, **values: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the graph once; inputs and outputs (copies) by name.
 

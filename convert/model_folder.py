@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bitmar.errors import BitmarError
+from bitmar.model_format import FILE, FORMAT, check_description
 from convert.converter import convert
 from convert.graphs import decoder, encoder, recall
 from convert.op_table import ops
@@ -20,8 +21,7 @@ from convert.tokenizer_table import write_table
 from model.bitmar import BitMar
 from model.config import BitMarConfig
 
-FORMAT = 1
-MARK = "model.json"  # a folder with this file is a model and may be replaced
+MARK = FILE  # a folder with this file is a model and may be replaced
 
 
 def model_hash(models: Iterable[Any]) -> str:
@@ -95,7 +95,8 @@ def write_model(model: BitMar, tokenizer: Path | None, vision: Path | None, out:
             for name, content in files.items():
                 (folder / name).write_bytes(content)
             write_json(folder / "report.json", report)
-            write_json(folder / MARK, description(config, files, parsed, report))
+            about = description(config, files, parsed, report)
+            write_json(folder / MARK, check_description(about, out / MARK))
             move_into_place(folder, out, Path(temporary) / "replaced")
     except OSError as error:
         raise BitmarError(f"{error.filename or out}: {error.strerror}; {out} was not written") from None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from bitmar.model_folder import check_files
+from bitmar.model_format import GRAPHS, read_description
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = ROOT / "build" / "firmware"
@@ -72,10 +74,9 @@ def build(model: Path, environment: str = "qemu_cortex_m7", upload: bool = False
       BitmarError: a tool or the registry is missing, the model does not fit the firmware, the compiler failed.
     """
     check_tools(environment)
-    if not (model / "model.json").is_file():
-        raise BitmarError(f"{model}: no model.json, expected a folder written by `pipeline.py convert`")
-    name = json.loads((model / "model.json").read_text()).get("model_hash", "unknown")
-    folder = BUILDS / str(name)
+    description = read_description(model)
+    check_files(model, description["files"], GRAPHS)  # without a tokenizer too: sizes can be measured
+    folder = BUILDS / description["model_hash"]
     targets = ["-t", "upload"] if upload else []
     done = pio(
         ["run", "-e", environment, *targets],

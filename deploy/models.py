@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.find_model import find_model
+from bitmar.paths import is_file
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "models"
@@ -21,7 +22,7 @@ def pick_model(model: Path | None, config: Path | None = None) -> Path:
 
 def config_model(config: Path) -> Path:
     """A configuration with fresh weights, converted: enough to measure sizes."""
-    if not config.is_file():
+    if not is_file(config):
         raise BitmarError(f"{config}: no such file, expected configs/*.yaml")
     return converted(config.stem, [config], "--config", str(config), "--untrained")
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder, read_model
+from bitmar.model_format import FILE
+from bitmar.paths import exists
 from deploy.models import pick_model
 from deploy.pi_wheel import ROOT, build_distributions
 
@@ -59,7 +61,7 @@ def build_bundle(model: ModelFolder, out: Path, arch: str) -> Path:
 
 def check_out(out: Path) -> None:
     """Refuses to replace what is not a bundle."""
-    if out.exists() and not (out.is_dir() and ((out / "install.sh").exists() or not any(out.iterdir()))):
+    if exists(out) and not (out.is_dir() and ((out / "install.sh").exists() or not any(out.iterdir()))):
         raise BitmarError(f"--out {out}: exists and is not a bundle, expected a new or empty folder")
 
 
@@ -77,8 +79,7 @@ def fill_bundle(model: ModelFolder, folder: Path, arch: str) -> None:
 def copy_model(model: ModelFolder, target: Path) -> None:
     """model.json and the files that it lists."""
     target.mkdir()
-    description = json.loads((model.path / "model.json").read_text(encoding="utf-8"))
-    for name in ("model.json", *description["files"]):
+    for name in (FILE, *model.files):
         shutil.copyfile(model.path / name, target / name)
 
 

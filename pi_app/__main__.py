@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from bitmar.errors import BitmarError
 from pi_app import bench_command, console_command
+from pi_app.command_line import Parser, guarded
 
 
 def main(argv: list[str] | None = None) -> int:
     """`bitmar --card DIR ...` is the console, `bitmar bench ...` the measurement; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     command = bench_command if arguments[:1] == ["bench"] else console_command
-    parser = argparse.ArgumentParser(prog="bitmar", description=command.__doc__)
+    parser = Parser(prog="bitmar", description=command.__doc__)
     command.add_arguments(parser)
-    args = parser.parse_args(arguments[1:] if command is bench_command else arguments)
-    try:
-        return command.run(args)
-    except BitmarError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    options = arguments[1:] if command is bench_command else arguments
+    return guarded(lambda: command.run(parser.parse_args(options)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TextIO
 
@@ -10,6 +9,7 @@ from bitmar.device import Device
 from pi_app import replies, words
 from pi_app.line_loop import LineLoop
 from pi_app.reply import Reply
+from pi_app.terminal import json_line
 
 
 class Console(LineLoop):
@@ -54,5 +54,5 @@ class Console(LineLoop):
         return True
 
     def show(self, reply: Reply) -> None:
-        text = json.dumps(reply.as_dict(), ensure_ascii=False) if self.as_json else reply.text()
+        text = json_line(reply.as_dict(), self.output) if self.as_json else reply.text()
         print(text, file=self.output, flush=True)

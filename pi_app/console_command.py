@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bitmar.errors import BitmarError
 from pi_app.arguments import add_common_arguments, named_model
+from pi_app.line_loop import LineLoop
+from pi_app.terminal import printable
+from pi_app.words import MAX_LINE
 
 if TYPE_CHECKING:
     from bitmar.device import Device
@@ -28,18 +31,7 @@ def run(args: argparse.Namespace) -> int:
     script = read_script(args.script) if args.script else None
     with open_device(args) as device:
         console = Console(device, args.json)
-        try:
-            if script is not None:
-                console.run_script(script, str(args.script))
-            elif sys.stdin.isatty():
-                if not args.json:
-                    print(greeting(device))
-                console.run_interactive()
-            else:
-                console.run_script(sys.stdin, "standard input")
-        except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+        run_lines(console, args.script, script, greeting(device))
     return 0
 
 
@@ -52,8 +44,26 @@ def open_device(args: argparse.Namespace) -> Device:
     return Device(args.card, named_model(args), slots=args.slots, data=args.data, runtime=args.runtime)
 
 
+def run_lines(console: LineLoop, path: Path | None, script: list[str] | None, greeting: str) -> None:
+    """Lines from the script, if there is one, or else from the terminal or the pipe."""
+    if script is not None:
+        console.run_script(script, str(path))
+    elif sys.stdin.isatty():
+        if not console.as_json:
+            for line in greeting.split("\n"):
+                print(printable(line))
+        console.run_interactive()
+    else:
+        console.run_script(bounded_lines(sys.stdin), "standard input")
+
+
+def bounded_lines(stream: TextIO) -> Iterator[str]:
+    """Lines of a stream; one that is too long for any word comes in pieces that are too long as well."""
+    return iter(lambda: stream.readline(MAX_LINE + 2), "")
+
+
 def read_script(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").split("\n")  # `splitlines` would also split at U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise BitmarError(f"script {path}: cannot be read ({error})") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TextIO
 
 from bitmar.errors import BitmarError
 from pi_app import words
+from pi_app.terminal import error_line, json_line
 
 PROMPT = "bitmar> "
 HISTORY = Path.home() / ".bitmar_history"
@@ -54,9 +54,9 @@ class LineLoop:
 
     def show_error(self, error: BitmarError) -> None:
         if self.as_json:
-            print(json.dumps({"error": str(error)}, ensure_ascii=False), file=self.output, flush=True)
+            print(json_line({"error": str(error)}, self.output), file=self.output, flush=True)
         else:
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            print(error_line(error), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bitmar.timing import Timing
+from pi_app.terminal import printable
 
 
 @dataclass
@@ -22,7 +23,8 @@ class Reply:
         return {"word": self.word, **self.fields, **(timing_fields(self.timing) if self.timing else {})}
 
     def text(self) -> str:
-        return "\n".join(self.lines + ([timing_line(self.timing)] if self.timing else []))
+        lines = self.lines + ([timing_line(self.timing)] if self.timing else [])
+        return "\n".join(map(printable, lines))
 
 
 def rounded(value: float | None, digits: int) -> float | None:
@@ -62,6 +64,6 @@ def when(unix_seconds: int) -> str:
 
 def table(heads: list[str], rows: list[list[Any]]) -> list[str]:
     """Left-aligned columns."""
-    cells = [heads, *([str(cell) for cell in row] for row in rows)]
+    cells = [heads, *([printable(str(cell)) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from bitmar.errors import BitmarError
 
+MAX_LINE = 8192  # characters: twice the longest path
+
 
 @dataclass(frozen=True)
 class Word:
@@ -92,8 +94,10 @@ def parse(line: str) -> Call | None:
     """Parses a line; None if it is empty or a comment.
 
     Raises:
-      BitmarError: an unknown word or option, too few or too many arguments.
+      BitmarError: an unknown word or option, too few or too many arguments, a line that is too long.
     """
+    if len(line.rstrip("\n")) > MAX_LINE:
+        raise BitmarError(f"a line of more than {MAX_LINE} characters, expected a word and what follows it")
     parts = split_line(line)
     if not parts:
         return None

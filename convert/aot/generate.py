@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from bitmar.model_format import FILE, read_description
 from convert.aot import arena, graph
 from convert.aot.calls import Calls
 from convert.aot.header import model_header
@@ -38,6 +39,7 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     description = _description(model)
     plans = {plan.graph.name: plan for plan in _plan(model, tiles)}
     _check_interface(model, plans)
+    _check_description(model, description, plans)
     weights, sources = Weights(), []
     for plan in plans.values():
         sources.append(_function(plan, weights))
@@ -63,12 +65,7 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
 
 
 def _description(model: Path) -> dict:
-    try:
-        description = json.loads((model / "model.json").read_text())
-    except (OSError, ValueError) as error:
-        raise BitmarError(f"{model}/model.json: {error}; expected a folder written by `pipeline.py convert`") from error
-    if description.get("format") != 1:
-        raise BitmarError(f"{model}/model.json: format {description.get('format')}, expected 1")
+    description = read_description(model)
     for name in (f"{g}.tflite" for g in GRAPHS):
         if not (model / name).is_file():
             raise BitmarError(f"{model}: {name} is missing, expected a folder written by `pipeline.py convert`")
@@ -122,6 +119,22 @@ def _check_interface(model: Path, plans: dict[str, Plan]) -> None:
     for what, found, expected_count in pairs:
         if found != expected_count:
             raise BitmarError(f"{model}: {what} have {found} and {expected_count} numbers, expected equal sizes")
+
+
+def _check_description(model: Path, description: dict, plans: dict[str, Plan]) -> None:
+    """model.json says the sizes that the graphs have: the firmware is compiled for what it says."""
+    encoder, recall, decoder = (plans[name].graph for name in GRAPHS)
+    sizes = [
+        ("config", "max_seq_len", encoder.inputs["tokens"].count),
+        ("memory", "dim", encoder.outputs["episode"].count),
+        ("memory", "top_k", recall.inputs["scores"].count),
+    ]
+    for operator in decoder.operators:
+        if operator.kind == "BITMAR_CACHED_ATTENTION":
+            sizes += [("cache", name, operator.options[name]) for name in ("window", "sinks")]
+    for section, name, found in sizes:
+        if (said := description[section][name]) != found:
+            raise BitmarError(f"{model / FILE}: {section}.{name} is {said}, expected {found}, as in the flatbuffers")
 
 
 def _function(plan: Plan, weights: Weights) -> str:

@@ -11,7 +11,6 @@ import base64
 import contextlib
 import json
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,14 +22,15 @@ from bitmar.bench import random_picture
 from bitmar.errors import BitmarError
 from bitmar.model_folder import read_model
 from bitmar.picture_source import PictureSource
-from deploy.board.link import BoardLink, open_emulator, open_serial
+from deploy.board.link import BoardLink, check_card, open_emulator, open_serial
 from deploy.firmware import build
 from deploy.models import pick_model
 from deploy.targets import QEMU, check_no_port
 from pi_app import words
 from pi_app.arguments import named_model
-from pi_app.console_command import read_script
+from pi_app.console_command import read_script, run_lines
 from pi_app.line_loop import LineLoop
+from pi_app.terminal import json_line, printable
 
 PICTURE = "PICTURE"
 ERROR = "error: "
@@ -98,7 +98,7 @@ class BoardConsole(LineLoop):
             return True
         line = self.board_line(call)
         if self.as_json:
-            print(json.dumps(self.ask(line), ensure_ascii=False), file=self.output, flush=True)
+            print(json_line(self.ask(line), self.output), file=self.output, flush=True)
         else:
             self.link.send(line)
             self._show_text()
@@ -122,25 +122,23 @@ class BoardConsole(LineLoop):
         for piece in self.link.stream_answer():
             held += piece
             if shown or not (held.startswith(ERROR) or ERROR.startswith(held)):
-                print(held, end="", file=self.output, flush=True)
+                self._show(held)
                 held, shown = "", True
         if held.startswith(ERROR):
             raise BitmarError(held.removeprefix(ERROR).strip())
-        print(held, end="", file=self.output, flush=True)
+        self._show(held)
+
+    def _show(self, text: str) -> None:
+        """A piece of the board's answer; its lines end with a line feed, or on some serial lines with two characters."""
+        shown = "\n".join(map(printable, text.replace("\r", "").split("\n")))
+        print(shown, end="", file=self.output, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """The console of --target qemu or a board."""
     script = read_script(args.script) if args.script else None
     with open_console(args) as console:
-        if script is not None:
-            console.run_script(script, str(args.script))
-        elif sys.stdin.isatty():
-            if not args.json:
-                print(console.greeting, end="")
-            console.run_interactive()
-        else:
-            console.run_script(sys.stdin, "standard input")
+        run_lines(console, args.script, script, console.greeting)
     return 0
 
 
@@ -170,6 +168,8 @@ def open_link(args: argparse.Namespace, model: Path) -> BoardLink:
     """The emulator with this model's firmware, or a board on a serial port."""
     if args.target == QEMU:
         check_no_port(QEMU, args.port)
+        if args.card is not None:
+            check_card(args.card)  # before the firmware is built
         return open_emulator(build(model).elf, args.card, args.slots)
     if not args.port:
         raise BitmarError("--port P is missing: the serial port of the board, e.g. /dev/ttyACM0")

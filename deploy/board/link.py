@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bitmar.errors import BitmarError
+from bitmar.paths import is_folder
 from pi_app.line_loop import PROMPT
 
 QEMU_RUN = Path(__file__).resolve().parents[2] / "mcu_app" / "platforms" / "qemu_cortex_m7" / "qemu_run.py"
@@ -190,9 +191,8 @@ def open_emulator(elf: Path, card: Path | None = None, slots: int | None = None)
     """The emulator with a card's folder (None: no card). Folders of the memory are made here: semihosting cannot."""
     arguments = []
     if card is not None:
+        check_card(card)
         make_folders(card)
-        if " " in str(card):
-            raise BitmarError(f"card {card}: the emulator takes no path with a space")
         arguments += ["--card", str(card)]
     if slots:
         arguments += ["--slots", str(slots)]
@@ -207,9 +207,16 @@ def emulator_command(elf: Path, arguments: list[str]) -> list[str]:
     return module.command(BOARD, elf, arguments)
 
 
-def make_folders(card: Path) -> None:
-    if not card.is_dir():
+def check_card(card: Path) -> None:
+    """BitmarError for a card that the emulator cannot have."""
+    if not is_folder(card):
         raise BitmarError(f"card {card}: no such folder")
+    if " " in str(card):
+        raise BitmarError(f"card {card}: the emulator takes no path with a space")
+
+
+def make_folders(card: Path) -> None:
+    """The memory's folders, which semihosting cannot make."""
     with contextlib.suppress(OSError):  # a read-only card: the firmware says so
         (card / "bitmar_memory" / "states").mkdir(parents=True, exist_ok=True)
 

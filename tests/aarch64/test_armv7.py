@@ -13,7 +13,13 @@ from deploy.pi_bundle import build_bundle
 from tests.aarch64.debian_root import debian_root, site_packages
 from tests.bitmar.digests import assert_same_bits, digest_here, digest_with, model
 
-PACKAGES = ("python3.11", "libstdc++6", "python3-numpy", "python3-pil")  # PyPI has no NumPy for armv7
+PACKAGES = (
+    "python3.11",
+    "libstdc++6",
+    "python3-numpy",
+    "python3-pil",
+    "python3-fastjsonschema",
+)  # PyPI has no NumPy for armv7
 LIBRARIES = "usr/lib/arm-linux-gnueabihf"
 
 

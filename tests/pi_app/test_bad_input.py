@@ -126,7 +126,10 @@ MODELS: dict[str, tuple[Callable[[dict], object], str]] = {
     "missing key": (lambda d: d["memory"].pop("dim"), "'memory.dim' is missing"),
     "sha256": (lambda d: d["files"]["recall.tflite"].update(sha256="0" * 64), "recall.tflite: its sha256"),
     "bytes": (lambda d: d["files"]["recall.tflite"].update(bytes=3), "expected 3"),
-    "no file": (lambda d: d["files"].update({"extra.bin": {"bytes": 1, "sha256": ""}}), "extra.bin: cannot be read"),
+    "no file": (
+        lambda d: d["files"].update({"extra.bin": {"bytes": 1, "sha256": "0" * 64}}),
+        "extra.bin: cannot be read",
+    ),
     "hash": (lambda d: d.update(model_hash="xyz"), "16 hexadecimal digits"),
     "another model's card": (lambda d: d.update(model_hash="00" * 8), "written by another model"),
 }
