@@ -4,8 +4,10 @@ pip install '.[pi]'
 CC=aarch64-linux-gnu-gcc BITMAR_ARCH=aarch64 pip wheel --no-deps .
 """
 
+import json
 import os
 import platform
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,14 +22,27 @@ except ImportError:  # setuptools < 70.1
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bitmar.native import build
 
+MODELS = Path(__file__).resolve().parent / "models"
+
+
+def copy_models(target: Path) -> None:
+    """The shipped models, as far as a device reads them: model.json and the files that it lists."""
+    for file in sorted(MODELS.glob("*/model.json")):
+        folder = target / file.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (file.name, *json.loads(file.read_text(encoding="utf-8"))["files"]):
+            shutil.copyfile(file.with_name(name), folder / name)
+
 
 class BuildWithLibrary(build_py):
-    """build_py that also compiles libbitmar.so; an editable install builds it on first use."""
+    """build_py that also compiles libbitmar.so and copies the shipped models; an editable install needs neither."""
 
     def run(self) -> None:
         super().run()
         if not getattr(self, "editable_mode", False):
-            build.build(Path(self.build_lib) / "bitmar" / "native" / build.NAME, strict=False)
+            package = Path(self.build_lib) / "bitmar"
+            build.build(package / "native" / build.NAME, strict=False)
+            copy_models(package / "models")
 
 
 class PlatformWheel(bdist_wheel):

@@ -19,7 +19,7 @@ from bitmar.errors import BitmarError
 ROOT = Path(__file__).resolve().parents[1]
 SETUPTOOLS = 77
 PACKAGE_FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE")
-PACKAGE_FOLDERS = (
+PACKAGE_FOLDERS = (  # without models/: a bundle has its model beside the wheel
     "bitmar",
     "pi_app",
     "kernels",
