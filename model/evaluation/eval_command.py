@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from model.default_run import DEFAULT_RUN
 
 MAX_QUESTIONS = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--run", type=Path, default=Path("runs/ultra_tiny"), help="a trained run (default: runs/ultra_tiny)"
-    )
+    parser.add_argument("--run", type=Path, default=DEFAULT_RUN, help=f"a trained run (default: {DEFAULT_RUN})")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
     parser.add_argument("--questions", type=int, default=2000, help="questions of each kind (default: 2000)")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from bitmar import find_model as places
 from bitmar.errors import BitmarError
 from bitmar.find_model import find_model
+from tests.bitmar.runtimes import ROOT
 
 
 def make(folder: Path) -> Path:
@@ -42,6 +44,18 @@ def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BITMAR_MODEL", str(run))
     assert find_model() == run
     assert find_model(bundle) == bundle, "what is named goes before everything"
+
+
+def test_every_command_means_the_same_run() -> None:
+    """What `train` writes unless told otherwise is what `eval` and `convert` read, and the device runs its model."""
+    from model.config import load_config
+    from model.default_run import DEFAULT_RUN
+    from model.training import train_command
+
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+    config = load_config(ROOT / parser.parse_args([]).config)
+    assert Path("runs") / config.name.removeprefix("bitmar_") == DEFAULT_RUN == places.DEFAULT_RUN
 
 
 def test_names(tmp_path: Path) -> None:
