@@ -28,7 +28,10 @@ COMMANDS = {
     "eval": Command(
         "model.evaluation.eval_command", "ask a trained model: slot found, name decoded, beside the baselines"
     ),
-    "convert": Command("convert.convert_command", "convert a run into TensorFlow Lite flatbuffers with BITMAR_* ops"),
+    "convert": Command(
+        "convert.convert_command",
+        "convert a run, or a Keras model of your own, into flatbuffers with BITMAR_* ops",
+    ),
     "deploy": Command("deploy.deploy_command", "put a converted model on a Raspberry Pi, a board or the emulator"),
     "console": Command(
         "deploy.console_command", "teach, ask and look into the memory: on this machine, a board or the emulator"

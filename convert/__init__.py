@@ -1,12 +1,12 @@
 """Keras -> TensorFlow Lite flatbuffers with BITMAR_* ops, packed weights, reports; and from those to C (convert.aot).
 
-`with convert.target(layout):` a model's layers trace BITMAR_* ops.
+`convert.convert_keras_model(model)` is for models of one's own; inside `with convert.target(layout):` layers trace BITMAR_* ops.
 """
 
 import importlib
 from typing import Any
 
-_HOME = {"target": "convert.functional"}
+_HOME = {"target": "convert.functional", "convert_keras_model": "convert.keras_model"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""`pipeline.py convert`: a trained run, or an untrained configuration, becomes a model folder."""
+"""`pipeline.py convert`: a trained run, or an untrained configuration, becomes a model folder; a Keras file one flatbuffer."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--untrained", action="store_true", help="convert freshly initialised weights, to measure sizes"
     )
+    parser.add_argument("--keras", type=Path, metavar="K", help="a model of your own, e.g. my.keras: DIR/my.tflite")
+    parser.add_argument("--layout", choices=("b3", "rm2"), help="with --keras: how weights are packed (default: b3)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where vision.tflite is (default: data)")
     parser.add_argument("--json", action="store_true", help="print the size report as JSON")
 
@@ -27,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
     """Converts and prints the size report; returns the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     out = destination(args)
-    check_folder(out.parent)
+    check_folder(out if args.keras else out.parent)
+    if args.keras:
+        return convert_own(args.keras, out, args.layout or "b3", args.json)
     from convert.model_folder import check_replaceable, write_model
     from convert.origin import trained, untrained
     from convert.report import table
@@ -45,8 +49,35 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def convert_own(source: Path, out: Path, layout: str, as_json: bool) -> int:
+    """Writes out/NAME.tflite and its size report out/NAME.json, each whole or not at all."""
+    from convert.keras_model import convert_keras_model, load_keras
+    from convert.reader import parse
+    from convert.report import size_report, table
+    from model.data.files import replacing, write_json
+
+    target = out / f"{source.stem}.tflite"
+    blob = convert_keras_model(load_keras(source), layout, source.stem)
+    report = size_report(source.stem, {target.name: parse(blob, target.name)}, {target.name: len(blob)})
+    with replacing(target) as temporary:
+        temporary.write_bytes(blob)
+    write_json(target.with_suffix(".json"), report)
+    print(json.dumps(report, indent=1) if as_json else f"{table(report)}\n{target}: written")
+    return 0
+
+
 def destination(args: argparse.Namespace) -> Path:
     """The folder to write; checks which options go together before TensorFlow is loaded."""
+    if args.keras:
+        if args.run or args.config or args.untrained:
+            raise BitmarError("convert --keras: expected --out DIR and neither --run, --config nor --untrained")
+        if not args.out:
+            raise BitmarError("convert --keras: expected --out DIR")
+        if not args.keras.is_file():
+            raise BitmarError(f"{args.keras}: no such file, expected one that model.save() wrote")
+        return args.out
+    if args.layout:
+        raise BitmarError("convert --layout: expected with --keras only; a configuration has its own")
     if args.untrained:
         if not args.config or args.run:
             raise BitmarError("convert --untrained: expected --config C and no --run")
@@ -54,6 +85,6 @@ def destination(args: argparse.Namespace) -> Path:
             raise BitmarError("convert --untrained: expected --out DIR")
         return args.out
     if not args.run or args.config:
-        raise BitmarError("convert: expected --run R, or --config C --untrained --out DIR")
+        raise BitmarError("convert: expected --run R, --keras K --out DIR, or --config C --untrained --out DIR")
     check_readable(args.run, "pipeline.py train")
     return args.out or args.run / "model"

@@ -9,16 +9,14 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from bitmar.errors import BitmarError
 from convert.functional import GAIN, IDS, SCALE, WEIGHTS
 from convert.graphs import GraphSpec
-from convert.reader import attributes, check_ops, is_custom, op_name, parse
+from convert.reader import attributes, check_ops, op_name, parse
 
 FILE_IDENTIFIER = b"TFL3"
 BUFFER_ALIGNMENT = 16  # what the schema's force_align asks for; the Cortex-M7's float loads need 4
 SIGNATURE = "serving_default"
-
-# Builtin ops that give the same bits everywhere, with the newest version of each that may appear: tflite-runtime 2.14 has them.
-BUILTIN_VERSIONS = {"ADD": 1, "MUL": 1, "CAST": 1, "RESHAPE": 1, "GATHER": 1}
 
 
 class AlignedBuffer(schema.BufferT):
@@ -44,9 +42,10 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
 
     Inputs and outputs get the names and the order of `spec`; its variables become variable tensors (no buffer, not inputs);
     metadata and unused buffers go; other tensors are named after the weights that they belong to.
-    Raises: ValueError: an op that is not among BITMAR_* and BUILTIN_VERSIONS, or a float copy of ternary weights.
+    Raises: BitmarError: an op that is not among BITMAR_* and the graph's builtins; ValueError: a float copy of ternary weights.
     """
     model = parse(blob, spec.name)
+    check_builtins(model, spec.name, spec.builtins)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     inputs = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
     outputs = {entry.name.decode(): entry.tensorIndex for entry in signature.outputs}
@@ -63,10 +62,11 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
     signature.outputs = [_entry(name, outputs[name]) for name in spec.outputs]
     signature.signatureKey = SIGNATURE
 
-    graph.name, model.description = spec.name, f"BitMar {spec.name}"
+    graph.name, model.description = spec.name, spec.description
     model.metadata, model.metadataBuffer = None, None
     _keep_used_buffers(model)
-    check(model, spec.name)
+    check_ops(model, spec.name)
+    check_no_masters(model, spec.name)
     builder = flatbuffers.Builder(len(blob))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
@@ -131,17 +131,33 @@ def _keep_used_buffers(model: schema.ModelT) -> None:
     model.buffers = kept
 
 
-def check(model: schema.ModelT, where: str) -> None:
-    """Raises ValueError for an op that is not allowed or a float constant as large as one of the ternary matrices."""
-    graph, sizes = model.subgraphs[0], set()
-    check_ops(model, where)
-    for op in graph.operators:
+def check_builtins(model: schema.ModelT, where: str, accepted: dict[str, int]) -> None:
+    """Raises BitmarError for a builtin op that is not accepted, or is of a newer version; names the layer that it comes from."""
+    for op in model.subgraphs[0].operators:
         name, version = op_name(model, op), model.operatorCodes[op.opcodeIndex].version
-        if not is_custom(model, op) and version > BUILTIN_VERSIONS.get(name, 0):
-            raise ValueError(f"{where}: builtin op {name} version {version} is not allowed: {BUILTIN_VERSIONS}")
-        if name.startswith("BITMAR_TERNARY"):
-            sizes.add(attributes(op)["rows"] * attributes(op)["cols"])
+        if not name.startswith("BITMAR_") and version > accepted.get(name, 0):
+            raise BitmarError(
+                f"{where}: op {name} version {version}, which makes {_origin(model, op.outputs[0])}, is not accepted; "
+                f"accepted are BITMAR_* and {', '.join(accepted)} version 1"
+            )
+
+
+def _origin(model: schema.ModelT, tensor: int) -> str:
+    """Where a tensor comes from, as far as the converter has kept it: an output's name, or its layer's scope."""
+    for entry in model.signatureDefs[0].outputs:
+        if entry.tensorIndex == tensor:
+            return f"output '{entry.name.decode()}'"
+    return model.subgraphs[0].tensors[tensor].name.decode()
+
+
+def check_no_masters(model: schema.ModelT, where: str) -> None:
+    """Raises ValueError for a float constant of the shape of one of the ternary matrices: a copy of master weights."""
+    graph, shapes = model.subgraphs[0], set()
+    for op in graph.operators:
+        if op_name(model, op).startswith("BITMAR_TERNARY"):
+            has = attributes(op)
+            shapes |= {(has["rows"], has["cols"]), (has["cols"], has["rows"])}
     for tensor in graph.tensors:
-        size = int(np.prod(tensor.shape))
-        if tensor.type == schema.TensorType.FLOAT32 and tensor.buffer and size in sizes:
-            raise ValueError(f"{where}: {tensor.name}: {size} float numbers, as many as a ternary matrix has")
+        shape = tuple(int(n) for n in tensor.shape)
+        if tensor.type == schema.TensorType.FLOAT32 and tensor.buffer and shape in shapes and min(shape) > 1:
+            raise ValueError(f"{where}: {tensor.name}: float numbers {shape}, the shape of a ternary matrix")

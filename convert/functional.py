@@ -48,7 +48,7 @@ class CompositeFunctions:
 
     def __init__(self, layout: str) -> None:
         self.layout = layout
-        self.constants: dict[str, tf.Tensor] = {}
+        self.constants: dict[tuple[str, bytes], tf.Tensor] = {}
 
     def ternary_fc(self, x: tf.Tensor, kernel: keras.Variable, activation: str | None = None) -> tf.Tensor:
         attributes, weights = self._matrix(kernel, table=False)
@@ -107,16 +107,23 @@ class CompositeFunctions:
         return tf.gather(x, row)
 
     def _constant(self, name: str, value: np.ndarray) -> tf.Tensor:
-        if name not in self.constants:
+        """One constant for equal values of one name; two layers of one name have theirs under two."""
+        key = (name, value.tobytes())
+        if key not in self.constants:
             with tf.compat.v1.get_default_graph().name_scope(None):  # the layer's own scope would go before the name
-                self.constants[name] = tf.constant(value, name=name)
-        return self.constants[name]
+                self.constants[key] = tf.constant(value, name=name)
+        return self.constants[key]
 
     def _matrix(self, weights: keras.Variable, table: bool) -> tuple[tuple[int, int, int], tuple[tf.Tensor, tf.Tensor]]:
         """The op's attributes (layout, rows, cols) and its constants (packed bytes, gamma)."""
-        name = layer_of(weights)
         with tf.init_scope():  # outside of the graph: the quantizer runs now
             codes, gamma = quantised(weights, table)
+        return self._packed(layer_of(weights), codes, gamma)
+
+    def _packed(
+        self, name: str, codes: np.ndarray, gamma: np.ndarray
+    ) -> tuple[tuple[int, int, int], tuple[tf.Tensor, tf.Tensor]]:
+        """The same of codes int8 [rows, cols] and gamma float32 [1] or [rows]."""
         _need_finite(name, gamma)
         packed = self._constant(name + WEIGHTS, pack(codes, self.layout))
         return (LAYOUTS[self.layout], *codes.shape), (packed, self._constant(name + SCALE, gamma))

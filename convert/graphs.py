@@ -7,20 +7,48 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
+from convert.functional import target
 from model.bitmar import BitMar
 from model.functional import KeyValueCache
+
+# What BitMar's graphs may have beside BITMAR_*: exact element by element or moving data only, so the same bits everywhere; with
+# the newest version of each that tflite-runtime 2.14 has.
+BUILTINS = {"ADD": 1, "MUL": 1, "CAST": 1, "RESHAPE": 1, "GATHER": 1}
 
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """A graph to convert. `inputs` and `outputs` are in the order of the flatbuffer; `variables` become its state."""
+    """A graph to convert. `inputs` and `outputs` are in the order of the flatbuffer; `variables` become its state.
+
+    `build` takes the inputs and variables by name and traces BITMAR_* ops; `builtins` are the other ops that may
+    come of it, with the newest version of each; `captured` are variables whose values it reads.
+    """
 
     name: str
     build: Callable[..., dict[str, tf.Tensor]]
     inputs: dict[str, tf.TensorSpec]
     outputs: tuple[str, ...]
-    layout: str
+    description: str
+    builtins: dict[str, int]
     variables: dict[str, tf.TensorSpec] = field(default_factory=dict)
+    captured: list[tf.Variable] = field(default_factory=list)
+
+
+def _spec(
+    model: BitMar,
+    name: str,
+    method: Callable[..., dict[str, tf.Tensor]],
+    inputs: dict[str, tf.TensorSpec],
+    outputs: tuple[str, ...],
+    variables: dict[str, tf.TensorSpec] | None = None,
+) -> GraphSpec:
+    """A graph of the model's own layers, packed as its configuration says."""
+
+    def build(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        with target(model.config.layout):
+            return method(**tensors)
+
+    return GraphSpec(name, build, inputs, outputs, f"BitMar {name}", BUILTINS, variables or {})
 
 
 def encoder(model: BitMar) -> GraphSpec:
@@ -34,14 +62,14 @@ def encoder(model: BitMar) -> GraphSpec:
         "mask": tf.TensorSpec((c.max_seq_len,), tf.int32),
         "vision": tf.TensorSpec((1, c.vision_dim), tf.float32),
     }
-    return GraphSpec("encoder", model.encode, inputs, ("episode", "key", "query", "latent"), c.layout)
+    return _spec(model, "encoder", model.encode, inputs, ("episode", "key", "query", "latent"))
 
 
 def recall(model: BitMar) -> GraphSpec:
     """scores float32 [k], slots float32 [k, D], mask int32 [k] -> context float32 [1, D]."""
     c = model.config
 
-    def build(scores: tf.Tensor, slots: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+    def read(scores: tf.Tensor, slots: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"context": model.read(scores, slots, mask)}
 
     inputs = {
@@ -49,14 +77,14 @@ def recall(model: BitMar) -> GraphSpec:
         "slots": tf.TensorSpec((c.memory_top_k, c.episode_dim), tf.float32),
         "mask": tf.TensorSpec((c.memory_top_k,), tf.int32),
     }
-    return GraphSpec("recall", build, inputs, ("context",), c.layout)
+    return _spec(model, "recall", read, inputs, ("context",))
 
 
 def decoder(model: BitMar) -> GraphSpec:
     """token, position, slot int32 [1], context float32 [1, D], latent float32 [1, L] -> ids int32, logits float32 [top_k]."""
     c = model.config
 
-    def build(
+    def step(
         token: tf.Tensor,
         position: tf.Tensor,
         slot: tf.Tensor,
@@ -80,4 +108,4 @@ def decoder(model: BitMar) -> GraphSpec:
     }
     cache = tf.TensorSpec((c.max_seq_len, c.text_dim), tf.float32)
     caches = {f"{kind}_cache_{i}": cache for i in range(c.text_decoder_layers) for kind in "kv"}
-    return GraphSpec("decoder", build, inputs, ("ids", "logits"), c.layout, caches)
+    return _spec(model, "decoder", step, inputs, ("ids", "logits"), caches)

@@ -7,6 +7,7 @@ from math import prod
 
 from bitmar.errors import BitmarError
 from convert.aot.graph import Operator, Tensor
+from convert.aot.names import comment, identifier
 from convert.aot.schedule import Schedule, Step
 from convert.aot.weights import Weights
 
@@ -71,9 +72,9 @@ class Calls:
             operator, packed.bytes == packed_bytes(layout, rows, cols), f"{packed_bytes(layout, rows, cols)} bytes"
         )
         self._expect(operator, gamma.count in (1, rows), "one gamma, or one per row")
-        name = f"{self.schedule.graph.name}_matrix_{operator.index}"
+        name = f"{identifier(self.schedule.graph.name)}_matrix_{operator.index}"
         self.matrices.append(
-            f"/* {packed.name} */\nstatic const bm_ternary {name} = {{W(0x{self.weights.offset(packed):x}), "
+            f"/* {comment(packed.name)} */\nstatic const bm_ternary {name} = {{W(0x{self.weights.offset(packed):x}), "
             f"WF(0x{self.weights.offset(gamma):x}), {rows}, {cols}, {LAYOUTS[layout]}, {int(gamma.count > 1)}}};"
         )
         return name
@@ -133,7 +134,7 @@ class Calls:
         self._expect(operator, max(offsets[1:]) + width <= kv.width, "keys and values inside kv")
         self.asserts.add(f"BM_ATTENTION_BYTES({kv.rows}) <= {self.schedule.scratch[operator.index].bytes}")
         fields = [q.rows, kv.rows, q.width, kv.width, heads, width, *offsets]
-        name = f"{self.schedule.graph.name}_attention_{operator.index}"
+        name = f"{identifier(self.schedule.graph.name)}_attention_{operator.index}"
         self.matrices.append(f"static const bm_attention_shape {name} = {{{', '.join(map(str, fields))}}};")
         arguments = f"&{name}, {self.at(q)}, {self.at(kv)}, {self.at(mask)}, {self.at(y)}, {self._scratch(operator)}"
         return [f"CALL(bm_attention({arguments}));"]
@@ -166,7 +167,9 @@ class Calls:
     def _elementwise(self, operator: Operator, function: str) -> list[str]:
         a, b = operator.inputs
         y = operator.outputs[0]
-        self._expect(operator, operator.options.get("activation", 0) == 0, "no fused activation")
+        fused = operator.options.get("activation", 0)
+        self._expect(operator, fused in (0, 1), "no fused activation but RELU")
+        self._expect(operator, y.ctype == "float" or not fused, "float numbers where RELU is fused")
         self._expect(operator, a.ctype == b.ctype == y.ctype and y.ctype in ("float", "int32_t"), "float or int32")
         operands = []
         for tensor in (a, b):
@@ -176,7 +179,8 @@ class Calls:
             row = tensor.width if tensor.rows > 1 else 0
             operands.append(f"{self.at(tensor)}, {row}, {int(tensor.width > 1)}")
         suffix = "" if y.ctype == "float" else "_int"
-        return [f"{function}{suffix}({', '.join(operands)}, {self._rows}, {y.width}, {self.at(y)});"]
+        lines = [f"{function}{suffix}({', '.join(operands)}, {self._rows}, {y.width}, {self.at(y)});"]
+        return lines + ([f"aot_relu({self.at(y)}, {self._rows * y.width}, {self.at(y)});"] if fused else [])
 
     def _add(self, operator: Operator) -> list[str]:
         return self._elementwise(operator, "aot_add")

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.model_format import FILE, read_description
-from convert.aot import arena, graph
-from convert.aot.calls import Calls
+from convert.aot import graph
 from convert.aot.header import model_header
-from convert.aot.schedule import Schedule
+from convert.aot.plan import TILES, Plan, make_plans
+from convert.aot.source import function, macros, write_changed
 from convert.aot.weights import Weights
 
 GRAPHS = ("encoder", "recall", "decoder")
-TILES = (1, 2, 4, 8, 16)
-
-
-@dataclass
-class Plan:
-    """One graph: its schedule for the chosen tile and what its arena takes."""
-
-    graph: graph.Graph
-    schedule: Schedule
-    arena_bytes: int
-    lower_bound: int
 
 
 def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES) -> dict:
@@ -37,19 +25,20 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     the largest that does not cost RAM is taken. BitmarError: files missing or not of this format version.
     """
     description = _description(model)
-    plans = {plan.graph.name: plan for plan in _plan(model, tiles)}
+    loaded = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
+    plans = {plan.graph.name: plan for plan in make_plans(loaded, tiles)}
     _check_interface(model, plans)
     _check_description(model, description, plans)
     weights, sources = Weights(), []
     for plan in plans.values():
-        sources.append(_function(plan, weights))
+        sources.append(function(plan, weights, f"bm_status bitmar_{plan.graph.name}(void)"))
     report = _report(model, description, plans, weights, engine)
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(model)
     files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_model.h": model_header(description, plans, report)}
     if engine == "aot":
         files["bitmar_weights.bin"] = bytes(weights.block)
-        files["bitmar_model.c"] = _source(report, sources)
+        files["bitmar_model.c"] = _source(sources)
         blobs = {"weights": "bitmar_weights.bin", "tokenizer": "bitmar_tokenizer.bin"}
     else:
         for name in GRAPHS:
@@ -58,7 +47,7 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     files["bitmar_model_data.S"] = _data(blobs, files)
     files["plan.json"] = json.dumps(report, indent=2) + "\n"
     for name, content in files.items():  # bitmar_model_data.S after what it includes
-        _write(out / name, content.encode() if isinstance(content, str) else content)
+        write_changed(out / name, content.encode() if isinstance(content, str) else content)
     for name in {"bitmar_model.c", "bitmar_weights.bin", *(f"bitmar_{g}.tflite" for g in GRAPHS)} - set(files):
         (out / name).unlink(missing_ok=True)  # of the other engine
     return report
@@ -76,21 +65,6 @@ def _tokenizer(model: Path) -> bytes:
     """The table, or nothing: sizes can be measured without a vocabulary, and the firmware then refuses texts."""
     path = model / "tokenizer.bin"
     return path.read_bytes() if path.is_file() else b""
-
-
-def _plan(model: Path, tiles: tuple[int, ...]) -> list[Plan]:
-    """All graphs with the largest tile that does not make the arena larger than the best one."""
-    graphs = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
-    candidates = []
-    for tile in tiles:
-        plans = []
-        for g in graphs:
-            schedule = Schedule(g, tile)
-            buffers = schedule.all_buffers()
-            plans.append(Plan(g, schedule, arena.place(buffers), arena.lower_bound(buffers)))
-        candidates.append(plans)
-    totals = [max(plan.arena_bytes for plan in plans) for plans in candidates]
-    return candidates[max(i for i, total in enumerate(totals) if total == min(totals))]
 
 
 def _check_interface(model: Path, plans: dict[str, Plan]) -> None:
@@ -137,36 +111,7 @@ def _check_description(model: Path, description: dict, plans: dict[str, Plan]) -
             raise BitmarError(f"{model / FILE}: {section}.{name} is {said}, expected {found}, as in the flatbuffers")
 
 
-def _function(plan: Plan, weights: Weights) -> str:
-    """The C function of one graph."""
-    calls, schedule, body = Calls(plan.schedule, weights), plan.schedule, []
-    for step in schedule.steps:
-        looped = step.rows > 1
-        indent = "    " if looped else "  "
-        if looped:
-            body.append(f"  for (int32_t t = 0; t < {step.rows}; t += {schedule.tile_rows(step)}) {{")
-        for operator in step.operators:
-            body.append(
-                f"{indent}/* {operator.index}: {operator.kind} -> {operator.outputs[0]} {operator.outputs[0].name} */"
-            )
-            body += [indent + line for line in calls.lines(step, operator)]
-        if looped:
-            body.append("  }")
-    name = plan.graph.name
-    head = (
-        f"/* {name}.tflite: {len(plan.graph.operators)} operators, "
-        f"arena {plan.arena_bytes} bytes, lower bound {plan.lower_bound} */"
-    )
-    asserts = [
-        f'_Static_assert({condition}, "the kernels need more scratch than planned");'
-        for condition in sorted(calls.asserts)
-    ]
-    return "\n".join(
-        [head, *calls.matrices, *asserts, f"\nbm_status bitmar_{name}(void) {{", *body, "  return BM_OK;", "}"]
-    )
-
-
-def _source(report: dict, functions: list[str]) -> str:
+def _source(functions: list[str]) -> str:
     head = """/* Generated by convert/aot from the .tflite files; do not edit.
  * The graphs share one arena: they never run at the same time, and only the decoder's caches outlive a call. */
 #include "bitmar_model.h"
@@ -175,20 +120,8 @@ def _source(report: dict, functions: list[str]) -> str:
 #include "bitmar_kernels.h"
 
 BITMAR_ARENA _Alignas(16) uint8_t bitmar_arena[BITMAR_ARENA_BYTES];
-
-#define F(offset) ((float*)(bitmar_arena + (offset)))
-#define I(offset) ((int32_t*)(bitmar_arena + (offset)))
-#define B(offset) (bitmar_arena + (offset))
-#define W(offset) (bitmar_weights + (offset))
-#define WF(offset) ((const float*)(bitmar_weights + (offset)))
-#define WI(offset) ((const int32_t*)(bitmar_weights + (offset)))
-#define CALL(call)                     \\
-  do {                                 \\
-    const bm_status status = (call);   \\
-    if (status != BM_OK) return status; \\
-  } while (0)
 """
-    return head + "\n" + "\n\n".join(functions) + "\n"
+    return "\n".join([head, macros("bitmar_arena", "bitmar_weights"), "\n\n".join(functions), ""])
 
 
 def _data(blobs: dict[str, str], files: dict[str, str | bytes]) -> str:
@@ -247,12 +180,3 @@ def _report(model: Path, description: dict, plans: dict[str, Plan], weights: Wei
         "weights_bytes": len(weights.block),
         "tokenizer_bytes": len(_tokenizer(model)),
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Only if it changes (builds compare times), and whole or not at all."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    temporary = path.with_suffix(path.suffix + ".new")
-    temporary.write_bytes(content)
-    temporary.replace(path)

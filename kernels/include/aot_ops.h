@@ -24,8 +24,9 @@ AOT_ELEMENTWISE(aot_add_int, int32_t, +)
 AOT_ELEMENTWISE(aot_sub_int, int32_t, -)
 AOT_ELEMENTWISE(aot_mul_int, int32_t, *)
 
+/** max(x, 0); a negative zero stays one, as in TensorFlow Lite. */
 static inline void aot_relu(const float* x, int32_t count, float* y) {
-  for (int32_t i = 0; i < count; i++) y[i] = x[i] > 0.0f ? x[i] : 0.0f;
+  for (int32_t i = 0; i < count; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
 static inline void aot_cast(const int32_t* x, int32_t count, float* y) {

@@ -1,0 +1,61 @@
+"""The C of planned graphs: their functions, and what every file of them needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from convert.aot.calls import Calls
+from convert.aot.names import comment
+from convert.aot.plan import Plan
+from convert.aot.weights import Weights
+
+
+def macros(arena: str, weights: str) -> str:
+    """What the functions are written with: places in the arena and in the weights, calls that may fail."""
+    return f"""#define F(offset) ((float*)({arena} + (offset)))
+#define I(offset) ((int32_t*)({arena} + (offset)))
+#define B(offset) ({arena} + (offset))
+#define W(offset) ({weights} + (offset))
+#define WF(offset) ((const float*)({weights} + (offset)))
+#define WI(offset) ((const int32_t*)({weights} + (offset)))
+#define CALL(call)                     \\
+  do {{                                 \\
+    const bm_status status = (call);   \\
+    if (status != BM_OK) return status; \\
+  }} while (0)
+"""
+
+
+def function(plan: Plan, weights: Weights, signature: str) -> str:
+    """The C function of one graph, with the constants that it names before it; `signature` begins it."""
+    calls, schedule, body = Calls(plan.schedule, weights), plan.schedule, []
+    for step in schedule.steps:
+        looped = step.rows > 1
+        indent = "    " if looped else "  "
+        if looped:
+            body.append(f"  for (int32_t t = 0; t < {step.rows}; t += {schedule.tile_rows(step)}) {{")
+        for operator in step.operators:
+            body.append(
+                f"{indent}/* {operator.index}: {operator.kind} -> {operator.outputs[0]} {comment(operator.outputs[0].name)} */"
+            )
+            body += [indent + line for line in calls.lines(step, operator)]
+        if looped:
+            body.append("  }")
+    head = (
+        f"/* {comment(plan.graph.name)}.tflite: {len(plan.graph.operators)} operators, "
+        f"arena {plan.arena_bytes} bytes, lower bound {plan.lower_bound} */"
+    )
+    asserts = [
+        f'_Static_assert({condition}, "the kernels need more scratch than planned");'
+        for condition in sorted(calls.asserts)
+    ]
+    return "\n".join([head, *calls.matrices, *asserts, f"\n{signature} {{", *body, "  return BM_OK;", "}"])
+
+
+def write_changed(path: Path, content: bytes) -> None:
+    """Only if it changes (builds compare times), and whole or not at all."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    temporary = path.with_suffix(path.suffix + ".new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
