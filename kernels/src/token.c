@@ -3,12 +3,6 @@
 
 static size_t align_up(size_t n) { return (n + 15) & ~(size_t)15; }
 
-int32_t bm_sum(const int8_t* q, int32_t n) {
-  int32_t sum = 0;
-  for (int32_t i = 0; i < n; i++) sum += q[i];
-  return sum;
-}
-
 bm_token* bm_token_write(int32_t layout, int32_t cols, const float* x, void* memory, size_t memory_bytes) {
   bm_token* token = bm_token_at(memory);
   token->layout = layout;

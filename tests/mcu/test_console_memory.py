@@ -20,7 +20,7 @@ def fuzzer(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate(model, folder)
     sources = [
         ROOT / "tests" / "mcu" / "host" / "fuzz_console.cpp",
-        *(APP / f"{n}.cpp" for n in ("parse", "output", "text", "picture")),
+        *(APP / f"{n}.cpp" for n in ("parse", "output", "json", "text", "picture")),
         ROOT / "kernels" / "src" / "crc32.c",
     ]
     folders = [folder, APP, ROOT / "mcu_app" / "include", ROOT / "kernels" / "include", ROOT / "memstore" / "include"]

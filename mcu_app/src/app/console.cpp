@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "board.h"
+#include "json.h"
 #include "memory_words.h"
 #include "output.h"
 #include "parse.h"

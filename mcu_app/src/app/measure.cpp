@@ -1,6 +1,7 @@
 #include "measure.h"
 
 #include "board.h"
+#include "output.h"
 
 namespace bitmar {
 

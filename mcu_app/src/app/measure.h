@@ -2,8 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "json.h"
 #include "memstore.h"
-#include "output.h"
 
 namespace bitmar {
 

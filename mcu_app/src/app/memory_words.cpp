@@ -5,6 +5,8 @@
 #include "board.h"
 #include "bpe.h"
 #include "card.h"
+#include "json.h"
+#include "output.h"
 #include "text.h"
 
 namespace bitmar {

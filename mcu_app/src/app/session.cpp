@@ -7,7 +7,9 @@
 #include "bpe.h"
 #include "card.h"
 #include "engine.h"
+#include "json.h"
 #include "measure.h"
+#include "output.h"
 #include "picture.h"
 #include "text.h"
 

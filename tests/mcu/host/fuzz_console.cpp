@@ -9,6 +9,7 @@
 #include <string>
 
 #include "board.h"
+#include "json.h"
 #include "output.h"
 #include "parse.h"
 #include "picture.h"
