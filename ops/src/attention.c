@@ -19,7 +19,7 @@ bool op_check_attention(const bm_op* op, const bm_op_tensor* in, bm_op_plan* pla
       !check_slice(in, 0, o->q_offset, o->width, "queries", why) ||
       !check_slice(in, 1, o->k_offset, o->width, "keys", why) ||
       !check_slice(in, 1, o->v_offset, o->width, "values", why) ||
-      !op_check_count(in, 2, keys, "the mask", why)) {
+      !op_check_count(in, 2, keys, "mask", why)) {
     return false;
   }
   plan->outputs[0] = (bm_op_shape){2, {row_count(&in[0]), o->width}};

@@ -11,11 +11,11 @@ bool op_check_cached_attention(const bm_op* op, const bm_op_tensor* in, bm_op_pl
   if (o->sinks >= o->window) {
     return op_refuse(why, "%d sinks, expected fewer than the window, %d", o->sinks, o->window);
   }
-  if (!op_check_count(in, 0, 3LL * o->width, "input 0", why)) return false;
-  if (!op_check_count(in, 1, 1, "the position", why)) return false;
+  if (!op_check_count(in, 0, 3LL * o->width, "qkv", why)) return false;
+  if (!op_check_count(in, 1, 1, "position", why)) return false;
   for (int cache = 2; cache <= 3; ++cache) {
     if (!in[cache].variable) return op_refuse(why, "input %d is not a variable tensor", cache);
-    if (!op_check_count(in, cache, (long long)o->window * o->width, "the cache", why)) return false;
+    if (!op_check_count(in, cache, (long long)o->window * o->width, "cache", why)) return false;
   }
   plan->outputs[0] = (bm_op_shape){2, {1, o->width}};
   plan->scratch_bytes = BM_ATTENTION_BYTES(o->window);

@@ -12,7 +12,7 @@ bool op_check_matrix(const bm_op_tensor* in, int layout, int rows, int cols, bm_
                      cols);
   }
   if (!op_check_constant(in, kWeights, why) || !op_check_constant(in, kGamma, why)) return false;
-  if (!op_check_count(in, kWeights, (long long)bytes, "the packed matrix", why)) return false;
+  if (!op_check_count(in, kWeights, (long long)bytes, "packed matrix", why)) return false;
   return element_count(&in[kGamma]) == 1 || op_check_count(in, kGamma, rows, "gamma", why);
 }
 

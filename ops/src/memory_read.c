@@ -5,8 +5,8 @@
 bool op_check_memory_read(const bm_op* op, const bm_op_tensor* in, bm_op_plan* plan, bm_op_reason* why) {
   (void)op;
   const int slots = row_count(&in[1]);
-  if (!op_check_count(in, 0, slots, "the scores", why) || !op_check_count(in, 2, slots, "the mask", why) ||
-      !op_check_count(in, 3, 1, "the temperature", why)) {
+  if (!op_check_count(in, 0, slots, "scores", why) || !op_check_count(in, 2, slots, "mask", why) ||
+      !op_check_count(in, 3, 1, "temperature", why)) {
     return false;
   }
   plan->outputs[0] = (bm_op_shape){2, {1, last_dim(&in[1])}};

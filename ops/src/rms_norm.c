@@ -6,7 +6,7 @@
 
 bool op_check_rms_norm(const bm_op* op, const bm_op_tensor* in, bm_op_plan* plan, bm_op_reason* why) {
   (void)op;
-  if (!op_check_count(in, 1, last_dim(&in[0]), "the gain", why)) return false;
+  if (!op_check_count(in, 1, last_dim(&in[0]), "gain", why)) return false;
   plan->outputs[0].rank = in[0].rank;
   memcpy(plan->outputs[0].dims, in[0].dims, sizeof(int) * (size_t)in[0].rank);
   return true;

@@ -54,7 +54,8 @@ bool op_check_constant(const bm_op_tensor* in, int i, bm_op_reason* why) {
 
 bool op_check_count(const bm_op_tensor* in, int i, long long count, const char* what, bm_op_reason* why) {
   const int found = element_count(&in[i]);
-  return found == count || op_refuse(why, "%s has %d elements, expected %lld", what, found, count);
+  return found == count ||
+         op_refuse(why, "input %d (%s) has %d elements, expected %lld", i, what, found, count);
 }
 
 long long op_shape_count(const bm_op_shape* shape) {

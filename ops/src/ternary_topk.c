@@ -7,7 +7,7 @@
 bool op_check_ternary_topk(const bm_op* op, const bm_op_tensor* in, bm_op_plan* plan, bm_op_reason* why) {
   const bm_ternary_topk_options* o = &op->options.ternary_topk;
   if (!op_check_matrix(in, o->layout, o->rows, o->cols, why)) return false;
-  if (!op_check_columns(in, o->cols, why) || !op_check_count(in, 0, o->cols, "input 0", why)) return false;
+  if (!op_check_columns(in, o->cols, why) || !op_check_count(in, 0, o->cols, "x", why)) return false;
   if (o->k < 1 || o->k > o->rows) return op_refuse(why, "k is %d, expected 1 to %d", o->k, o->rows);
   plan->outputs[0] = plan->outputs[1] = (bm_op_shape){1, {o->k}};
   plan->scratch_bytes = BM_TOKEN_BYTES(o->cols);

@@ -23,6 +23,9 @@ class Case:
     expected: list[Arrays]
 
     def write(self, folder: Path) -> None:
+        """NAME.tflite, with the outputs' shapes (TensorFlow Lite Micro takes them from it), and NAME.npz with "STEP/INPUT"."""
+        for name, index in self.graph.outputs:
+            self.graph.tensors[index].shape = np.array(self.expected[0][name].shape, np.int32)
         self.graph.write(folder / f"{self.name}.tflite")
         inputs = {f"{i}/{name}": value for i, step in enumerate(self.steps) for name, value in step.items()}
         np.savez(folder / f"{self.name}.npz", **inputs)

@@ -40,7 +40,7 @@ REFUSED = {
     "layout": (fc_file, (ATTRS | {"layout": 9},), "layout 9"),
     "activation": (fc_file, (ATTRS | {"activation": 5},), "activation 5, expected 0 or 1"),
     "columns": (fc_file, (ATTRS, 9), "input 0 has 9 columns, expected 8"),
-    "packed size": (fc_file, (ATTRS, 8, 10), "the packed matrix has 16 elements, expected 32"),
+    "packed size": (fc_file, (ATTRS, 8, 10), "input 1 (packed matrix) has 16 elements, expected 32"),
     "not a map": (fc_file, (b"\x01\x02\x03",), "not a FlexBuffers map"),
     "no options": (fc_file, (b"",), "not a FlexBuffers map"),
 }

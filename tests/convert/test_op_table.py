@@ -37,3 +37,28 @@ def test_values_get_the_names_of_the_table() -> None:
     for values in ((1, 40, 5), (1, 40, 5, 3, 0)):
         with pytest.raises(ValueError):
             op.options(*values)
+
+
+def test_the_page_of_the_ops_says_the_same() -> None:
+    """docs/custom-ops.md: a section for each op, with its attributes in the table's order and the types of its tensors."""
+    page = (TABLE.parents[2] / "docs" / "custom-ops.md").read_text()
+    sections = dict(re.findall(r"^## (BITMAR_\w+)$(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL))
+    assert list(sections) == list(ops())
+    for name, section in sections.items():
+        rows = dict(re.findall(r"^\| (inputs|outputs?|attributes) \| (.*) \|$", section, re.MULTILINE))
+        attributes = re.sub(r"\(.*?\)", "", rows["attributes"])
+        assert re.findall(r"`(\w+)`", attributes.removeprefix("none but `version`")) == list(ops()[name].attributes), (
+            name
+        )
+        assert types(rows["inputs"]) == ops()[name].inputs, name
+        assert types(rows.get("output") or rows["outputs"]) == ops()[name].outputs, name
+
+
+def types(row: str) -> str:
+    """ "x [n]; ids, mask int32 [k]" -> "fii": float32 unless said."""
+    letters = {"int32": "i", "uint8": "u"}
+    found = ""
+    for part in re.sub(r", variable tensors| const", "", row).split("; "):
+        names, kind = re.fullmatch(r"([\w, ]+?)(?: (int32|uint8))? \[.*\]", part).groups()
+        found += len(names.split(", ")) * letters.get(kind, "f")
+    return found

@@ -1,4 +1,4 @@
-"""Builds kernels/ for tests: a shared library for this machine, and C programs for any target.
+"""Builds kernels/ and ops/ for tests: a shared library for this machine, and C programs for any target.
 
 Results live in build/kernels/, named by a hash of the sources and flags, so nothing is built twice and nothing stale is
 used. Each target names the Debian package that provides its tools; `available` tells whether they are here.
@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 OUT = ROOT / "build" / "kernels"
 KERNEL_SOURCES = sorted((ROOT / "kernels").glob("*/*.c"))
-HEADERS = sorted((ROOT / "kernels").glob("*/*.h"))
+OPS_SOURCES = sorted((ROOT / "ops" / "src").glob("*.c"))
+HEADERS = sorted(path for library in ("kernels", "ops") for path in (ROOT / library).glob("*/*.[hd]*"))
 FLAGS = ["-std=c11", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"]
-INCLUDES = [f"-I{ROOT / 'kernels' / 'include'}"]
+INCLUDES = [f"-I{ROOT / library / 'include'}" for library in ("kernels", "ops")]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def compile_to(name: str, target: Target, sources: list[Path], flags: list[str])
     # linker options come last
     command.sort(key=lambda part: part.startswith(("-l", "-Wl,")))
     digest = hashlib.sha256("\0".join(command).encode())
-    for path in [*target.sources, *sources, *HEADERS, *sorted(HERE.glob("*.h"))]:
+    beside = sorted({path for source in sources for path in source.parent.glob("*.h")})
+    for path in [*target.sources, *sources, *HEADERS, *beside]:
         digest.update(path.read_bytes())
     out = OUT / f"{name}-{target.compiler}-{digest.hexdigest()[:16]}"
     if not out.exists():

@@ -14,6 +14,9 @@ import pytest
 
 from bitmar.engine import Engine, cache_slot
 from deploy import tflm_arena, tflm_host
+from tests.bitmar import op_cases
+from tests.bitmar.graph_file import GraphFile
+from tests.kernels import spec
 from tests.mcu.conftest import ROOT, seeded_picture
 
 STEPS = 40  # longer than the window of 32
@@ -43,6 +46,66 @@ def run_tflm(graph: Path, inputs: dict[str, np.ndarray], outputs: int, folder: P
     assert done.returncode == 0, done.stderr
     with np.load(out) as results:
         return [results[f"o{i}"] for i in range(outputs)]
+
+
+RUN_CASES = """
+import sys
+from pathlib import Path
+import numpy as np
+from deploy.tflm_host import Interpreter
+for path in sorted(Path(sys.argv[1]).glob("*.tflite")):
+    given, interpreter, results = np.load(path.with_suffix(".npz")), Interpreter(path, 1 << 20), {}
+    names = list(dict.fromkeys(key.split("/")[1] for key in given.files))
+    outputs = int(path.stem.startswith("topk")) + 1
+    for step in range(len(given.files) // len(names)):
+        found = interpreter.run([given[f"{step}/{name}"] for name in names], outputs)
+        results |= {f"{step}/{i}": value for i, value in enumerate(found)}
+    np.savez(Path(sys.argv[2]) / path.with_suffix(".npz").name, **results)
+"""
+
+
+def test_every_op_has_the_bits_of_the_specification(tmp_path: Path) -> None:
+    cases = op_cases.all_cases()
+    folder, results = tmp_path / "cases", tmp_path / "results"
+    folder.mkdir(), results.mkdir()
+    for case in cases:
+        case.write(folder)
+    command = [sys.executable, "-c", RUN_CASES, str(folder), str(results)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for case in cases:
+        with np.load(results / f"{case.name}.npz") as found:
+            for step, expected in enumerate(case.expected):
+                for i, value in enumerate(expected.values()):
+                    assert same(found[f"{step}/{i}"], value), (case.name, step, i)
+
+
+REFUSED = {
+    "another version": ({"version": 2}, {}, "version 2, expected 1"),
+    "a missing attribute": ({"activation": None}, {}, "attribute 'activation' is missing"),
+    "columns that do not fit": ({}, {0: (3, 9)}, "input 0 has 9 columns, expected 8"),
+    "an output that does not fit": ({}, {3: (3, 21)}, "output 0 has 63 elements, expected 60"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_op_is_refused_by_name(case: str, tmp_path: Path) -> None:
+    changes, shapes, message = REFUSED[case]
+    w = op_cases.ternary(np.random.default_rng(3), 20, 8)
+    attrs = op_cases.matrix_attrs(w, spec.B3, activation=0) | changes
+    graph = GraphFile()
+    inputs = [
+        graph.input("x", "float32", (3, 8)),
+        *op_cases.add_matrix(graph, w, np.array([0.5], np.float32), spec.B3),
+    ]
+    attrs = {name: value for name, value in attrs.items() if value is not None}
+    graph.op("BITMAR_TERNARY_FC", inputs, {"y": "float32"}, attrs)
+    for index, shape in ({3: (3, 20)} | shapes).items():
+        graph.tensors[index].shape = np.array(shape, np.int32)
+    program = "import sys; from deploy.tflm_host import Interpreter; Interpreter(sys.argv[1], 1 << 16)"
+    command = [sys.executable, "-c", program, str(graph.write(tmp_path / "fc.tflite"))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0 and f"BITMAR_TERNARY_FC: {message}" in done.stderr, done.stderr
 
 
 def same(left: np.ndarray, right: np.ndarray) -> bool:
