@@ -136,8 +136,7 @@ static DSP_ASM void block_two(const uint8_t* packed, const uint32_t* tables, int
       "pop {r4-r11, pc}\n");
 }
 
-/* ---- a prepared token: int16 q in order, zeros up to a whole table, then the tables, if there is room ----
- */
+/* ---- a prepared token: int16 q in order, zeros up to a whole table, then tables if there is room ---- */
 
 /* Bytes of q: whole groups of 16 columns, and of 5. */
 static size_t q_bytes(int32_t cols) { return 2 * (size_t)((cols + 15) / 16 * 16 + 16); }
