@@ -71,3 +71,19 @@ def test_a_board_that_has_been_waiting(port: str, model: Path) -> None:
 def test_no_such_port(model: Path) -> None:
     done = console("/dev/no-such-port", model, ["mem show"])
     assert done.returncode == 2 and done.stderr.startswith("error: port /dev/no-such-port")
+
+
+def bench(*options: str) -> dict:
+    command = [sys.executable, "pipeline.py", "bench", "--json", "--tokens", "4", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    return json.loads(line)
+
+
+def test_bench_on_a_board_and_on_the_emulator(port: str, model: Path) -> None:
+    """The same figures; the emulator's memory is filled before, a board's own is only read."""
+    on_board = bench("--target", "teensy41", "--port", port, "--model", str(model.resolve()))
+    emulated = bench("--target", "qemu", "--model", str(model.resolve()))
+    assert on_board["tokens"] == emulated["tokens"] == 4 and set(on_board) == set(emulated)
+    assert abs(on_board["per_token"] / emulated["per_token"] - 1) < 0.05 and on_board["memory"] < emulated["memory"]
