@@ -9,11 +9,12 @@ from pathlib import Path
 
 from bitmar.errors import BitmarError
 from model.data.files import check_folder, check_readable
+from model.default_run import DEFAULT_RUN
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `pipeline.py convert`."""
-    parser.add_argument("--run", type=Path, metavar="R", help="the folder of a trained run, e.g. runs/demo")
+    parser.add_argument("--run", type=Path, metavar="R", help=f"the folder of a trained run (default: {DEFAULT_RUN})")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (default: R/model)")
     parser.add_argument("--config", type=Path, metavar="C", help="with --untrained: configs/*.yaml")
     parser.add_argument(
@@ -84,7 +85,8 @@ def destination(args: argparse.Namespace) -> Path:
         if not args.out:
             raise BitmarError("convert --untrained: expected --out DIR")
         return args.out
-    if not args.run or args.config:
+    if args.config:
         raise BitmarError("convert: expected --run R, --keras K --out DIR, or --config C --untrained --out DIR")
+    args.run = args.run or DEFAULT_RUN
     check_readable(args.run, "pipeline.py train")
     return args.out or args.run / "model"

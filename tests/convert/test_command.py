@@ -23,8 +23,12 @@ def fails(capsys, *arguments: str) -> str:
     return error[0]
 
 
+def test_the_default_is_the_default_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "runs/ultra_tiny: No such file" in fails(capsys) and not list(tmp_path.iterdir())
+
+
 def test_options_that_do_not_go_together(capsys, tmp_path):
-    assert "expected --run R" in fails(capsys)
     assert "expected --config C and no --run" in fails(capsys, "--untrained", "--out", str(tmp_path / "x"))
     assert "expected --out DIR" in fails(capsys, "--untrained", "--config", ULTRA)
     assert "expected --run R" in fails(capsys, "--config", ULTRA)
