@@ -39,12 +39,12 @@ build/system.stamp: tools/system_packages.sh
 
 # tensorflow 2.21 for training and conversion, ai-edge-litert as the Pi runtime, PlatformIO for the firmware
 $(VENV)/.stamp: pyproject.toml tools/make_venv.sh
-	bash tools/make_venv.sh $(PYTHON) $(VENV) ".[train,mcu,pi,dev]"
+	@bash tools/make_venv.sh $(PYTHON) $(VENV) ".[train,mcu,pi,dev]"
 	@touch $@
 
 # tflite-runtime 2.14 wants numpy 1 and CPython <= 3.11: an environment of its own
 .venvs/tflite/.stamp: pyproject.toml tools/make_venv.sh
-	bash tools/make_venv.sh $(PYTHON) .venvs/tflite "pytest>=8" "pillow>=10" "fastjsonschema>=2.16" "tflite-runtime==2.14.0" "numpy<2"
+	@bash tools/make_venv.sh $(PYTHON) .venvs/tflite "pytest>=8" "pillow>=10" "fastjsonschema>=2.16" "tflite-runtime==2.14.0" "numpy<2"
 	@touch $@
 
 setup: system $(VENV)/.stamp .venvs/tflite/.stamp

@@ -57,5 +57,15 @@ def execute(parser: Parser, arguments: list[str]) -> int:
     return importlib.import_module(COMMANDS[args.command].module).run(args)
 
 
+def program(arguments: list[str]) -> int:
+    """`main` in a process of its own: without what TensorFlow says on its way."""
+    if arguments[:1] and arguments[0] in ("data", "train", "eval", "convert"):
+        from model.library_noise import left_out
+
+        with left_out():
+            return main(arguments)
+    return main(arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(sys.argv[1:]))
