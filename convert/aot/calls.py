@@ -9,6 +9,7 @@ from bitmar.errors import BitmarError
 from convert.aot.graph import Operator, Tensor
 from convert.aot.names import comment, identifier
 from convert.aot.schedule import Schedule, Step
+from convert.aot.used_rows import UsedRows
 from convert.aot.weights import Weights
 
 LAYOUTS = {0: "BM_LAYOUT_RM2", 1: "BM_LAYOUT_B3", 2: "BM_LAYOUT_PL14"}
@@ -22,8 +23,10 @@ def packed_bytes(layout: int, rows: int, cols: int) -> int:
 class Calls:
     """Writes the calls of one graph; collects the ternary matrices that they name."""
 
-    def __init__(self, schedule: Schedule, weights: Weights) -> None:
+    def __init__(self, schedule: Schedule, weights: Weights, used: UsedRows | None = None) -> None:
         self.schedule = schedule
+        self.used = used
+        self._rows, self._looped = 1, False
         self.weights = weights
         self.matrices: list[str] = []
         self.asserts: set[str] = set()
@@ -38,6 +41,10 @@ class Calls:
         return write(operator)
 
     # -- addresses
+
+    def whole(self, tensor: Tensor) -> str:
+        """Address of a tensor's first byte."""
+        return f"B(0x{self.schedule.buffers[self.schedule.root(tensor)].offset:x})"
 
     def at(self, tensor: Tensor, const: bool = False) -> str:
         """Address of a tensor, or of its rows of this turn inside a loop."""
@@ -136,8 +143,16 @@ class Calls:
         fields = [q.rows, kv.rows, q.width, kv.width, heads, width, *offsets]
         name = f"{identifier(self.schedule.graph.name)}_attention_{operator.index}"
         self.matrices.append(f"static const bm_attention_shape {name} = {{{', '.join(map(str, fields))}}};")
-        arguments = f"&{name}, {self.at(q)}, {self.at(kv)}, {self.at(mask)}, {self.at(y)}, {self._scratch(operator)}"
-        return [f"CALL(bm_attention({arguments}));"]
+        rest = f"{self.at(q)}, {self.at(kv)}, {self.at(mask)}, {self.at(y)}, {self._scratch(operator)}"
+        if self.used is None or operator.index not in self.used.attentions:
+            return [f"CALL(bm_attention(&{name}, {rest}));"]
+        keys = "used" if operator.index in self.used.masked_keys else kv.rows
+        return [
+            f"bm_attention_shape shape = {name};",
+            "shape.queries = used;",
+            f"shape.keys = {keys};",
+            f"CALL(bm_attention(&shape, {rest}));",
+        ]
 
     def _cached_attention(self, operator: Operator) -> list[str]:
         qkv, position, k_cache, v_cache = operator.inputs

@@ -7,6 +7,7 @@ from pathlib import Path
 from convert.aot.calls import Calls
 from convert.aot.names import comment
 from convert.aot.plan import Plan
+from convert.aot.used_rows import used_rows
 from convert.aot.weights import Weights
 
 
@@ -28,19 +29,33 @@ def macros(arena: str, weights: str) -> str:
 
 def function(plan: Plan, weights: Weights, signature: str) -> str:
     """The C function of one graph, with the constants that it names before it; `signature` begins it."""
-    calls, schedule, body = Calls(plan.schedule, weights), plan.schedule, []
+    schedule, body = plan.schedule, []
+    used = used_rows(plan.graph, schedule)
+    calls = Calls(schedule, weights, used)
+    if used:
+        body.append(f"  const int32_t used = aot_used({calls.at(used.mask)}, {used.rows});")
     for step in schedule.steps:
-        looped = step.rows > 1
-        indent = "    " if looped else "  "
+        looped, cut = step.rows > 1, used is not None and used.cuts(step)
+        guarded = used is not None and (used.is_idle(step) or step.operators[0].index in used.attentions)
+        outer = "    " if guarded else "  "
+        indent = outer + "  " if looped else outer
+        if guarded:
+            body.append("  if (used > 0) {")
         if looped:
-            body.append(f"  for (int32_t t = 0; t < {step.rows}; t += {schedule.tile_rows(step)}) {{")
+            end = "used" if cut else step.rows
+            body.append(f"{outer}for (int32_t t = 0; t < {end}; t += {schedule.tile_rows(step)}) {{")
         for operator in step.operators:
             body.append(
                 f"{indent}/* {operator.index}: {operator.kind} -> {operator.outputs[0]} {comment(operator.outputs[0].name)} */"
             )
             body += [indent + line for line in calls.lines(step, operator)]
         if looped:
+            body.append(f"{outer}}}")
+        if guarded:
             body.append("  }")
+        written = {t.index for o in step.operators for t in o.outputs}
+        for tensor in (t for t in (used.zeroed if used else []) if t.index in written):
+            body.append(f"  aot_zero_rows({calls.whole(tensor)}, used, {used.rows}, {tensor.bytes // used.rows});")
     head = (
         f"/* {comment(plan.graph.name)}.tflite: {len(plan.graph.operators)} operators, "
         f"arena {plan.arena_bytes} bytes, lower bound {plan.lower_bound} */"

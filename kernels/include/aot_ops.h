@@ -33,6 +33,17 @@ static inline void aot_cast(const int32_t* x, int32_t count, float* y) {
   for (int32_t i = 0; i < count; i++) y[i] = (float)x[i];
 }
 
+/** Rows up to the last that mask[rows] names. */
+static inline int32_t aot_used(const int32_t* mask, int32_t rows) {
+  while (rows > 0 && !mask[rows - 1]) rows--;
+  return rows;
+}
+
+/** The rows from `first` on become zeros. */
+static inline void aot_zero_rows(uint8_t* y, int32_t first, int32_t rows, int32_t row_bytes) {
+  memset(y + (size_t)first * row_bytes, 0, (size_t)(rows - first) * row_bytes);
+}
+
 /** rows[ids[i]] of `row_bytes` each; BM_ERR_INDEX and nothing written if an id is outside [0, count). */
 static inline bm_status aot_gather(const void* rows, int32_t count, int32_t row_bytes, const int32_t* ids,
                                    int32_t n, void* y) {

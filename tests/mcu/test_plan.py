@@ -24,6 +24,7 @@ from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
 from convert.aot.generate import GRAPHS, TILES
 from convert.aot.schedule import Schedule
+from convert.aot.used_rows import used_rows
 from deploy.firmware import sections
 from tests.mcu.conftest import seeded_picture
 from tests.mcu.host_cases import ROOT, compile_host
@@ -83,20 +84,43 @@ def host_engine(model: Path, folder: Path, tile: int) -> ctypes.CDLL:
 
 
 @pytest.mark.parametrize("tile", [1, 3, 4, 32])
-def test_tiling_changes_no_bit(tile: int, model: Path, engine: Engine, tmp_path: Path) -> None:
+def test_tiling_and_leaving_out_padding_change_no_bit(tile: int, model: Path, engine: Engine, tmp_path: Path) -> None:
+    """Texts of all lengths one after the other, so that each leaves its rows to the next; the longest first."""
     library = host_engine(model, tmp_path, tile)
     dim, latent = engine.model.episode_dim, engine.encode([], None).latent.size
-    tokens = np.array([5, 17, 200, 3], np.int32)
-    picture = seeded_picture(11)
-    q = np.concatenate([picture.q.view(np.uint8), np.frombuffer(np.float32(picture.scale).tobytes(), np.uint8)])
-    found = np.zeros(3 * dim + latent, np.float32)
     library.engine_encode.restype = ctypes.c_bool
     library.engine_encode.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p)
-    assert library.engine_encode(tokens.ctypes.data, len(tokens), q.tobytes(), found.ctypes.data)
-    expected = engine.encode(tokens.tolist(), picture)
-    for i, name in enumerate(("episode", "key", "query")):
-        assert found[i * dim : (i + 1) * dim].tobytes() == getattr(expected, name).tobytes(), name
-    assert found[3 * dim :].tobytes() == expected.latent.tobytes()
+    for count in (31, 0, 1, 2, 4, 5, 12, 0):
+        tokens = np.array([(5 + 37 * i) % 200 for i in range(count)], np.int32)
+        picture = seeded_picture(count)
+        q = np.concatenate([picture.q.view(np.uint8), np.frombuffer(np.float32(picture.scale).tobytes(), np.uint8)])
+        for seen, data in ((picture, q.tobytes()), (None, None)):
+            found = np.zeros(3 * dim + latent, np.float32)
+            assert library.engine_encode(tokens.ctypes.data, count, data, found.ctypes.data)
+            expected = engine.encode(tokens.tolist(), seen)
+            for i, name in enumerate(("episode", "key", "query")):
+                assert found[i * dim : (i + 1) * dim].tobytes() == getattr(expected, name).tobytes(), (name, count)
+            assert found[3 * dim :].tobytes() == expected.latent.tobytes(), count
+
+
+def test_padding_is_left_out_only_where_the_mask_hides_it(model: Path) -> None:
+    """The encoder's loops end after the last token; without the product with the mask, or with other keys, they do not."""
+    loaded = graph.load(model / "encoder.tflite")
+    found = used_rows(loaded, Schedule(loaded, 2))
+    attentions = [o for o in loaded.operators if o.kind == "BITMAR_ATTENTION"]
+    own = {o.index for o in attentions if o.inputs[0].index == o.inputs[1].index}
+    assert found is not None and found.attentions == {o.index for o in attentions} and found.masked_keys == own
+    assert [tensor.rows for tensor in found.zeroed] == [found.rows]
+    for name in ("recall", "decoder"):
+        other = graph.load(model / f"{name}.tflite")
+        assert used_rows(other, Schedule(other, 2)) is None
+    product = next(o for o in loaded.operators if o.kind == "MUL")
+    product.kind = "ADD"
+    assert used_rows(loaded, Schedule(loaded, 2)) is None
+    product.kind = "MUL"
+    mask = attentions[0].inputs[2]
+    attentions[1].inputs[2] = next(t for t in loaded.inputs.values() if t.ctype == "int32_t" and t is not mask)
+    assert used_rows(loaded, Schedule(loaded, 2)) is None
 
 
 def test_equal_models_give_equal_files(model: Path, tmp_path: Path) -> None:
