@@ -11,13 +11,7 @@ from convert.aot.names import comment, identifier
 from convert.aot.schedule import Schedule, Step
 from convert.aot.used_rows import UsedRows
 from convert.aot.weights import Weights
-
-LAYOUTS = {0: "BM_LAYOUT_RM2", 1: "BM_LAYOUT_B3", 2: "BM_LAYOUT_PL14"}
-
-
-def packed_bytes(layout: int, rows: int, cols: int) -> int:
-    """Bytes of a packed matrix (docs/custom-ops.md)."""
-    return rows * -(-cols // 4) if layout == 0 else -(-rows // 5) * cols
+from convert.layouts import LAYOUT_NAMES, packed_bytes
 
 
 class Calls:
@@ -73,16 +67,17 @@ class Calls:
 
     def _matrix(self, operator: Operator, packed: Tensor, gamma: Tensor) -> str:
         layout, rows, cols = (operator.options[key] for key in ("layout", "rows", "cols"))
-        self._expect(operator, layout in (0, 1), "layout 0 (rm2) or 1 (b3)")
+        known = ", ".join(f"{number} ({name})" for number, name in LAYOUT_NAMES.items())
+        self._expect(operator, layout in LAYOUT_NAMES, f"layout {known}")
         self._expect(operator, packed.data is not None and gamma.data is not None, "constant weights")
-        self._expect(
-            operator, packed.bytes == packed_bytes(layout, rows, cols), f"{packed_bytes(layout, rows, cols)} bytes"
-        )
+        size = packed_bytes(LAYOUT_NAMES[layout], rows, cols)
+        self._expect(operator, packed.bytes == size, f"{size} bytes")
         self._expect(operator, gamma.count in (1, rows), "one gamma, or one per row")
         name = f"{identifier(self.schedule.graph.name)}_matrix_{operator.index}"
         self.matrices.append(
             f"/* {comment(packed.name)} */\nstatic const bm_ternary {name} = {{W(0x{self.weights.offset(packed):x}), "
-            f"WF(0x{self.weights.offset(gamma):x}), {rows}, {cols}, {LAYOUTS[layout]}, {int(gamma.count > 1)}}};"
+            f"WF(0x{self.weights.offset(gamma):x}), {rows}, {cols}, BM_LAYOUT_{LAYOUT_NAMES[layout].upper()}, "
+            f"{int(gamma.count > 1)}}};"
         )
         return name
 

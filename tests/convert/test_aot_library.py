@@ -14,7 +14,11 @@ from bitmar.errors import BitmarError
 from bitmar.runtime import Graph
 from convert.aot import generate_library
 from convert.aot.__main__ import main
+from convert.layouts import LAYOUTS
+from tests.bitmar import op_cases
+from tests.bitmar.graph_file import GraphFile
 from tests.convert.own_models import MODELS, converted, random_inputs
+from tests.kernels import spec
 from tests.kernels.build import FLAGS, INCLUDES, shared_library
 
 TYPES = {np.dtype(np.float32): ctypes.c_float, np.dtype(np.int32): ctypes.c_int32}
@@ -59,6 +63,22 @@ def test_same_bits_as_the_runtime(name, tmp_path):
     report = generate_library(file, tmp_path)
     assert report["arena_bytes"] <= 1.25 * report["arena_lower_bound"]
     same_bits(compiled(tmp_path, name), name, file)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_has_an_ahead_of_time_form(layout, tmp_path):
+    """A layer whose rows and columns are no whole units of any layout, against the specification."""
+    rng, graph = np.random.default_rng(5), GraphFile()
+    w, gamma, x = op_cases.ternary(rng, 21, 37), np.array([0.5], np.float32), op_cases.tokens(rng, (3, 37))
+    attrs = op_cases.matrix_attrs(w, LAYOUTS[layout], activation=0)
+    inputs = [graph.input("x", "float32", x.shape), *op_cases.add_matrix(graph, w, gamma, LAYOUTS[layout])]
+    graph.op("BITMAR_TERNARY_FC", inputs, {"y": "float32"}, attrs)
+    op_cases.Case("layer", graph, [{"x": x}], [{"y": spec.ternary_fc(x, w, gamma)}]).write(tmp_path)
+    file = tmp_path / "layer.tflite"
+    generate_library(file, tmp_path)
+    found = run(compiled(tmp_path, "layer"), "layer", file, {"x": x})
+    assert found["y"].tobytes() == spec.ternary_fc(x, w, gamma).tobytes()
+    assert Graph(file).run(x=x)["y"].tobytes() == found["y"].tobytes()
 
 
 def test_a_decoder_with_its_caches(ultra_tiny, tmp_path):
