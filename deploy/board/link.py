@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,9 +55,10 @@ class BoardLink:
     """Lines out, answers in; an answer ends with the board's prompt."""
 
     def __init__(self, line: Line) -> None:
-        self.line = line
+        self.line, self.asked = line, False
 
     def send(self, text: str) -> None:
+        self.asked = True
         self.line.write(text.encode("utf-8") + b"\n")
 
     def stream_answer(self, timeout: float = ANSWER_S) -> Iterator[str]:
@@ -65,7 +67,7 @@ class BoardLink:
         Raises:
           BitmarError: nothing came for `timeout` seconds, or the line is closed.
         """
-        decoder, held = codecs.getincrementaldecoder("utf-8")("replace"), ""
+        decoder, held, begun = codecs.getincrementaldecoder("utf-8")("replace"), "", False
         while True:
             data = self.line.read(timeout)
             if not data:
@@ -74,9 +76,13 @@ class BoardLink:
             if held.endswith(PROMPT):
                 if rest := held.removesuffix(PROMPT):
                     yield rest
+                elif self.asked and self.line.settle_s and not begun:
+                    held = ""  # every word answers something: this is the waking line's prompt, later than `settle_s`
+                    continue
                 return
             keep = next((n for n in range(len(PROMPT) - 1, 0, -1) if held.endswith(PROMPT[:n])), 0)
             if len(held) > keep:
+                begun = True
                 yield held[: len(held) - keep]
                 held = held[len(held) - keep :]
 
@@ -165,8 +171,11 @@ class SerialLine:
         self.write(b"\n")  # a board that is already waiting shows its prompt again
 
     def write(self, data: bytes) -> None:
-        self.port.write(data)
-        self.port.flush()
+        try:
+            self.port.write(data)
+            self.port.flush()
+        except (OSError, termios.error) as error:  # termios.error is no OSError
+            raise BitmarError(f"the board is gone: {error}") from error
 
     def read(self, timeout: float) -> bytes:
         end = time.monotonic() + timeout

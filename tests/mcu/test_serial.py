@@ -6,6 +6,7 @@ The port is a pseudo terminal that the emulated board's UART is connected to; th
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.board.link import emulator_command
+from bitmar.errors import BitmarError
+from deploy.board.link import SerialLine, emulator_command
 from deploy.firmware import Firmware
 from tests.mcu.conftest import ROOT, seeded_picture
 
@@ -87,3 +89,15 @@ def test_bench_on_a_board_and_on_the_emulator(port: str, model: Path) -> None:
     emulated = bench("--target", "qemu", "--model", str(model.resolve()))
     assert on_board["tokens"] == emulated["tokens"] == 4 and set(on_board) == set(emulated)
     assert abs(on_board["per_token"] / emulated["per_token"] - 1) < 0.05 and on_board["memory"] < emulated["memory"]
+
+
+def test_a_board_that_goes_away_is_one_line() -> None:
+    """A pulled cable: the other end of the pseudo terminal is closed."""
+    board, terminal = os.openpty()
+    line = SerialLine(os.ttyname(terminal))
+    os.close(terminal)
+    os.close(board)
+    for use in (lambda: line.write(b"quit\n"), lambda: line.read(1.0)):
+        with pytest.raises(BitmarError, match="the board is gone"):
+            use()
+    line.close()

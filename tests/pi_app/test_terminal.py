@@ -118,6 +118,14 @@ def test_whatever_a_board_says(size: int) -> None:
     assert not CONTROLS.search(output.getvalue()[:-1]) and json.loads(output.getvalue())["name"] == NASTY
 
 
+def test_a_prompt_that_comes_late_is_no_answer() -> None:
+    """A busy board on a serial port may answer the line that woke it after the first question was sent."""
+    board = BoardThatSays(b"", 1)
+    board.settle_s = 0.5
+    board.pieces = [b"bitmar> ", b'{"word": "mem show"}\n', b"bitmar> "]
+    assert BoardConsole(BoardLink(board), None, as_json=True).ask("mem show") == {"word": "mem show"}
+
+
 def in_ascii(card: Path, lines: bytes, *options: str, **environment: str) -> subprocess.CompletedProcess:
     """The console as a pipe with an output that is not UTF-8."""
     command = [sys.executable, "pipeline.py", "console", "--card", str(card), "--model", str(model()), *options]
