@@ -18,6 +18,7 @@ BENCHMARKS = (
     "sizes",
     "tokenizer",
     "kernels",
+    "anomaly",
     "mcu",
     "memstore",
     "slot_dtype",

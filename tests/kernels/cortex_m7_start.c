@@ -20,5 +20,5 @@ static void fault(void) {
   }
 }
 
-__attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
+__attribute__((section(".vectors"), used)) void (*const vectors[16])(void) = {
     (void (*)(void))0x20400000, reset, fault, fault, fault, fault, fault};
