@@ -9,9 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-import runpy
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import pipeline
 from bitmar.errors import BitmarError
 from bitmar.model_folder import read_model
 from bitmar.model_format import read_description
+from convert.aot import __main__ as aot
 from deploy.pi_bundle import copy_model
 from tests.bitmar.digests import model
 from tests.pi_app.console_runs import contents, write_pictures
@@ -151,15 +150,9 @@ class Commands:
 
     def aot(self) -> int:
         """python -m convert.aot"""
-        before = sys.argv
-        sys.argv = ["convert.aot", str(self.model), str(self.folder / "aot")]
-        try:
-            with pytest.raises(SystemExit) as ended:
-                runpy.run_module("convert.aot", run_name="__main__", alter_sys=False)
-        finally:
-            sys.argv = before
-        self.check_output(ended.value.code)
-        return ended.value.code
+        code = aot.main([str(self.model), "--out", str(self.folder / "aot")])
+        self.check_output(code)
+        return code
 
     def try_all(self, text: str | bytes) -> bool:
         """Every command; True where the console accepts the model."""
