@@ -39,6 +39,15 @@ def test_missing_run(capsys, tmp_path):
     assert str(tmp_path / "nowhere") in message and "pipeline.py train" in message
 
 
+@pytest.mark.parametrize("out", ["/proc/x/model", "/dev/null/model", "x" * 300 + "/model"])
+def test_where_it_writes_is_looked_at_first(capsys, tmp_path, out):
+    message = fails(capsys, "--run", str(tmp_path), "--out", out)
+    assert (
+        message.startswith(f"error: {out.removesuffix('/model')}: ")
+        and "expected a folder that can be written" in message
+    )
+
+
 def test_empty_run(capsys, tmp_path):
     assert str(tmp_path) in fails(capsys, "--run", str(tmp_path))
     assert not list(tmp_path.iterdir())
