@@ -47,6 +47,11 @@ def plan_lines(report: dict) -> str:
         f"(lower bound {plan['lower_bound']:,}), caches {plan['cache_bytes']:,}"
         for name, plan in report["graphs"].items()
     ]
+    lines += [
+        f"  {matrix['name']:36} {matrix['layout']:5} {matrix['bytes']:9,} bytes, about {matrix['instructions']:11,} "
+        "instructions an answer"
+        for matrix in report["matrices"]
+    ]
     lines.append(
         f"arena {report['arena_bytes']:,} bytes (lower bound {report['arena_lower_bound']:,}), {report['tile']} tokens "
         f"at a time, weights {report['weights_bytes']:,}, tokenizer {report['tokenizer_bytes']:,}"

@@ -11,28 +11,31 @@ from bitmar.model_format import FILE, read_description
 from convert.aot import graph
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
+from convert.aot.repack import BUDGET, repack
 from convert.aot.source import function, macros, write_changed
 from convert.aot.weights import Weights
 
 GRAPHS = ("encoder", "recall", "decoder")
 
 
-def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES) -> dict:
+def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES, budget: int = BUDGET) -> dict:
     """Write the C of `model` (a folder of `pipeline.py convert`) into `out`; returns the report also found in plan.json.
 
     Deterministic: equal input gives equal bytes, and a file whose content would not change is not touched. With
     engine="tflm" the flatbuffers themselves go into flash. `tiles`: numbers of tokens that may run through a loop together;
-    the largest that does not cost RAM is taken. BitmarError: files missing or not of this format version.
+    the largest that does not cost RAM is taken. `budget`: bytes of ternary weights up to which faster layouts are taken (0: those
+    of the flatbuffers stay). BitmarError: files missing or not of this format version.
     """
     description = _description(model)
     loaded = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
+    matrices = repack(loaded, budget) if engine == "aot" else []
     plans = {plan.graph.name: plan for plan in make_plans(loaded, tiles)}
     _check_interface(model, plans)
     _check_description(model, description, plans)
     weights, sources = Weights(), []
     for plan in plans.values():
         sources.append(function(plan, weights, f"bm_status bitmar_{plan.graph.name}(void)"))
-    report = _report(model, description, plans, weights, engine)
+    report = _report(model, description, plans, weights, engine) | {"matrices": matrices}
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(model)
     files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_model.h": model_header(description, plans, report)}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from convert.aot.graph import Operator
+from convert.layouts import LAYOUTS
 
 
 def token_bytes(cols: int) -> int:
     """BM_TOKEN_BYTES."""
     return (cols + 63) // 64 * 260 + 160
+
+
+def table_bytes(cols: int) -> int:
+    """BM_TABLE_BYTES."""
+    return (cols + 4) // 5 * 512 + 16
 
 
 def attention_bytes(keys: int) -> int:
@@ -20,7 +26,8 @@ def scratch_bytes(operator: Operator, rows: int, tile: int) -> int:
     if operator.kind == "BITMAR_TERNARY_FC":
         return min(rows, tile) * token_bytes(operator.options["cols"])
     if operator.kind == "BITMAR_TERNARY_TOPK":
-        return token_bytes(operator.options["cols"])
+        tables = table_bytes(operator.options["cols"]) if operator.options["layout"] == LAYOUTS["c5"] else 0
+        return token_bytes(operator.options["cols"]) + tables
     if operator.kind == "BITMAR_ATTENTION":
         return attention_bytes(operator.inputs[1].rows)
     if operator.kind == "BITMAR_CACHED_ATTENTION":

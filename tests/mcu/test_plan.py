@@ -25,6 +25,7 @@ from convert.aot.arena import Buffer
 from convert.aot.generate import GRAPHS, TILES
 from convert.aot.schedule import Schedule
 from convert.aot.used_rows import used_rows
+from convert.layouts import LAYOUT_NAMES, pack, unpack
 from deploy.firmware import sections
 from tests.mcu.conftest import seeded_picture
 from tests.mcu.host_cases import ROOT, compile_host
@@ -175,15 +176,45 @@ def test_the_wide_layer_is_never_whole_and_caches_share_the_arena(model: Path, t
     assert not wide
 
 
+def ternary(model: Path) -> list[tuple[graph.Operator, graph.Tensor]]:
+    """The operators of all graphs that read a packed matrix, with it."""
+    loaded = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
+    return [(o, o.inputs[1]) for g in loaded for o in g.operators if o.kind.startswith("BITMAR_TERNARY_")]
+
+
 def test_weights_are_whole_and_nothing_else_is_float(model: Path, tmp_path: Path) -> None:
-    """Every ternary matrix of the flatbuffers lies in the block unchanged."""
-    generate(model, tmp_path)
+    """Every ternary matrix of the flatbuffers lies in the block: unchanged, or repacked with the same codes."""
+    generate(model, tmp_path, budget=0)
     block = (tmp_path / "bitmar_weights.bin").read_bytes()
-    for name in GRAPHS:
-        for operator in graph.load(model / f"{name}.tflite").operators:
-            for tensor in operator.inputs:
-                if tensor.data is not None and tensor.ctype == "uint8_t":
-                    assert tensor.data in block
+    assert all(packed.data in block for _, packed in ternary(model))
+    report = generate(model, tmp_path)
+    block = (tmp_path / "bitmar_weights.bin").read_bytes()
+    chosen = {matrix["name"]: matrix["layout"] for matrix in report["matrices"]}
+    assert set(chosen.values()) == {"pl14"}  # ultra_tiny is small
+    for operator, packed in ternary(model):
+        layout, rows, cols = (operator.options[key] for key in ("layout", "rows", "cols"))
+        codes = unpack(np.frombuffer(packed.data, np.uint8), LAYOUT_NAMES[layout], rows, cols)
+        assert pack(codes, chosen.get(packed.name, LAYOUT_NAMES[layout])).tobytes() in block
+
+
+def test_layouts_stay_within_the_budget(model: Path, tmp_path: Path) -> None:
+    """Less room, fewer matrices in the faster layouts; the head, which costs most, goes to c5 before others grow."""
+    own = generate(model, tmp_path, budget=0)["weights_bytes"]
+    before = None
+    for budget in (0, own, own + 2000, own + 20000, own + 50000, 10**6):
+        report = generate(model, tmp_path, budget=budget)
+        matrices = report["matrices"]
+        assert report["weights_bytes"] <= max(budget, own)
+        total = sum(matrix["instructions"] for matrix in matrices)
+        assert before is None or total <= before
+        before = total
+        kinds = {matrix["layout"] for matrix in matrices}
+        if budget <= own:
+            assert kinds == {"b3"}
+        if budget == own + 2000:
+            assert "c5" in kinds
+        if budget == 10**6:
+            assert kinds == {"pl14"}
 
 
 def broken(model: Path, folder: Path, name: str, data: bytes) -> Path:

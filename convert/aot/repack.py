@@ -1,0 +1,126 @@
+"""Which layout each ternary matrix gets in the firmware's flash: the one that a Cortex-M7 reads fastest, within a budget.
+
+The flatbuffers have b3 or rm2, which every processor reads. pl14 takes 2 bits a weight and two thirds of the instructions or
+less; c5 takes 1.6 bits like b3, and tables in RAM, which only the head is worth. Same codes, same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bitmar.errors import BitmarError
+from convert.aot.graph import Graph, Operator, Tensor
+from convert.aot.weights import ALIGNMENT
+from convert.layouts import LAYOUT_NAMES, LAYOUTS, pack, packed_bytes, unpack
+
+BUDGET = 3_000_000  # bytes of all constants: what the tiny_edge configuration is made for
+STEPS, TEXT = 8, 4  # decoder steps for one encoding, tokens of its text
+
+# instructions of one token: for a weight, for a column (quantising, tables), for a row: benchmarks/kernels.py
+COST = {"rm2": (1.09, 13, 4), "b3": (1.23, 11, 3), "pl14": (0.62, 14, 5), "c5": (0.64, 46, 4)}
+
+
+@dataclass
+class Matrix:
+    """One packed constant and the operators that read it; equal constants of all graphs are one."""
+
+    name: str
+    layout: str
+    rows: int
+    cols: int
+    data: bytes
+    users: list[tuple[Operator, Tensor]] = field(default_factory=list)
+    uses: int = 0  # multiplications by a token in one answer
+    is_head: bool = False
+
+    def instructions(self, layout: str) -> int:
+        """An estimate, for one answer."""
+        per_weight, per_col, per_row = COST[layout]
+        return round(self.uses * (per_weight * self.rows * self.cols + per_col * self.cols + per_row * self.rows))
+
+    def bytes(self, layout: str) -> int:
+        """Packed size."""
+        return packed_bytes(layout, self.rows, self.cols)
+
+
+def repack(graphs: list[Graph], budget: int = BUDGET) -> list[dict]:
+    """Choose a layout for every ternary matrix and write it into the graphs' constants and options.
+
+    `budget`: bytes that all constants may take; where the flatbuffers' own are more, nothing changes.
+    Returns the choice: name, layout, bytes and instructions (estimated) of each matrix that is multiplied.
+    """
+    matrices = _matrices(graphs)
+    chosen = {id(m): m.layout for m in matrices}
+    left = budget - _constant_bytes(graphs) - ALIGNMENT * len(matrices)  # a new size may need another filling
+    if sum(m.bytes("pl14") - m.bytes(m.layout) for m in matrices if m.uses) <= left:
+        chosen |= {id(m): "pl14" for m in matrices if m.uses}
+    else:
+        for matrix, layout in _by_gain(matrices):
+            more = matrix.bytes(layout) - matrix.bytes(matrix.layout)
+            if more <= left and chosen[id(matrix)] == matrix.layout:
+                chosen[id(matrix)] = layout
+                left -= more
+    for matrix in matrices:
+        _write(matrix, chosen[id(matrix)])
+    return [
+        {
+            "name": m.name,
+            "layout": chosen[id(m)],
+            "bytes": m.bytes(chosen[id(m)]),
+            "instructions": m.instructions(chosen[id(m)]),
+        }
+        for m in matrices
+        if m.uses
+    ]
+
+
+def _constant_bytes(graphs: list[Graph]) -> int:
+    """Of all constants in flash (convert/aot/weights.py)."""
+    constants = {t.data for g in graphs for o in g.operators for t in o.inputs if t.data is not None}
+    return sum(-(-len(data) // ALIGNMENT) * ALIGNMENT for data in constants)
+
+
+def _matrices(graphs: list[Graph]) -> list[Matrix]:
+    found: dict[tuple, Matrix] = {}
+    for graph in graphs:
+        for operator in graph.operators:
+            if not operator.kind.startswith("BITMAR_TERNARY_"):
+                continue
+            x, packed = operator.inputs[:2]
+            layout, rows, cols = (operator.options[key] for key in ("layout", "rows", "cols"))
+            if packed.data is None or layout not in LAYOUT_NAMES:
+                continue  # refused with the operator's name when its call is written
+            key = (packed.data, layout, rows, cols)
+            matrix = found.setdefault(key, Matrix(packed.name, LAYOUT_NAMES[layout], rows, cols, packed.data))
+            matrix.users.append((operator, packed))
+            if operator.kind != "BITMAR_TERNARY_EMBEDDING":
+                matrix.uses += STEPS if graph.name == "decoder" else min(x.rows, TEXT)
+                matrix.is_head |= operator.kind == "BITMAR_TERNARY_TOPK"
+    return list(found.values())
+
+
+def _by_gain(matrices: list[Matrix]) -> list[tuple[Matrix, str]]:
+    """Changes of layout that save instructions, most for a byte first."""
+    changes = [(m, "c5" if m.is_head else "pl14") for m in matrices if m.uses]
+
+    def gain(change: tuple[Matrix, str]) -> float:
+        matrix, layout = change
+        saved = matrix.instructions(matrix.layout) - matrix.instructions(layout)
+        return saved / max(1, matrix.bytes(layout) - matrix.bytes(matrix.layout))
+
+    return sorted((c for c in changes if gain(c) > 0), key=gain, reverse=True)
+
+
+def _write(matrix: Matrix, layout: str) -> None:
+    if layout == matrix.layout:
+        return
+    try:
+        codes = unpack(np.frombuffer(matrix.data, np.uint8), matrix.layout, matrix.rows, matrix.cols)
+    except ValueError as error:
+        raise BitmarError(f"{matrix.name}: {error}; expected packed ternary weights") from error
+    data = pack(codes, layout).tobytes()
+    for operator, tensor in matrix.users:
+        operator.options["layout"] = LAYOUTS[layout]
+        tensor.data, tensor.shape = data, (len(data),)
