@@ -33,6 +33,7 @@ from pi_app.line_loop import LineLoop
 from pi_app.terminal import json_line, printable
 
 PICTURE = "PICTURE"
+LINE_KEYS = "\n\r\0\x04\x08\x7f"  # what the board's line editor takes for itself (mcu_app/src/app/console.cpp)
 ERROR = "error: "
 
 
@@ -78,8 +79,10 @@ class BoardConsole(LineLoop):
             else:
                 parts.append(quoted(argument))
         line = " ".join(parts)
-        if "\n" in line or "\r" in line or "\0" in line:
-            raise BitmarError(f"{call.word.name}: a name on one line is expected")
+        if taken := next((c for c in line if c in LINE_KEYS), None):
+            raise BitmarError(
+                f"{call.word.name}: U+{ord(taken):04X} ends or edits a board's line, expected text without it"
+            )
         return line
 
     def execute(self, line: str) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.board.console import BoardConsole, quoted
+from bitmar.errors import BitmarError
+from deploy.board.console import LINE_KEYS, BoardConsole, quoted
 from pi_app import words
 from tests.mcu.conftest import Board
 
@@ -37,6 +38,14 @@ def test_any_text_reaches_the_board_as_one_argument(text: str, shared: Board) ->
     assert answer.get("error") or answer["name"] == " ".join(text.split())
     named = shared.ask(f"say {quoted(text)}")
     assert named["word"] == "say"
+
+
+@pytest.mark.parametrize("key", LINE_KEYS)
+def test_what_ends_or_edits_a_line_is_not_sent(key: str) -> None:
+    console = BoardConsole(link=None, pictures=None)
+    call = words.Call(words.find_word(["forget"])[0], (f"a{key}b",), frozenset())
+    with pytest.raises(BitmarError, match=rf"forget: U\+00{ord(key):02X} "):
+        console.board_line(call)
 
 
 def test_lines_for_the_board_parse_like_the_pi() -> None:
