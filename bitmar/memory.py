@@ -22,6 +22,7 @@ from bitmar.native import library
 from bitmar.paths import is_folder
 
 FOLDER = "bitmar_memory"
+MAX_SECONDS = (1 << 32) - 1  # a state's time has 32 bits
 
 
 class CardError(BitmarError):
@@ -170,9 +171,10 @@ class Memory:
     Args:
       card: the card's folder (the memory is its sub-folder bitmar_memory), or None for a memory in RAM alone.
       shape: sizes and owner.
-      read_only: nothing is written, not even repairs.
+      read_only: nothing is written, not even repairs. A card that cannot be written is opened so too.
       create: make an empty memory where there is none.
       clock: Unix seconds, for what is taught and archived.
+      salt: of a memory that is made, for files that are to be compared; 0: a random one, as no two memories share it.
 
     Raises:
       CardError: card missing, locked, full, read-only, foreign, of another format or size, or not readable.
@@ -185,31 +187,35 @@ class Memory:
         read_only: bool = False,
         create: bool = True,
         clock: Callable[[], float] = time.time,
+        salt: int = 0,
     ):
         self.library = abi.bind(library.load())
         self.card, self.shape, self.clock = card, shape, clock
         self.handle = ctypes.c_void_p()
         self.report = abi.Report()
         config = shape.config()
+        config.salt = salt
         size = self.library.ms_memory_size(byref(config))
         if size == 0:
             raise BitmarError(f"memory of {shape.slots} slots of {shape.dim} numbers: sizes that memstore cannot hold")
         self._buffer = aligned(size)
         self._port, self._port_state = posix_port(card) if card else (None, None)
-        flags = (abi.OPEN_READ_ONLY if read_only else 0) | (0 if create else abi.OPEN_NO_CREATE)
-        code = self.library.ms_open(
-            byref(self.handle),
-            self._buffer.ctypes.data,
-            size,
-            byref(config),
-            byref(self._port) if self._port else None,
-            flags,
-            byref(self.report),
-        )
+        self.read_only = read_only
+        code = self._open(config, create)
+        if code == abi.E_READ_ONLY and not read_only:  # it can still be asked
+            self.read_only = True
+            code = self._open(config, create)
+            code = abi.E_READ_ONLY if code == abi.E_NOT_FOUND else code
         if code:
             self.handle = ctypes.c_void_p()
             raise self._opening_error(code)
         self.library.ms_set_time(self.handle, int(self.clock()))
+
+    def _open(self, config: abi.Config, create: bool) -> int:
+        flags = (abi.OPEN_READ_ONLY if self.read_only else 0) | (0 if create else abi.OPEN_NO_CREATE)
+        port = byref(self._port) if self._port else None
+        buffer = (self._buffer.ctypes.data, self._buffer.size)
+        return self.library.ms_open(byref(self.handle), *buffer, byref(config), port, flags, byref(self.report))
 
     def _opening_error(self, code: int) -> CardError:
         """The reason, with what was found on the card beside what was expected."""
@@ -381,12 +387,9 @@ class Memory:
         return State(state.number, state.time, state.occupied, bool(state.valid))
 
     def find_state(self, unix_seconds: int) -> int:
-        """Number of the last state that was taken at or before a time."""
-        number = ctypes.c_uint32()
-        self._check(
-            self.library.ms_history_find(self.handle, unsigned(unix_seconds, "time"), byref(number)),
-            f"time {unix_seconds}",
-        )
+        """Number of the last state that is known to have been taken at or before a time."""
+        number, seconds = ctypes.c_uint32(), min(max(unix_seconds, 0), MAX_SECONDS)
+        self._check(self.library.ms_history_find(self.handle, seconds, byref(number)), f"time {unix_seconds}")
         return number.value
 
     def restore(self, number: int) -> None:

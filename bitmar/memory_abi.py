@@ -29,9 +29,11 @@ ACTIONS = ("new", "merged", "replaced", "evicted")
 
 # ms_error, the ones that the app tells apart
 E_NO_CARD = -3
+E_READ_ONLY = -5
 E_VERSION = -9
 E_MODEL = -10
 E_SHAPE = -11
+E_NOT_FOUND = -15
 
 
 class Config(ctypes.Structure):
@@ -46,6 +48,7 @@ class Config(ctypes.Structure):
         ("merge_threshold", c_float),
         ("min_importance", c_float),
         ("segment_bytes", c_uint32),
+        ("salt", c_uint32),
         ("model_hash", c_uint8 * 8),
     )
 
@@ -57,9 +60,9 @@ class FileSizes(ctypes.Structure):
 
 
 class Port(ctypes.Structure):
-    """ms_port: a context and eleven functions; filled and called by C alone."""
+    """ms_port: a context and twelve functions; filled and called by C alone."""
 
-    _fields_ = (("context", c_void_p), ("functions", c_void_p * 11))
+    _fields_ = (("context", c_void_p), ("functions", c_void_p * 12))
 
 
 class Report(ctypes.Structure):
@@ -77,6 +80,10 @@ class Report(ctypes.Structure):
         ("lost_names", (c_char * NAME_BYTES) * MAX_REPORTED_LOSSES),
         ("found", Config),
         ("found_version", c_uint32),
+        ("states_checked", c_uint32),
+        ("states_damaged", c_uint32),
+        ("read_only", c_uint32),
+        ("metadata_error", c_int32),
     )
 
 

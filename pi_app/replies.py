@@ -145,7 +145,8 @@ def mem_snapshot(device: Device) -> Reply:
 
 def mem_history(device: Device) -> Reply:
     count, states = device.memory.history_count(), device.memory.history()
-    lines = table(["state", "taken (UTC)", "things"], [[s.number, when(s.time), s.occupied] for s in states])
+    rows = [[s.number, when(s.time), s.occupied, "" if s.valid else "damaged"] for s in states]
+    lines = table(["state", "taken (UTC)", "things", ""], rows)
     lines.append(f"{count} states" + (f", the last {len(states)} shown" if count > len(states) else ""))
     return Reply("mem history", lines, {"count": count, "states": [vars(s) for s in states]})
 

@@ -30,25 +30,26 @@ extern "C" {
 
 typedef enum {
   MS_OK = 0,
-  MS_E_ARGUMENT = -1,    /* a null pointer, a slot out of range, a config that does not fit together */
-  MS_E_BUFFER = -2,      /* the caller's buffer is smaller than ms_memory_size() */
-  MS_E_NO_CARD = -3,     /* the card or its folder is missing */
-  MS_E_LOCKED = -4,      /* another process has this card open */
-  MS_E_READ_ONLY = -5,   /* the card cannot be written, or was opened with MS_OPEN_READ_ONLY */
-  MS_E_CARD_FULL = -6,   /* no room on the card */
-  MS_E_IO = -7,          /* the card returned an error or fewer bytes than asked */
-  MS_E_FORMAT = -8,      /* not a memory, or both headers and all records damaged */
-  MS_E_VERSION = -9,     /* another version of the format */
-  MS_E_MODEL = -10,      /* the memory of another model */
-  MS_E_SHAPE = -11,      /* same model, other number of slots, dimension or slot type */
-  MS_E_NAME_EMPTY = -12, /* a name needs 1 to 63 bytes */
-  MS_E_NAME_LONG = -13,  /* more than 63 bytes */
-  MS_E_NAME_UTF8 = -14,  /* not valid UTF-8 */
-  MS_E_NOT_FOUND = -15,  /* no such name, state or file */
-  MS_E_VALUE = -16,      /* a NaN or an infinity in an episode, a key or an importance */
-  MS_E_DAMAGED = -17,    /* both copies of this slot or state are damaged */
-  MS_E_MEMORY_FULL =
-      -18, /* every slot holds something saved and this episode is not important enough to be saved */
+  MS_E_ARGUMENT = -1,     /* a null pointer, a slot out of range, a config that does not fit together */
+  MS_E_BUFFER = -2,       /* the caller's buffer is smaller than ms_memory_size() */
+  MS_E_NO_CARD = -3,      /* the card or its folder is missing */
+  MS_E_LOCKED = -4,       /* another process has this card open */
+  MS_E_READ_ONLY = -5,    /* the card cannot be written, or was opened with MS_OPEN_READ_ONLY */
+  MS_E_CARD_FULL = -6,    /* no room on the card */
+  MS_E_IO = -7,           /* the card returned an error or fewer bytes than asked */
+  MS_E_FORMAT = -8,       /* not a memory, or both headers and all records damaged */
+  MS_E_VERSION = -9,      /* another version of the format */
+  MS_E_MODEL = -10,       /* the memory of another model */
+  MS_E_SHAPE = -11,       /* same model, other number of slots, dimension or slot type */
+  MS_E_NAME_EMPTY = -12,  /* a name needs 1 to 63 bytes */
+  MS_E_NAME_LONG = -13,   /* more than 63 bytes */
+  MS_E_NAME_UTF8 = -14,   /* not valid UTF-8 */
+  MS_E_NOT_FOUND = -15,   /* no such name, state or file */
+  MS_E_VALUE = -16,       /* a NaN or an infinity in an episode, a key or an importance */
+  MS_E_DAMAGED = -17,     /* both copies of this slot or state are damaged */
+  MS_E_MEMORY_FULL = -18, /* every slot holds something saved, and this episode is too unimportant to be */
+  MS_E_MIXED = -19,       /* the files belong to two memories: nothing is changed */
+  MS_E_CLOCK = -20,       /* the memory's clock is at its end: nothing can be written any more */
 } ms_error;
 
 /* One sentence in English, without a full stop; never NULL. */
@@ -67,12 +68,18 @@ typedef struct {
   float merge_threshold;  /* cosine of keys from which on a same-named episode is the same thing again */
   float min_importance;   /* episodes below it are not saved to the card (0: all are saved) */
   uint32_t segment_bytes; /* of one file of states/, 128 KiB of it margins; 0: 16 MiB; FAT32 allows < 4 GiB */
+  uint32_t salt;          /* of a memory that is made, for files that are to be compared; 0: a random one */
   uint8_t model_hash[8];  /* of the model's ternary codes and scales: keys of another model mean nothing */
 } ms_config;
 
 /* Bytes of RAM that ms_open needs, 0 if the config is not valid. A RAM-only memory (no port) needs no more.
  */
 size_t ms_memory_size(const ms_config* config);
+
+/* An upper bound of it for a static array; D of up to 128, or more. */
+#define MS_MEMORY_BYTES(slots, dim, hot)                                                                \
+  (6144u + (size_t)(slots) * (((dim) > 128 ? 512u : 256u) + 32u) + (size_t)(hot) * (2u * (dim) + 16u) + \
+   4u * (dim))
 
 /* Bytes of each file on the card. */
 typedef struct {
@@ -92,20 +99,25 @@ typedef struct {
   int (*lock)(void* context);    /* exclusive, fails at once with MS_E_LOCKED; may be NULL */
   void (*unlock)(void* context); /* may be NULL */
   int (*open)(void* context, const char* name, int mode, int32_t* file); /* MS_E_NOT_FOUND if missing */
-  void (*close)(void* context, int32_t file);
+  int (*close)(void* context, int32_t file); /* an error: what was written last may not be there */
   int (*size)(void* context, int32_t file, uint64_t* bytes);
-  /* Make the file exactly this long, its clusters allocated (contiguous where the card can); new bytes are
+  /* Make the file exactly this long, its clusters allocated (contiguous where the card can). `zeroed`: the
+   * new bytes are zeros, and are so on the card before a cut can show the new length; else they are
    * undefined. */
-  int (*preallocate)(void* context, int32_t file, uint64_t bytes);
+  int (*preallocate)(void* context, int32_t file, uint64_t bytes, int zeroed);
   /* Read or write `bytes` at `offset`; return the bytes done (fewer is a failure) or an ms_error. Writes are
    * whole sectors at multiples of MS_SECTOR, but for the last sector of a slots file whose size is no
    * multiple of it. */
   int32_t (*read)(void* context, int32_t file, uint64_t offset, void* data, uint32_t bytes);
   int32_t (*write)(void* context, int32_t file, uint64_t offset, const void* data, uint32_t bytes);
-  int (*sync)(void* context); /* barrier: all writes so far, to all files, are on the card when it returns */
+  /* Barrier: all writes so far, to all files, are on the card when it returns. MS_E_NO_CARD: the files that
+   * are open are no longer those of the folder. After an error the sectors written since the last good
+   * barrier hold anything, whatever a read says: memstore writes them again. */
+  int (*sync)(void* context);
   uint32_t (*micros)(void* context); /* a free-running microsecond clock for the counters; may be NULL */
   /* Delete a file: only what ms_open has just made and cannot finish. May be NULL. */
   int (*remove)(void* context, const char* name);
+  uint32_t (*random)(void* context); /* 32 bits that no other memory gets: its salt; may be NULL */
 } ms_port;
 
 /* ---- opening ---- */
@@ -122,18 +134,29 @@ typedef enum {
   MS_STATE_MERGED = 4,   /* each copy held something that the other had lost */
 } ms_state_kept;
 
+typedef enum {
+  MS_RESTORE_NONE = 0,     /* none was interrupted */
+  MS_RESTORE_FINISHED = 1, /* it is finished now */
+  MS_RESTORE_LOST = 2,     /* its state cannot be read any more: part of the memory is as it was before it */
+  MS_RESTORE_OPEN = 3,     /* opened read-only: it is not finished yet */
+} ms_restore_end;
+
 typedef struct {
   uint32_t kept;              /* ms_state_kept: what open or verify found, and which copy it took */
   uint32_t primary_repaired;  /* sectors of memory_slots.bin and memory_index.bin rewritten */
   uint32_t mirror_repaired;   /* sectors of memory_backup.bin rewritten */
   uint32_t metadata_repaired; /* sectors of memory_metadata.json rewritten (ms_verify only) */
-  uint32_t restore_finished;  /* 1: a restore that a cut had interrupted was finished; 2: its state is gone */
+  uint32_t restore_finished;  /* ms_restore_end: what became of a restore that a cut had interrupted */
   uint32_t occupied;          /* slots in use */
-  uint32_t lost;              /* slots whose both copies are damaged: they are empty now */
+  uint32_t lost;              /* slots in use whose both copies are damaged: they are empty now */
   int32_t lost_slots[16];     /* the first of them, -1 after the last */
   char lost_names[16][MS_NAME_BYTES]; /* their names where the record could be read, else "" */
   ms_config found;        /* K, D, dtype and hash in the card's header, also after MS_E_MODEL or MS_E_SHAPE */
   uint32_t found_version; /* of the card's header, also after MS_E_VERSION */
+  uint32_t states_checked; /* of the archive: the newest 64 (ms_verify only) */
+  uint32_t states_damaged; /* of these, those that cannot be restored */
+  uint32_t read_only;      /* 1: opened so, nothing was repaired */
+  int32_t metadata_error;  /* why memory_metadata.json could not be read or written, MS_OK: it could */
 } ms_report;
 
 /* Open the memory of this port's folder in the caller's buffer (aligned for uint64_t); make it if there is
@@ -258,15 +281,16 @@ typedef struct {
   uint32_t time;   /* unix seconds, 0 unknown */
   uint64_t clock;
   uint32_t occupied;
-  uint32_t valid; /* 0: its header is readable, but a record or a slot of it is damaged (ms_history_check) */
+  uint32_t
+      valid; /* 0: it cannot be restored; time and occupied are 0 where not even its header is readable */
 } ms_state;
 
 int ms_snapshot(ms_memory* memory, uint32_t* number);     /* append the saved state; number may be NULL */
 int ms_history_count(ms_memory* memory, uint32_t* count); /* O(log n) reads */
-int ms_history_info(ms_memory* memory, uint32_t number,
-                    ms_state* state); /* MS_E_DAMAGED: header unreadable */
-int ms_history_check(ms_memory* memory, uint32_t number, ms_state* state); /* reads the whole state */
-/* The last state taken at or before this time, by binary search; MS_E_NOT_FOUND if there is none. */
+/* One state, every record and slot of it read and checked; MS_E_NOT_FOUND: there is no such number. */
+int ms_history_info(ms_memory* memory, uint32_t number, ms_state* state);
+/* The last state that is known to have been taken at or before this time, though the clock may have been
+ * unknown or set back in between; O(log n) reads for each such run. MS_E_NOT_FOUND if there is none. */
 int ms_history_find(ms_memory* memory, uint32_t unix_seconds, uint32_t* number);
 /* Make state `number` the memory's content: all of it or none, whatever cuts in. */
 int ms_restore(ms_memory* memory, uint32_t number);

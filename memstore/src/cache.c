@@ -1,6 +1,11 @@
 /* The hot cache: the least recently used slot makes room; writes go through to the card. */
 #include "memory.h"
 
+const uint8_t* ms_hot_peek(const ms_memory* m, uint32_t slot) {
+  uint32_t entry = m->hot_of[slot];
+  return entry == MS_NONE ? NULL : m->hot_data + (size_t)entry * m->header.layout.slot_bytes;
+}
+
 uint8_t* ms_hot_find(ms_memory* m, uint32_t slot) {
   uint32_t entry = m->hot_of[slot];
   if (entry == MS_NONE) return NULL;

@@ -15,6 +15,12 @@ int ms_card_read(ms_memory* m, int32_t file, uint64_t offset, void* data, uint32
   return (uint32_t)done == bytes ? MS_OK : MS_E_IO;
 }
 
+/* The copy that a file belongs to, MS_COPIES: neither. */
+static int copy_of(const ms_memory* m, int32_t file) {
+  if (file == m->file[MS_BACKUP_FILE]) return MS_MIRROR;
+  return file == m->file[MS_SLOTS_FILE] || file == m->file[MS_INDEX_FILE] ? MS_PRIMARY : MS_COPIES;
+}
+
 int ms_card_write(ms_memory* m, int32_t file, uint64_t offset, const void* data, uint32_t bytes) {
   if (m->read_only) return MS_E_READ_ONLY;
   if (file < 0) return MS_E_IO;
@@ -22,16 +28,17 @@ int ms_card_write(ms_memory* m, int32_t file, uint64_t offset, const void* data,
   int32_t done = m->port->write(m->port->context, file, offset, data, bytes);
   m->stats.micros_write += micros(m) - start;
   m->stats.bytes_written += done > 0 ? (uint32_t)done : 0;
-  if (file == m->file[MS_METADATA_FILE]) {
-    m->stats.metadata_written += sectors(bytes);
-  } else if (file == m->file[MS_SLOTS_FILE] || file == m->file[MS_INDEX_FILE] ||
-             file == m->file[MS_BACKUP_FILE]) {
+  int copy = copy_of(m, file), whole = done >= 0 && (uint32_t)done == bytes;
+  if (copy < MS_COPIES) {
     m->stats.sectors_written += sectors(bytes);
+    m->written[copy] = 1;
+    if (!whole) m->unknown[copy] = 1;
+  } else if (file == m->file[MS_METADATA_FILE]) {
+    m->stats.metadata_written += sectors(bytes);
   } else {
     m->stats.states_written += sectors(bytes);
   }
-  if (done < 0) return done;
-  return (uint32_t)done == bytes ? MS_OK : MS_E_IO;
+  return whole ? MS_OK : done < 0 ? done : MS_E_IO;
 }
 
 int ms_card_sync(ms_memory* m) {
@@ -39,25 +46,34 @@ int ms_card_sync(ms_memory* m) {
   int status = m->port->sync(m->port->context);
   m->stats.micros_write += micros(m) - start;
   m->stats.barriers++;
+  for (int copy = 0; copy < MS_COPIES; copy++) {
+    if (status && m->written[copy]) m->unknown[copy] = 1;
+    if (!status) m->written[copy] = 0;
+  }
   return status;
 }
 
+/* The mirror and the spare copy are laid out alike. */
+static int32_t other_file(const ms_memory* m, int copy) {
+  return m->file[copy == MS_MIRROR ? MS_BACKUP_FILE : MS_SPARE_FILE];
+}
+
 int ms_read_index_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* data) {
-  if (copy == MS_MIRROR)
-    return ms_card_read(m, m->file[MS_BACKUP_FILE], ms_mirror_index_at(sector), data, MS_SECTOR);
+  if (copy != MS_PRIMARY)
+    return ms_card_read(m, other_file(m, copy), ms_mirror_index_at(sector), data, MS_SECTOR);
   return ms_card_read(m, m->file[MS_INDEX_FILE], (uint64_t)sector * MS_SECTOR, data, MS_SECTOR);
 }
 
 int ms_write_index_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t* data) {
-  if (copy == MS_MIRROR)
-    return ms_card_write(m, m->file[MS_BACKUP_FILE], ms_mirror_index_at(sector), data, MS_SECTOR);
+  if (copy != MS_PRIMARY)
+    return ms_card_write(m, other_file(m, copy), ms_mirror_index_at(sector), data, MS_SECTOR);
   return ms_card_write(m, m->file[MS_INDEX_FILE], (uint64_t)sector * MS_SECTOR, data, MS_SECTOR);
 }
 
 int ms_read_slot_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* data) {
   const ms_layout* l = &m->header.layout;
-  if (copy == MS_MIRROR)
-    return ms_card_read(m, m->file[MS_BACKUP_FILE], ms_mirror_slots_at(l, sector), data, MS_SECTOR);
+  if (copy != MS_PRIMARY)
+    return ms_card_read(m, other_file(m, copy), ms_mirror_slots_at(l, sector), data, MS_SECTOR);
   memset(data, 0, MS_SECTOR);
   return ms_card_read(m, m->file[MS_SLOTS_FILE], (uint64_t)sector * MS_SECTOR, data,
                       ms_slot_sector_bytes(l, sector));
@@ -65,8 +81,8 @@ int ms_read_slot_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* data) 
 
 int ms_write_slot_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t* data) {
   const ms_layout* l = &m->header.layout;
-  if (copy == MS_MIRROR)
-    return ms_card_write(m, m->file[MS_BACKUP_FILE], ms_mirror_slots_at(l, sector), data, MS_SECTOR);
+  if (copy != MS_PRIMARY)
+    return ms_card_write(m, other_file(m, copy), ms_mirror_slots_at(l, sector), data, MS_SECTOR);
   return ms_card_write(m, m->file[MS_SLOTS_FILE], (uint64_t)sector * MS_SECTOR, data,
                        ms_slot_sector_bytes(l, sector));
 }
@@ -78,12 +94,14 @@ int ms_open_file(ms_memory* m, const char* name, int mode, int32_t* file) {
   return status;
 }
 
-void ms_close_files(ms_memory* m) {
-  if (m->segment >= 0) m->port->close(m->port->context, m->segment);
+int ms_close_files(ms_memory* m) {
+  int status = m->segment >= 0 ? m->port->close(m->port->context, m->segment) : MS_OK;
   m->segment = -1;
   for (int i = 0; i < MS_FILES; i++) {
-    if (m->file[i] >= 0) m->port->close(m->port->context, m->file[i]);
+    int closed = m->file[i] >= 0 ? m->port->close(m->port->context, m->file[i]) : MS_OK;
+    if (!status) status = closed;
     m->file[i] = -1;
   }
   if (m->port->unlock) m->port->unlock(m->port->context);
+  return status;
 }

@@ -11,11 +11,12 @@ static int fill_neighbours(ms_memory* m, uint32_t slot, uint8_t* data) {
     uint32_t other = first + i;
     if (other == slot || !ms_occupied(m, other) || (m->flags[other] & MS_UNSAVED)) continue;
     size_t at = (size_t)i * l->slot_bytes;
-    if (m->hot_of[other] != MS_NONE) { /* not an access: the LRU order stays */
-      memcpy(data + at, m->hot_data + (size_t)m->hot_of[other] * l->slot_bytes, l->slot_bytes);
+    uint32_t crc = ms_get32(ms_record(m, other) + MS_R_SLOT_CRC);
+    const uint8_t* hot = ms_hot_peek(m, other);
+    if (hot && bm_crc32(0, hot, l->slot_bytes) == crc) {
+      memcpy(data + at, hot, l->slot_bytes);
       continue;
     }
-    uint32_t crc = ms_get32(ms_record(m, other) + MS_R_SLOT_CRC);
     int copy = MS_PRIMARY;
     for (; copy <= MS_MIRROR; copy++) {
       if (status[copy] == 1) status[copy] = ms_read_slot_sector(m, copy, sector, m->slots_read[copy]);
@@ -44,14 +45,18 @@ static int build_sectors(ms_memory* m, ms_change* change, uint64_t sequence, uin
   }
   ms_put64(change->record + MS_R_SEQUENCE, sequence);
   ms_record_seal(l, m->header.identity, change->record);
-  ms_build_index_sector(m, 1 + slot / l->records_per_sector, index);
-  for (uint32_t i = 0; i < l->records_per_sector && first + i < l->slots; i++) {
+  int status = ms_build_index_sector(m, 1 + slot / l->records_per_sector, index);
+  for (uint32_t i = 0; !status && i < l->records_per_sector && first + i < l->slots; i++) {
     uint8_t* out = index + (size_t)i * l->record_bytes;
-    if (first + i == slot) memcpy(out, change->record, l->record_bytes);
+    if (first + i == slot) {
+      memcpy(out, change->record, l->record_bytes);
+      continue;
+    }
     ms_put64(out + MS_R_SEQUENCE, sequence); /* of the sector; a neighbour's new counters travel with it */
+    if (!(m->flags[first + i] & MS_UNSAVED)) ms_put_access(m, first + i, out);
     ms_record_seal(l, m->header.identity, out);
   }
-  return MS_OK;
+  return status;
 }
 
 static int write_both(ms_memory* m, const ms_change* change, const uint8_t* index, const uint8_t* slots) {
@@ -77,10 +82,10 @@ static void adopt(ms_memory* m, const ms_change* change, const uint8_t* index, u
   if (change->with_content && !hot) ms_hot_drop(m, slot);
   for (uint32_t i = 0; i < l->records_per_sector && first + i < l->slots; i++) {
     if (first + i != slot && (m->flags[first + i] & MS_UNSAVED)) {
-      ms_put64(ms_record(m, first + i) + MS_R_SEQUENCE, sequence);
+      ms_stamp(m, first + i, sequence);
       continue;
     }
-    memcpy(ms_record(m, first + i), index + (size_t)i * l->record_bytes, l->record_bytes);
+    ms_set_record(m, first + i, index + (size_t)i * l->record_bytes);
     m->flags[first + i] = 0;
   }
   m->clock = sequence;
@@ -89,6 +94,7 @@ static void adopt(ms_memory* m, const ms_change* change, const uint8_t* index, u
 
 int ms_commit(ms_memory* m, ms_change* change) {
   uint64_t sequence = m->clock + 1;
+  if (sequence >= MS_SEQUENCE_LIMIT) return MS_E_CLOCK;
   int status = build_sectors(m, change, sequence, m->index_built, m->slots_built);
   if (status) return status;
   m->unresolved = 1;
@@ -101,7 +107,7 @@ int ms_commit(ms_memory* m, ms_change* change) {
 
 int ms_commit_header(ms_memory* m, uint32_t pending) {
   ms_header next = m->header;
-  next.sequence++;
+  if (++next.sequence >= MS_SEQUENCE_LIMIT) return MS_E_CLOCK;
   next.pending = pending;
   ms_header_pack(&next, m->index_built);
   for (int copy = MS_MIRROR; copy >= MS_PRIMARY; copy--) {
@@ -128,20 +134,21 @@ int ms_commit_counters(ms_memory* m) {
   const ms_layout* l = &m->header.layout;
   uint64_t sequence = m->clock + 1;
   int dirty = 0, status = MS_OK;
-  for (uint32_t slot = 0; slot < l->slots; slot++) {
+  if (sequence >= MS_SEQUENCE_LIMIT) return MS_OK; /* counters of a memory that can only be read any more */
+  for (uint32_t slot = 0; !status && slot < l->slots; slot++) {
     if (!in_dirty_sector(m, slot)) continue;
-    ms_stamp(m, slot, sequence);
+    status = ms_stamp(m, slot, sequence);
     dirty = 1;
   }
-  if (!dirty) return MS_OK;
+  if (!dirty || status) return status;
   m->clock = sequence;
   m->metadata_stale = 1;
   m->unresolved = 1;
   for (int copy = MS_MIRROR; !status && copy >= MS_PRIMARY; copy--) {
     for (uint32_t slot = 0; !status && slot < l->slots; slot += l->records_per_sector) {
       if (!in_dirty_sector(m, slot)) continue;
-      ms_build_index_sector(m, 1 + slot / l->records_per_sector, m->index_built);
-      status = ms_write_index_sector(m, copy, 1 + slot / l->records_per_sector, m->index_built);
+      status = ms_build_index_sector(m, 1 + slot / l->records_per_sector, m->index_built);
+      if (!status) status = ms_write_index_sector(m, copy, 1 + slot / l->records_per_sector, m->index_built);
     }
     if (!status) status = ms_card_sync(m);
   }

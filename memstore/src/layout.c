@@ -6,9 +6,6 @@ static const uint8_t magic[8] = {'B', 'I', 'T', 'M', 'A', 'R', 'M', 'S'};
 enum { H_VERSION = 8, H_RECORD = 10, H_SLOTS = 12, H_DIM = 16, H_DTYPE = 18, H_SALT = 20, H_MODEL = 24 };
 enum { H_SEQUENCE = 32, H_PENDING = 40, H_MIRROR = 44, H_CRC = 508 };
 
-/* above it a counter is damage that a CRC did not see: it would overflow, or outlive every later write */
-#define SEQUENCE_LIMIT (1ull << 62)
-
 int ms_layout_of(ms_layout* l, uint32_t slots, uint32_t dim, uint32_t dtype) {
   if (!slots || slots > MS_MAX_SLOTS || dim < 16 || dim > MS_MAX_DIM || (dim & (dim - 1)) || dtype > MS_INT8)
     return MS_E_ARGUMENT;
@@ -55,7 +52,7 @@ int ms_header_unpack(const uint8_t* sector, ms_header* h) {
   h->pending = ms_get32(sector + H_PENDING);
   if (ms_layout_of(&h->layout, ms_get32(sector + H_SLOTS), ms_get16(sector + H_DIM),
                    ms_get16(sector + H_DTYPE)) ||
-      ms_get16(sector + H_RECORD) != h->layout.record_bytes || h->sequence >= SEQUENCE_LIMIT ||
+      ms_get16(sector + H_RECORD) != h->layout.record_bytes || h->sequence >= MS_SEQUENCE_LIMIT ||
       ms_get32(sector + H_MIRROR) != MS_MARGIN)
     return MS_E_FORMAT;
   return MS_OK;
@@ -76,9 +73,9 @@ int ms_record_valid(const ms_layout* l, const uint8_t* identity, const uint8_t* 
       ms_get32(record + MS_R_CRC) != ms_record_crc(l, identity, record))
     return 0;
   /* the CRC is no proof against a file made to deceive: nothing below may be trusted for it */
-  if (ms_get64(record + MS_R_SEQUENCE) >= SEQUENCE_LIMIT ||
-      ms_get64(record + MS_R_LAST_ACCESS) >= SEQUENCE_LIMIT ||
-      ms_get64(record + MS_R_TAUGHT) >= SEQUENCE_LIMIT || record[MS_R_NAME + MS_NAME_BYTES - 1])
+  if (ms_get64(record + MS_R_SEQUENCE) >= MS_SEQUENCE_LIMIT ||
+      ms_get64(record + MS_R_LAST_ACCESS) >= MS_SEQUENCE_LIMIT ||
+      ms_get64(record + MS_R_TAUGHT) >= MS_SEQUENCE_LIMIT || record[MS_R_NAME + MS_NAME_BYTES - 1])
     return 0;
   if (record[MS_R_STATE] == MS_EMPTY) return ms_get32(record + MS_R_SLOT_CRC) == ms_zeros_crc(l);
   const char* name = (const char*)record + MS_R_NAME;

@@ -8,6 +8,9 @@
  * sector of it shares a 64 KB-aligned region with a primary sector. */
 #define MS_MARGIN 65536u
 
+/* Above it a counter is damage that a CRC did not see: it would overflow, or outlive every later write. */
+#define MS_SEQUENCE_LIMIT (1ull << 62)
+
 #define MS_IDENTITY 32u /* first bytes of the header: what every record's CRC starts with */
 #define MS_KEY_AT 128u  /* of the key in a record */
 

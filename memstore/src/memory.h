@@ -1,7 +1,7 @@
 /* What the files of memstore share: the memory's state in RAM and the steps that touch the card.
  *
- * Each file calls only those that stand before it here: layout, card, slot, index, cache, recover, commit,
- * metadata, states, restore, write; then the interface: open, teach, forget, recall, history. */
+ * Each file calls only those that stand before it here: layout, card, slot, index, cache, spare, recover,
+ * commit, metadata, states, restore, write; then the interface: open, teach, forget, recall, history. */
 #ifndef BITMAR_MS_MEMORY_H
 #define BITMAR_MS_MEMORY_H
 
@@ -11,15 +11,23 @@
 
 #define MS_NONE 0xffffffffu
 
-enum { MS_SLOTS_FILE = 0, MS_INDEX_FILE = 1, MS_BACKUP_FILE = 2, MS_METADATA_FILE = 3, MS_FILES = 4 };
+enum { MS_SLOTS_FILE, MS_INDEX_FILE, MS_BACKUP_FILE, MS_METADATA_FILE, MS_SPARE_FILE, MS_FILES };
 /* flags of a slot: counters newer than the card's; not on the card at all */
 enum { MS_DIRTY = 1, MS_UNSAVED = 2 };
-enum { MS_PRIMARY = 0, MS_MIRROR = 1, MS_COPIES = 2 };
+/* The two copies of every sector; and a third one, which is there only while each of them has lost something.
+ */
+enum { MS_PRIMARY = 0, MS_MIRROR = 1, MS_COPIES = 2, MS_SPARE = 2, MS_SOURCES = 3 };
 
 typedef struct {
   uint32_t slot; /* MS_NONE: free */
   uint64_t tick;
 } ms_hot_entry;
+
+/* How a slot was used since its record was sealed: the records in RAM stay as they are on the card. */
+typedef struct {
+  uint64_t last;
+  uint32_t uses;
+} ms_access;
 
 /* One slot's next record and content, on their way to the card and into RAM. */
 typedef struct {
@@ -33,11 +41,15 @@ struct ms_memory {
   ms_config config;
   ms_header header;
   const ms_port* port;
-  int32_t file[MS_FILES]; /* -1: not open */
-  uint8_t present[3];     /* slots, index, backup: long enough to be read */
+  int32_t file[MS_FILES];    /* -1: not open */
+  uint8_t present[MS_FILES]; /* long enough to be read */
+  int spare_status;          /* MS_OK, or why it is not known whether there is a spare copy */
   uint8_t read_only;
   uint8_t unresolved; /* a write failed and its outcome is not known: nothing is written before a scan */
+  uint8_t written[MS_COPIES]; /* since the last barrier */
+  uint8_t unknown[MS_COPIES]; /* a write or a barrier of it failed: not to be believed before written anew */
   uint8_t metadata_stale;
+  int metadata_status;  /* of the last look at it or write of it */
   uint8_t broken_sizes; /* a file is missing or has the wrong length */
   int32_t segment;      /* the open file of states/, -1: none */
   uint32_t segment_number;
@@ -46,16 +58,17 @@ struct ms_memory {
   ms_stats stats;
   uint8_t* index;    /* K records, as on the card */
   uint8_t* flags;    /* K */
+  ms_access* access; /* K */
   uint32_t* hot_of;  /* K: entry of the hot cache or MS_NONE */
   ms_hot_entry* hot; /* config.hot */
   uint8_t* hot_data; /* config.hot slots, as on the card */
   float* work;       /* D */
   /* one sector each */
-  uint8_t* index_read[MS_COPIES]; /* both copies of an index sector, while they are compared */
-  uint8_t* slots_read[MS_COPIES]; /* both copies of a slot sector */
-  uint8_t* index_built;           /* an index sector as it should be: built from RAM */
-  uint8_t* slots_built;           /* a slot sector as it should be */
-  ms_change change;               /* what a teach, forget or rename composes */
+  uint8_t* index_read[MS_SOURCES]; /* the copies of an index sector, while they are compared */
+  uint8_t* slots_read[MS_SOURCES]; /* the copies of a slot sector */
+  uint8_t* index_built;            /* an index sector as it should be: built from RAM */
+  uint8_t* slots_built;            /* a slot sector as it should be */
+  ms_change change;                /* what a teach, forget or rename composes */
 };
 
 static inline uint8_t* ms_record(const ms_memory* m, uint32_t slot) {
@@ -74,17 +87,25 @@ int ms_write_index_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t
 int ms_read_slot_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* data);
 int ms_write_slot_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t* data);
 int ms_open_file(ms_memory* m, const char* name, int mode, int32_t* file);
-void ms_close_files(ms_memory* m);
+int ms_close_files(ms_memory* m);
 
 /* index.c: the records in RAM */
 uint32_t ms_count_occupied(const ms_memory* m);
-/* The sequence of the sector that this record is in; an unsaved one keeps its own CRC for when it is saved.
+/* A record, sealed, becomes this slot's. */
+void ms_set_record(ms_memory* m, uint32_t slot, const uint8_t* record);
+/* The counters of now into a record that is to be sealed. */
+void ms_put_access(const ms_memory* m, uint32_t slot, uint8_t* record);
+/* Its seal is right: RAM holds what was read or written. */
+int ms_record_intact(const ms_memory* m, uint32_t slot);
+/* The sequence of the sector that this record is in, and the counters of now. MS_E_DAMAGED: it is not intact.
  */
-void ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence);
-/* What both copies of an index sector (1, 2, ...) should hold. */
-void ms_build_index_sector(const ms_memory* m, uint32_t sector, uint8_t* data);
+int ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence);
+/* What both copies of an index sector (1, 2, ...) should hold. MS_E_DAMAGED: a record in RAM is not intact.
+ */
+int ms_build_index_sector(const ms_memory* m, uint32_t sector, uint8_t* data);
 
 /* cache.c */
+const uint8_t* ms_hot_peek(const ms_memory* m, uint32_t slot); /* not an access: the LRU order stays */
 uint8_t* ms_hot_find(ms_memory* m, uint32_t slot);
 uint8_t* ms_hot_take(ms_memory* m, uint32_t slot); /* NULL: every entry is pinned by an unsaved episode */
 void ms_hot_drop(ms_memory* m, uint32_t slot);
@@ -96,6 +117,11 @@ void ms_decode_slot(const ms_layout* l, const uint8_t* bytes, float scale, float
 float ms_retention(const ms_memory* m, uint32_t slot,
                    uint64_t now); /* `now`: the clock that ages count from */
 
+/* spare.c: the third copy */
+void ms_spare_find(ms_memory* m);  /* present[MS_SPARE_FILE] and spare_status tell */
+int ms_spare_make(ms_memory* m);   /* an empty one */
+int ms_spare_remove(ms_memory* m); /* MS_OK where there is none */
+
 /* recover.c: read both copies of everything, decide, repair */
 int ms_scan(ms_memory* m, ms_report* report);
 
@@ -106,19 +132,26 @@ int ms_commit_counters(ms_memory* m); /* every index sector with newer counters 
 
 /* metadata.c */
 uint64_t ms_metadata_bytes(const ms_layout* l);
-int ms_metadata_check(ms_memory* m);
+void ms_metadata_check(ms_memory* m);
 int ms_metadata_write(ms_memory* m, uint32_t* repaired);
 
 /* states.c: the archive, state by state */
 typedef struct {
   ms_memory* m;
   uint32_t per_file;
-  uint64_t oldest; /* clock of state 0: anything older is left from a deleted archive */
 } ms_archive;
+typedef struct {
+  uint32_t time; /* unix seconds, 0: unknown */
+  uint32_t
+      known;    /* the same, or the last one that was known: never less than the state's before in this run */
+  uint32_t run; /* a new one begins whenever the clock was set back */
+} ms_when;
 int ms_archive_open(ms_memory* m, ms_archive* a); /* MS_E_NOT_FOUND: there is none yet */
+int ms_archive_close(ms_memory* m, int status);   /* returns status, or the error of the closing */
+int ms_archive_when(ms_archive* a, uint32_t number, ms_when* when);
 int ms_archive_count(ms_archive* a, uint32_t* count);
-int ms_archive_header(ms_archive* a, uint32_t number, ms_state* state); /* MS_E_DAMAGED: not readable */
-int ms_archive_check(ms_archive* a, uint32_t number);                   /* every record and slot */
+int ms_archive_header(ms_archive* a, uint32_t number, ms_state* state);
+int ms_archive_check(ms_archive* a, uint32_t number); /* every record and slot */
 int ms_archive_append(ms_archive* a, uint32_t number);
 /* Sectors of a state's body: index sector 1.. or slot sector 0.. */
 int ms_archive_index_sector(ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data);
@@ -131,6 +164,8 @@ int ms_finish_restore(ms_memory* m, uint32_t* state_gone); /* the one that the h
 /* write.c: what every word that writes begins and ends with */
 int ms_writable(ms_memory* m); /* may it write, and is it known what is on the card? */
 int ms_resolve(ms_memory* m);  /* find out, repair, finish what was begun */
+/* The records of this slot's index sector are intact in RAM: 0; they had to be read anew: 1, look again. */
+int ms_mend(ms_memory* m, uint32_t slot);
 int ms_save(ms_memory* m,
             ms_change* change); /* commit; after a failure the memory is old or new, never open */
 

@@ -147,61 +147,73 @@ static void put_episode(writer* w, uint32_t slot, uint64_t now) {
 }
 
 static int open_metadata(ms_memory* m) {
-  if (m->file[MS_METADATA_FILE] >= 0) return MS_OK;
-  int status =
-      ms_open_file(m, "memory_metadata.json", m->read_only ? MS_READ : MS_CREATE, &m->file[MS_METADATA_FILE]);
+  int32_t* file = &m->file[MS_METADATA_FILE];
+  int status = ms_open_file(m, "memory_metadata.json", m->read_only ? MS_READ : MS_CREATE, file);
   uint64_t bytes = 0, want = ms_metadata_bytes(&m->header.layout);
-  if (!status) status = m->port->size(m->port->context, m->file[MS_METADATA_FILE], &bytes);
+  if (!status) status = m->port->size(m->port->context, *file, &bytes);
   if (!status && bytes != want && !m->read_only) {
     m->metadata_stale = 1;
-    status = m->port->preallocate(m->port->context, m->file[MS_METADATA_FILE], want);
+    status = m->port->preallocate(m->port->context, *file, want, 1);
   }
   return status;
 }
 
-int ms_metadata_check(ms_memory* m) {
-  if (m->read_only) return MS_OK;
-  int status = open_metadata(m);
-  if (status) return status;
-  writer w = start(m);
-  put_head(&w, newest_sequence(m));
-  if (ms_card_read(m, m->file[MS_METADATA_FILE], 0, w.on_card, MS_SECTOR) ||
-      memcmp(w.sector, w.on_card, w.fill))
-    m->metadata_stale = 1;
-  return MS_OK;
+/* It is open only while it is looked at: whoever replaces it meanwhile disturbs nothing. */
+static int close_metadata(ms_memory* m, int status) {
+  int32_t* file = &m->file[MS_METADATA_FILE];
+  int closed = *file >= 0 ? m->port->close(m->port->context, *file) : MS_OK;
+  *file = -1;
+  return status ? status : closed;
 }
 
-int ms_metadata_write(ms_memory* m, uint32_t* repaired) {
-  int status = open_metadata(m);
-  if (status) return status;
+void ms_metadata_check(ms_memory* m) {
+  if (m->read_only) return;
   writer w = start(m);
+  m->metadata_status = open_metadata(m);
+  put_head(&w, newest_sequence(m));
+  if (m->metadata_status || ms_card_read(m, m->file[MS_METADATA_FILE], 0, w.on_card, MS_SECTOR) ||
+      memcmp(w.sector, w.on_card, w.fill))
+    m->metadata_stale = 1;
+  close_metadata(m, MS_OK);
+}
+
+/* Every sector but the first, which is left in w->first. */
+static void write_body(writer* w) {
+  ms_memory* m = w->m;
   uint64_t now = newest_sequence(m);
   uint32_t count = 0, sectors = (uint32_t)(ms_metadata_bytes(&m->header.layout) / MS_SECTOR);
   for (uint32_t i = 0; i < m->config.slots; i++) count += (uint32_t)on_card(m, i);
-  put_head(&w, now);
-  put_field(&w, "occupied", count);
-  put(&w, ", \"episodes\": [");
+  put_head(w, now);
+  put_field(w, "occupied", count);
+  put(w, ", \"episodes\": [");
   for (uint32_t i = 0, first = 1; i < m->config.slots; i++) {
     if (!on_card(m, i)) continue;
-    if (!first) put_byte(&w, ',');
-    put_episode(&w, i, now);
+    if (!first) put_byte(w, ',');
+    put_episode(w, i, now);
     first = 0;
   }
-  put(&w, "\n]}");
-  while (w.number + 1 < sectors || w.fill + 1 < MS_SECTOR) put_byte(&w, ' ');
-  put_byte(&w, '\n');
-  if (w.status) return w.status;
-  int fresh = !ms_card_read(m, m->file[MS_METADATA_FILE], 0, w.on_card, MS_SECTOR) &&
-              !memcmp(w.on_card, w.first, MS_SECTOR);
-  if (w.written || !fresh) {
-    status = ms_card_sync(m);
-    if (!status && !fresh) {
-      status = ms_card_write(m, m->file[MS_METADATA_FILE], 0, w.first, MS_SECTOR);
-      w.written++;
-      if (!status) status = ms_card_sync(m);
-    }
+  put(w, "\n]}");
+  while (w->number + 1 < sectors || w->fill + 1 < MS_SECTOR) put_byte(w, ' ');
+  put_byte(w, '\n');
+}
+
+int ms_metadata_write(ms_memory* m, uint32_t* repaired) {
+  writer w = start(m);
+  int barrier = MS_OK, status = open_metadata(m);
+  int32_t file = m->file[MS_METADATA_FILE];
+  if (!status) write_body(&w);
+  if (!status) status = w.status;
+  int fresh =
+      !status && !ms_card_read(m, file, 0, w.on_card, MS_SECTOR) && !memcmp(w.on_card, w.first, MS_SECTOR);
+  if (!status && (w.written || !fresh)) barrier = ms_card_sync(m);
+  if (!status && !barrier && !fresh) {
+    status = ms_card_write(m, file, 0, w.first, MS_SECTOR);
+    w.written++;
+    if (!status) barrier = ms_card_sync(m);
   }
-  if (!status) m->metadata_stale = 0;
+  m->metadata_status = close_metadata(m, status ? status : barrier);
+  if (!m->metadata_status) m->metadata_stale = 0;
   if (repaired) *repaired = w.written;
-  return status;
+  return barrier; /* of the whole card; that a file which nothing is read from cannot be written is no error
+                   */
 }

@@ -19,10 +19,11 @@ static size_t carve(const ms_config* c, const ms_layout* l, ms_memory* m) {
   } while (0)
   TAKE(index, (size_t)c->slots * l->record_bytes);
   TAKE(flags, c->slots);
+  TAKE(access, c->slots * sizeof(ms_access));
   TAKE(hot_of, c->slots * sizeof(uint32_t));
   TAKE(hot, c->hot * sizeof(ms_hot_entry));
   TAKE(hot_data, (size_t)c->hot * l->slot_bytes);
-  for (int copy = 0; copy < MS_COPIES; copy++) {
+  for (int copy = 0; copy < MS_SOURCES; copy++) {
     TAKE(index_read[copy], MS_SECTOR);
     TAKE(slots_read[copy], MS_SECTOR);
   }
@@ -59,34 +60,81 @@ static int look(ms_memory* m, int which, const char* name, uint64_t want) {
   return status;
 }
 
-/* The newest valid header of the three copies: MS_OK, MS_E_NOT_FOUND (none), MS_E_VERSION or the error of the
- * card. */
-static int read_header(ms_memory* m, ms_header* best, int* from_mirror) {
-  static const uint64_t at[3] = {0, MS_MARGIN, 0};
-  int found = MS_E_NOT_FOUND, unreadable = MS_OK;
-  for (int i = 0; i < 3; i++) {
-    int32_t file = m->file[i ? MS_BACKUP_FILE : MS_INDEX_FILE];
-    uint64_t bytes = 0;
-    if (file < 0) continue;
-    int status = m->port->size(m->port->context, file, &bytes);
-    if (!status && bytes < at[i] + MS_SECTOR) continue;
-    if (!status) status = ms_card_read(m, file, at[i], m->index_built, MS_SECTOR);
-    if (status) {
-      unreadable = status;
-      continue;
-    }
-    ms_header header;
-    memset(&header, 0, sizeof header);
-    status = ms_header_unpack(m->index_built, &header);
-    if (status == MS_E_VERSION && found != MS_OK) {
-      found = MS_E_VERSION;
-      best->version = header.version;
-    } else if (status == MS_OK && (found != MS_OK || header.sequence > best->sequence)) {
-      found = MS_OK;
-      *best = header;
-      *from_mirror = i > 0;
+enum {
+  HEADERS = 3
+}; /* of the index file, of the mirror, and the one at the very beginning of the backup file */
+
+/* MS_OK, MS_E_NOT_FOUND (the file is too short), MS_E_FORMAT, MS_E_VERSION or the error of the card. */
+static int read_one_header(ms_memory* m, int which, ms_header* header) {
+  static const uint64_t at[HEADERS] = {0, MS_MARGIN, 0};
+  int32_t file = m->file[which ? MS_BACKUP_FILE : MS_INDEX_FILE];
+  uint64_t bytes = 0;
+  memset(header, 0, sizeof *header);
+  if (file < 0) return MS_E_NOT_FOUND;
+  int status = m->port->size(m->port->context, file, &bytes);
+  if (!status && bytes < at[which] + MS_SECTOR) return MS_E_NOT_FOUND;
+  if (!status) status = ms_card_read(m, file, at[which], m->index_built, MS_SECTOR);
+  return status ? status : ms_header_unpack(m->index_built, header);
+}
+
+/* Does any record of either copy bear this identity? */
+static int has_records(ms_memory* m, const ms_header* header) {
+  const ms_layout* l = &header->layout;
+  static const int file[MS_COPIES] = {MS_INDEX_FILE, MS_BACKUP_FILE};
+  for (int copy = 0; copy < MS_COPIES; copy++) {
+    for (uint32_t slot = 0; slot < l->slots; slot++) {
+      uint32_t sector = 1 + slot / l->records_per_sector, i = slot % l->records_per_sector;
+      uint64_t at = copy == MS_MIRROR ? ms_mirror_index_at(sector) : (uint64_t)sector * MS_SECTOR, bytes = 0;
+      if (m->file[file[copy]] < 0 || m->port->size(m->port->context, m->file[file[copy]], &bytes) ||
+          bytes < at + MS_SECTOR)
+        break;
+      if (!i && ms_card_read(m, m->file[file[copy]], at, m->index_built, MS_SECTOR))
+        memset(m->index_built, 0, MS_SECTOR);
+      if (ms_record_valid(l, header->identity, m->index_built + (size_t)i * l->record_bytes, slot)) return 1;
     }
   }
+  return 0;
+}
+
+/* Of headers that are all valid but not of one memory, the one whose records are there; MS_E_MIXED: several.
+ */
+static int settle_identity(ms_memory* m, const ms_header* header, const int* status, ms_header* best) {
+  int owner = -1;
+  for (int i = 0; i < HEADERS; i++) {
+    int seen = status[i] != MS_OK;
+    for (int j = 0; j < i; j++)
+      seen |= status[j] == MS_OK && !memcmp(header[i].identity, header[j].identity, MS_IDENTITY);
+    if (seen || !has_records(m, &header[i])) continue;
+    if (owner >= 0) return MS_E_MIXED;
+    owner = i;
+  }
+  for (int i = 0; i < HEADERS && owner >= 0; i++) {
+    if (status[i] || memcmp(header[i].identity, header[owner].identity, MS_IDENTITY)) continue;
+    if (memcmp(best->identity, header[i].identity, MS_IDENTITY) || header[i].sequence > best->sequence)
+      *best = header[i];
+  }
+  return MS_OK;
+}
+
+/* The newest valid header of the three: MS_OK, MS_E_NOT_FOUND (none), MS_E_VERSION, MS_E_MIXED or the error
+ * of the card. */
+static int read_header(ms_memory* m, ms_header* best) {
+  ms_header header[HEADERS];
+  int status[HEADERS], found = MS_E_NOT_FOUND, unreadable = MS_OK, differ = 0;
+  for (int i = 0; i < HEADERS; i++) {
+    status[i] = read_one_header(m, i, &header[i]);
+    if (status[i] == MS_E_VERSION && found != MS_OK) {
+      found = MS_E_VERSION;
+      best->version = header[i].version;
+    } else if (status[i] == MS_OK) {
+      differ |= found == MS_OK && memcmp(best->identity, header[i].identity, MS_IDENTITY);
+      if (found != MS_OK || header[i].sequence > best->sequence) *best = header[i];
+      found = MS_OK;
+    } else if (status[i] != MS_E_NOT_FOUND && status[i] != MS_E_FORMAT) {
+      unreadable = status[i];
+    }
+  }
+  if (differ) return settle_identity(m, header, status, best);
   return found == MS_E_NOT_FOUND && unreadable ? unreadable : found;
 }
 
@@ -98,37 +146,41 @@ static void describe(const ms_header* h, ms_config* found) {
   memcpy(found->model_hash, h->identity + MS_IDENTITY - sizeof found->model_hash, sizeof found->model_hash);
 }
 
+/* On a card, new clusters may hold what was deleted: records of an older memory must not pass for this one's,
+ * so every memory has a salt of its own. */
+static uint32_t new_salt(ms_memory* m) {
+  const ms_port* port = m->port;
+  if (m->config.salt) return m->config.salt;
+  uint32_t salt = port->random ? port->random(port->context) : 0;
+  for (uint32_t i = 0; !port->random && i < 2; i++) { /* another one than whatever salt stands there */
+    uint32_t micros = port->micros ? port->micros(port->context) : 0;
+    salt = bm_crc32(salt, &micros, sizeof micros);
+    if (!ms_read_index_sector(m, MS_MIRROR, i, m->index_built))
+      salt = bm_crc32(salt, m->index_built, MS_SECTOR);
+  }
+  return salt ? salt : 1;
+}
+
 /* A new, empty memory: the mirror first and whole, its header last; the scan then makes the primary files
  * from it. Until that header is on the card there is no memory, from then on there is a whole one. */
 static int create(ms_memory* m) {
   const ms_layout* l = &m->header.layout;
-  int status = MS_OK;
-  if (m->file[MS_BACKUP_FILE] < 0)
-    status = ms_open_file(m, "memory_backup.bin", MS_CREATE, &m->file[MS_BACKUP_FILE]);
-  if (!status) status = m->port->preallocate(m->port->context, m->file[MS_BACKUP_FILE], ms_backup_bytes(l));
+  int32_t* backup = &m->file[MS_BACKUP_FILE];
+  int status = *backup < 0 ? ms_open_file(m, "memory_backup.bin", MS_CREATE, backup) : MS_OK;
+  if (!status) status = m->port->preallocate(m->port->context, *backup, ms_backup_bytes(l), 1);
   if (status) return status;
-
-  /* On a card, new clusters hold what was deleted: records of an older memory must not pass for ours, so the
-   * salt differs from whatever salt stands there. Zeros give salt 0: equal memories are equal files. */
-  uint32_t salt = 0;
-  for (uint32_t i = 0; !status && i < 2; i++) {
-    status = ms_read_index_sector(m, MS_MIRROR, i, m->index_built);
-    int zeros = 1;
-    for (uint32_t j = 0; j < MS_SECTOR; j++) zeros &= !m->index_built[j];
-    if (!zeros) salt = bm_crc32(salt, m->index_built, MS_SECTOR);
-  }
-  ms_identity(&m->header, &m->config, salt);
-  memset(m->index_built, 0, MS_SECTOR);
-  if (!status) status = ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->index_built, MS_SECTOR);
-  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->index_built);
+  ms_identity(&m->header, &m->config, new_salt(m));
+  memset(m->slots_built, 0, MS_SECTOR);
+  status = ms_card_write(m, *backup, 0, m->slots_built, MS_SECTOR); /* a damaged header stays damaged */
+  if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->slots_built);
   if (!status) status = ms_card_sync(m);
   for (uint32_t slot = 0; slot < l->slots; slot++)
     ms_record_empty(l, m->header.identity, ms_record(m, slot), slot, 0);
   for (uint32_t i = 0; !status && i < l->slot_sectors; i++)
-    status = ms_write_slot_sector(m, MS_MIRROR, i, m->index_built);
+    status = ms_write_slot_sector(m, MS_MIRROR, i, m->slots_built);
   for (uint32_t i = 1; !status && i <= l->index_sectors; i++) {
-    ms_build_index_sector(m, i, m->index_built);
-    status = ms_write_index_sector(m, MS_MIRROR, i, m->index_built);
+    status = ms_build_index_sector(m, i, m->index_built);
+    if (!status) status = ms_write_index_sector(m, MS_MIRROR, i, m->index_built);
   }
   if (!status) status = ms_card_sync(m);
   ms_header_pack(&m->header, m->index_built);
@@ -140,8 +192,8 @@ static int create(ms_memory* m) {
 
 /* An error while making a memory leaves no half of one. */
 static void uncreate(ms_memory* m) {
-  static const char* const names[4] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
-                                       "memory_metadata.json"};
+  static const char* const names[MS_FILES] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
+                                              "memory_metadata.json", "memory_spare.bin"};
   for (int i = 0; i < MS_FILES; i++) {
     if (m->file[i] >= 0) m->port->close(m->port->context, m->file[i]);
     m->file[i] = -1;
@@ -158,8 +210,7 @@ static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {
 
   ms_header header;
   memset(&header, 0, sizeof header);
-  int from_mirror = 0;
-  status = read_header(m, &header, &from_mirror);
+  status = read_header(m, &header);
   report->found_version = status == MS_OK ? MS_FORMAT_VERSION : header.version;
   if (status == MS_E_NOT_FOUND) {
     if (flags & (MS_OPEN_NO_CREATE | MS_OPEN_READ_ONLY)) {
@@ -181,15 +232,20 @@ static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {
   }
   int created = report->kept == MS_STATE_CREATED;
   if (!status) status = ms_scan(m, report);
-  if (!status && m->header.pending) {
+  if (!status && m->header.pending && m->read_only) report->restore_finished = MS_RESTORE_OPEN;
+  if (!status && m->header.pending && !m->read_only) {
     uint32_t gone = 0;
     status = ms_finish_restore(m, &gone);
-    report->restore_finished = gone ? 2 : 1;
+    report->restore_finished = gone ? MS_RESTORE_LOST : MS_RESTORE_FINISHED;
     report->occupied = ms_count_occupied(m);
   }
-  if (!status) status = ms_metadata_check(m);
+  if (!status) {
+    ms_metadata_check(m);
+    report->metadata_error = m->metadata_status;
+  }
   if (status && created) uncreate(m);
   describe(&m->header, &report->found);
+  report->read_only = m->read_only;
   return status;
 }
 
@@ -238,9 +294,24 @@ int ms_open(ms_memory** memory, void* buffer, size_t buffer_bytes, const ms_conf
 int ms_close(ms_memory* m) {
   if (!m) return MS_E_ARGUMENT;
   if (!m->port) return MS_OK;
-  int status = ms_flush(m);
-  ms_close_files(m);
-  return status;
+  int status = ms_flush(m), closed = ms_close_files(m);
+  return status ? status : closed;
+}
+
+enum { STATES_VERIFIED = 64 };
+
+static int check_states(ms_memory* m, ms_report* report) {
+  ms_archive a;
+  uint32_t count = 0;
+  int status = ms_archive_open(m, &a);
+  if (!status) status = ms_archive_count(&a, &count);
+  if (status == MS_E_NOT_FOUND) status = MS_OK;
+  uint32_t first = count > STATES_VERIFIED ? count - STATES_VERIFIED : 0;
+  for (uint32_t i = first; !status && i < count; i++) {
+    report->states_damaged += ms_archive_check(&a, i) != MS_OK;
+    report->states_checked++;
+  }
+  return ms_archive_close(m, status);
 }
 
 int ms_verify(ms_memory* m, ms_report* report) {
@@ -253,8 +324,11 @@ int ms_verify(ms_memory* m, ms_report* report) {
   int status = ms_flush(m);
   if (!status) status = ms_scan(m, report);
   if (!status && !m->read_only) status = ms_metadata_write(m, &report->metadata_repaired);
+  if (!status) status = check_states(m, report);
   describe(&m->header, &report->found);
   report->found_version = MS_FORMAT_VERSION;
+  report->metadata_error = m->metadata_status;
+  report->read_only = m->read_only;
   return status;
 }
 

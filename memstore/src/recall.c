@@ -46,7 +46,6 @@ int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
   if (m->unresolved) ms_resolve(m); /* the card may answer again; if not, RAM and the cache still do */
   if (!ms_occupied(m, slot)) return MS_E_NOT_FOUND;
   const ms_layout* l = &m->header.layout;
-  uint8_t* record = ms_record(m, slot);
   uint8_t* bytes = ms_hot_find(m, slot);
   if (bytes) {
     m->stats.hits++;
@@ -60,11 +59,13 @@ int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
     else
       bytes = m->change.content;
   }
-  ms_decode_slot(l, bytes, ms_getf(record + MS_R_SLOT_SCALE), values);
-  ms_put64(record + MS_R_LAST_ACCESS, ++m->clock);
-  if (ms_get32(record + MS_R_USES) != 0xffffffffu)
-    ms_put32(record + MS_R_USES, ms_get32(record + MS_R_USES) + 1);
-  if (!(m->flags[slot] & MS_UNSAVED)) m->flags[slot] |= MS_DIRTY; /* sealed when it goes to the card */
+  ms_decode_slot(l, bytes, ms_getf(ms_record(m, slot) + MS_R_SLOT_SCALE), values);
+  ms_access* access = &m->access[slot];
+  if (m->clock + 1 < MS_SEQUENCE_LIMIT) m->clock++;
+  access->last = m->clock;
+  if (access->uses != 0xffffffffu) access->uses++;
+  /* goes to the card with the next write of its sector, or on close */
+  if (!(m->flags[slot] & MS_UNSAVED)) m->flags[slot] |= MS_DIRTY;
   return MS_OK;
 }
 

@@ -1,49 +1,75 @@
 /* Two copies of every sector: which one counts, and how the other is repaired.
  *
- * A record is believed if its CRC is right and one of the two copies of its slot has the bytes that the
- * record names. Of an index sector, the copy whose records are all believed is taken; of two such copies, the
- * newer one (highest sequence). Where neither is whole, each record is taken from the newest copy in which it
- * is believed. A slot with no believed record is lost: its name is reported, its place is free, and nothing
- * else is touched.
+ * A record is believed if its CRC is right and one copy of its slot has the bytes that the record names. Of
+ * an index sector, the copy whose records are all believed is taken; of two such copies, the newer one
+ * (highest sequence). Where none is whole, each record is taken from the newest copy in which it is believed.
+ * A copy whose last write or barrier failed is unknown: it counts only where the other one has nothing, and
+ * is rewritten whatever it seems to hold. A slot with no believed record is lost: its name is reported, its
+ * place is free, and nothing else is touched.
  *
- * Three passes over the card, so that nothing is written before everything is known: decide, then (only if
- * something differs) rewrite the mirror's sectors, barrier, rewrite the primary's, barrier. */
+ * Several passes over the card, so that nothing is written before everything is known: decide; if each copy
+ * has lost something, write a third one, barrier; then rewrite one copy's sectors that differ, barrier, and
+ * the other's, barrier. */
 #include "memory.h"
 
-typedef enum { DECIDE, FIX_MIRROR, FIX_PRIMARY } pass;
+typedef enum { DECIDE, FILL_SPARE, FIX_MIRROR, FIX_PRIMARY } pass;
 
 typedef struct {
   ms_memory* m;
   ms_report* report;
   pass pass;
-  int index_status[2],
-      slot_status[2]; /* of index_read and slots_read: MS_OK, or why they could not be read */
+  /* of index_read and slots_read: MS_OK, or why they could not be read */
+  int index_status[MS_SOURCES], slot_status[MS_SOURCES];
   /* repairs that say nothing about which copy is better: bytes that mean nothing, the header's third copy */
-  uint32_t primary_neutral, mirror_neutral;
+  uint32_t neutral[MS_COPIES];
+  int spare_differs; /* from what it should hold: it is missing or was cut before the copies were touched */
 } scan;
 
 static int damaged_or_absent(int status) { return status == MS_E_DAMAGED; }
 
+/* A spare copy that could not be looked for may hold what is missing elsewhere. */
+static int absent(const ms_memory* m, int copy) {
+  return copy == MS_SPARE && m->spare_status ? m->spare_status : MS_E_DAMAGED;
+}
+
 static int read_index(scan* s, int copy, uint32_t sector) {
-  ms_memory* m = s->m;
-  if (!m->present[copy == MS_MIRROR ? MS_BACKUP_FILE : MS_INDEX_FILE]) return MS_E_DAMAGED;
-  return ms_read_index_sector(m, copy, sector, m->index_read[copy]);
+  static const int file[MS_SOURCES] = {MS_INDEX_FILE, MS_BACKUP_FILE, MS_SPARE_FILE};
+  if (!s->m->present[file[copy]]) return absent(s->m, copy);
+  return ms_read_index_sector(s->m, copy, sector, s->m->index_read[copy]);
 }
 
 static int read_slots(scan* s, int copy, uint32_t sector) {
-  ms_memory* m = s->m;
-  if (!m->present[copy == MS_MIRROR ? MS_BACKUP_FILE : MS_SLOTS_FILE]) return MS_E_DAMAGED;
-  return ms_read_slot_sector(m, copy, sector, m->slots_read[copy]);
+  static const int file[MS_SOURCES] = {MS_SLOTS_FILE, MS_BACKUP_FILE, MS_SPARE_FILE};
+  if (!s->m->present[file[copy]]) return absent(s->m, copy);
+  return ms_read_slot_sector(s->m, copy, sector, s->m->slots_read[copy]);
+}
+
+/* The bytes of a slot in one copy, NULL: not readable. */
+static const uint8_t* slot_in(const scan* s, int copy, uint32_t slot) {
+  const ms_layout* l = &s->m->header.layout;
+  if (s->slot_status[copy]) return NULL;
+  return s->m->slots_read[copy] + (size_t)(slot % l->slots_per_sector) * l->slot_bytes;
 }
 
 /* The copy of the slot's bytes that has this CRC, or NULL. */
 static const uint8_t* find_slot(const scan* s, uint32_t slot, uint32_t crc) {
-  const ms_layout* l = &s->m->header.layout;
-  size_t at = (size_t)(slot % l->slots_per_sector) * l->slot_bytes;
-  for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++)
-    if (!s->slot_status[copy] && bm_crc32(0, s->m->slots_read[copy] + at, l->slot_bytes) == crc)
-      return s->m->slots_read[copy] + at;
+  for (int copy = 0; copy < MS_SOURCES; copy++) {
+    const uint8_t* bytes = slot_in(s, copy, slot);
+    if (bytes && bm_crc32(0, bytes, s->m->header.layout.slot_bytes) == crc) return bytes;
+  }
   return NULL;
+}
+
+/* Nothing but zeros wherever it can be read: an empty slot, or one that was forgotten. */
+static int slot_is_blank(const scan* s, uint32_t slot) {
+  int readable = 0;
+  for (int copy = 0; copy < MS_SOURCES; copy++) {
+    const uint8_t* bytes = slot_in(s, copy, slot);
+    for (uint32_t i = 0; bytes && i < s->m->header.layout.slot_bytes; i++)
+      if (bytes[i]) return 0;
+    readable |= bytes != NULL;
+  }
+  return readable;
 }
 
 static const uint8_t* record_in(const scan* s, int copy, uint32_t slot) {
@@ -58,21 +84,29 @@ static const uint8_t* believed_in(const scan* s, int copy, uint32_t slot) {
   return record && find_slot(s, slot, ms_get32(record + MS_R_SLOT_CRC)) ? record : NULL;
 }
 
+static int is_unknown(const scan* s, int copy) { return copy < MS_COPIES && s->m->unknown[copy]; }
+
+/* Of two records (NULL: none) the one to take: a known copy's, then the newer one. */
+static int better(const scan* s, int copy, const uint8_t* record, int other, const uint8_t* than) {
+  if (!record || !than) return record != NULL;
+  if (is_unknown(s, copy) != is_unknown(s, other)) return is_unknown(s, other);
+  return ms_get64(record + MS_R_SEQUENCE) > ms_get64(than + MS_R_SEQUENCE);
+}
+
 static void accept(scan* s, uint32_t slot, const uint8_t* record) {
   ms_memory* m = s->m;
   uint8_t* ours = ms_record(m, slot);
   uint64_t sequence = ms_get64(record + MS_R_SEQUENCE);
   if (sequence > m->clock) m->clock = sequence;
   if (ms_get64(record + MS_R_LAST_ACCESS) > m->clock) m->clock = ms_get64(record + MS_R_LAST_ACCESS);
-  if ((m->flags[slot] & MS_UNSAVED) && record[MS_R_STATE] == MS_EMPTY) {
-    ms_put64(ours + MS_R_SEQUENCE, sequence); /* what the card has in its place */
-    return;
-  }
+  if ((m->flags[slot] & MS_UNSAVED) && record[MS_R_STATE] == MS_EMPTY && ms_stamp(m, slot, sequence) == MS_OK)
+    return; /* `sequence` is that of the empty record which the card has in its place */
   if (memcmp(ours + MS_R_SLOT_CRC, record + MS_R_SLOT_CRC, 4)) ms_hot_drop(m, slot);
-  memcpy(ours, record, m->header.layout.record_bytes);
+  ms_set_record(m, slot, record);
   m->flags[slot] = 0;
 }
 
+/* No record of this slot is believed; `newest`: the best that can be read, or NULL. */
 static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest, uint64_t sequence) {
   ms_memory* m = s->m;
   const ms_layout* l = &m->header.layout;
@@ -82,49 +116,74 @@ static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest, uint64_t
   ms_hot_drop(m, slot);
   m->flags[slot] = 0;
   ms_record_empty(l, m->header.identity, record, slot, sequence);
+  m->access[slot] = (ms_access){0};
+  if (!newest && slot_is_blank(s, slot)) return; /* nothing was there */
   record[MS_R_STATE] = MS_LOST;
   record[MS_R_NAME_BYTES] = (uint8_t)strlen(name);
   memcpy(record + MS_R_NAME, name, sizeof name);
   ms_record_seal(l, m->header.identity, record);
 }
 
-/* Records of one index sector: from the card into RAM. */
-static int decide(scan* s, uint32_t first, uint32_t end) {
-  int whole[2] = {1, 1};
-  uint64_t newest[2] = {0, 0}, merged = 0;
-  for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++) {
-    for (uint32_t slot = first; slot < end; slot++) {
-      const uint8_t* record = believed_in(s, copy, slot);
-      uint64_t sequence = record ? ms_get64(record + MS_R_SEQUENCE) : 0;
-      if (!record || (slot > first && sequence != newest[copy])) whole[copy] = 0;
-      if (sequence > newest[copy]) newest[copy] = sequence;
+/* The copy whose records of first..end - 1 are all believed and of one write, the newest of several; -1:
+ * none. */
+static int whole_copy(const scan* s, uint32_t first, uint32_t end) {
+  int best = -1;
+  for (int copy = 0; copy < MS_SOURCES; copy++) {
+    const uint8_t* record = believed_in(s, copy, first);
+    int whole = record != NULL;
+    for (uint32_t slot = first + 1; whole && slot < end; slot++) {
+      const uint8_t* next = believed_in(s, copy, slot);
+      whole = next && ms_get64(next + MS_R_SEQUENCE) == ms_get64(record + MS_R_SEQUENCE);
     }
-    if (newest[copy] > merged) merged = newest[copy];
+    if (whole && (best < 0 || better(s, copy, record, best, record_in(s, best, first)))) best = copy;
   }
-  if (whole[0] || whole[1]) {
-    int copy = whole[1] && (!whole[0] || newest[1] > newest[0]) ? MS_MIRROR : MS_PRIMARY;
-    for (uint32_t slot = first; slot < end; slot++) accept(s, slot, record_in(s, copy, slot));
-    return MS_OK;
+  /* an unknown copy counts only where the other has nothing: record by record */
+  return best >= 0 && is_unknown(s, best) ? -1 : best;
+}
+
+/* The best record of a slot and the copy that it is in, -1: there is none. */
+static int best_record(const scan* s, uint32_t slot, const uint8_t* (*look)(const scan*, int, uint32_t)) {
+  int best = -1;
+  for (int copy = 0; copy < MS_SOURCES; copy++)
+    if (better(s, copy, look(s, copy, slot), best, best < 0 ? NULL : look(s, best, slot))) best = copy;
+  return best;
+}
+
+/* No copy is whole: each record by itself. */
+static int merge(scan* s, uint32_t first, uint32_t end) {
+  uint64_t newest = 0;
+  for (uint32_t slot = first; slot < end; slot++) {
+    int copy = best_record(s, slot, believed_in);
+    uint64_t sequence = copy < 0 ? 0 : ms_get64(record_in(s, copy, slot) + MS_R_SEQUENCE);
+    if (sequence > newest) newest = sequence;
   }
   for (uint32_t slot = first; slot < end; slot++) {
-    const uint8_t *a = believed_in(s, MS_PRIMARY, slot), *b = believed_in(s, MS_MIRROR, slot);
-    if (a || b) {
-      accept(s, slot, !a || (b && ms_get64(b + MS_R_SEQUENCE) > ms_get64(a + MS_R_SEQUENCE)) ? b : a);
+    int copy = best_record(s, slot, believed_in);
+    if (copy >= 0) {
+      accept(s, slot, record_in(s, copy, slot));
       continue;
     }
-    for (int copy = 0; copy < 2; copy++) { /* a card that cannot be read now is not a card that has lost it */
+    for (copy = 0; copy < MS_SOURCES; copy++) { /* a card that cannot be read now has not lost it */
       if (s->index_status[copy] && !damaged_or_absent(s->index_status[copy])) return s->index_status[copy];
       if (s->slot_status[copy] && !damaged_or_absent(s->slot_status[copy])) return s->slot_status[copy];
     }
-    a = record_in(s, MS_PRIMARY, slot), b = record_in(s, MS_MIRROR, slot);
-    if (a && b && a[MS_R_STATE] != MS_OCCUPIED && b[MS_R_STATE] != MS_OCCUPIED) {
-      accept(s, slot, ms_get64(b + MS_R_SEQUENCE) > ms_get64(a + MS_R_SEQUENCE) ? b : a); /* damaged zeros */
-    } else {
-      declare_lost(s, slot, !a || (b && ms_get64(b + MS_R_SEQUENCE) > ms_get64(a + MS_R_SEQUENCE)) ? b : a,
-                   merged);
-    }
+    copy = best_record(s, slot, record_in);
+    const uint8_t *a = record_in(s, MS_PRIMARY, slot), *b = record_in(s, MS_MIRROR, slot);
+    if (a && b && a[MS_R_STATE] != MS_OCCUPIED && b[MS_R_STATE] != MS_OCCUPIED)
+      accept(s, slot, copy == MS_MIRROR ? b : a); /* damaged zeros */
+    else
+      declare_lost(s, slot, copy < 0 ? NULL : record_in(s, copy, slot), newest);
   }
-  for (uint32_t slot = first; slot < end; slot++) ms_stamp(s->m, slot, merged);
+  int status = MS_OK;
+  for (uint32_t slot = first; !status && slot < end; slot++) status = ms_stamp(s->m, slot, newest);
+  return status;
+}
+
+/* Records of one index sector: from the card into RAM. */
+static int decide(scan* s, uint32_t first, uint32_t end) {
+  int copy = whole_copy(s, first, end);
+  if (copy < 0) return merge(s, first, end);
+  for (uint32_t slot = first; slot < end; slot++) accept(s, slot, record_in(s, copy, slot));
   return MS_OK;
 }
 
@@ -136,11 +195,18 @@ static int build_slot_sector(scan* s, uint32_t sector, uint8_t* data) {
     uint32_t slot = sector * l->slots_per_sector + i;
     if (slot >= l->slots || !ms_occupied(m, slot) || (m->flags[slot] & MS_UNSAVED)) continue;
     const uint8_t* bytes = find_slot(s, slot, ms_get32(ms_record(m, slot) + MS_R_SLOT_CRC));
-    if (!bytes)
-      return s->slot_status[0] ? s->slot_status[0] : s->slot_status[1] ? s->slot_status[1] : MS_E_IO;
+    for (int copy = 0; !bytes && copy < MS_SOURCES; copy++)
+      if (s->slot_status[copy] && !damaged_or_absent(s->slot_status[copy])) return s->slot_status[copy];
+    if (!bytes) return MS_E_IO; /* it was there when the pass before this one looked */
     memcpy(data + (size_t)i * l->slot_bytes, bytes, l->slot_bytes);
   }
   return MS_OK;
+}
+
+static void count_repair(scan* s, int copy, int is_neutral) {
+  uint32_t* repaired = copy == MS_MIRROR ? &s->report->mirror_repaired : &s->report->primary_repaired;
+  ++*repaired;
+  s->neutral[copy] += (uint32_t)is_neutral;
 }
 
 /* Count or rewrite a sector's copies that are not what they should be. */
@@ -149,25 +215,26 @@ static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, u
   ms_memory* m = s->m;
   const int* status = is_slots ? s->slot_status : s->index_status;
   uint8_t* const* have = is_slots ? m->slots_read : m->index_read;
-  int differs[2] = {status[0] || memcmp(have[0], want, primary_bytes),
-                    status[1] || memcmp(have[1], want, MS_SECTOR)};
-  if (s->pass == DECIDE) {
-    s->report->primary_repaired += differs[0];
-    s->report->mirror_repaired += differs[1];
-    s->primary_neutral += differs[0] && !status[0] && !memcmp(have[0], want, used_bytes);
-    s->mirror_neutral += differs[1] && !status[1] && !memcmp(have[1], want, used_bytes);
-    return MS_OK;
+  for (int copy = 0; copy < MS_SOURCES; copy++) {
+    int damaged = status[copy] || memcmp(have[copy], want, copy == MS_PRIMARY ? primary_bytes : MS_SECTOR);
+    if (copy == MS_SPARE && s->pass == DECIDE && (is_slots || sector)) /* it has no header */
+      s->spare_differs |= damaged;
+    if (copy == MS_SPARE ? s->pass != FILL_SPARE : !damaged && !m->unknown[copy]) continue;
+    if (s->pass == DECIDE) {
+      count_repair(s, copy, !status[copy] && !memcmp(have[copy], want, used_bytes));
+    } else if (copy == (s->pass == FILL_SPARE ? MS_SPARE : s->pass == FIX_MIRROR ? MS_MIRROR : MS_PRIMARY)) {
+      return is_slots ? ms_write_slot_sector(m, copy, sector, want)
+                      : ms_write_index_sector(m, copy, sector, want);
+    }
   }
-  int copy = s->pass == FIX_MIRROR ? MS_MIRROR : MS_PRIMARY;
-  if (!differs[copy]) return MS_OK;
-  return is_slots ? ms_write_slot_sector(m, copy, sector, want)
-                  : ms_write_index_sector(m, copy, sector, want);
+  return MS_OK;
 }
 
 /* The header and its third copy, at the very beginning of the backup file. */
 static int visit_header(scan* s) {
   ms_memory* m = s->m;
-  for (int copy = 0; copy < 2; copy++) s->index_status[copy] = read_index(s, copy, 0);
+  if (s->pass == FILL_SPARE) return MS_OK;
+  for (int copy = 0; copy < MS_SOURCES; copy++) s->index_status[copy] = read_index(s, copy, 0);
   ms_header_pack(&m->header, m->index_built);
   int status = settle(s, 0, 0, m->index_built, MS_SECTOR, MS_SECTOR);
   if (status) return status;
@@ -175,14 +242,11 @@ static int visit_header(scan* s) {
   third.sequence = 0;
   third.pending = 0;
   ms_header_pack(&third, m->index_built);
-  status = m->present[MS_BACKUP_FILE]
-               ? ms_card_read(m, m->file[MS_BACKUP_FILE], 0, m->index_read[MS_PRIMARY], MS_SECTOR)
-               : MS_E_DAMAGED;
-  if (!status && !memcmp(m->index_read[MS_PRIMARY], m->index_built, MS_SECTOR)) return MS_OK;
-  if (s->pass == DECIDE) {
-    s->report->mirror_repaired++;
-    s->mirror_neutral++;
-  }
+  uint8_t* have = m->index_read[MS_MIRROR];
+  status = m->present[MS_BACKUP_FILE] ? ms_card_read(m, m->file[MS_BACKUP_FILE], 0, have, MS_SECTOR)
+                                      : MS_E_DAMAGED;
+  if (!status && !memcmp(have, m->index_built, MS_SECTOR) && !m->unknown[MS_MIRROR]) return MS_OK;
+  if (s->pass == DECIDE) count_repair(s, MS_MIRROR, 1);
   return s->pass == FIX_MIRROR ? ms_card_write(m, m->file[MS_BACKUP_FILE], 0, m->index_built, MS_SECTOR)
                                : MS_OK;
 }
@@ -195,15 +259,14 @@ static int visit(scan* s, pass pass) {
   for (uint32_t group = 0; !status && group < l->slot_sectors; group++) {
     uint32_t first = group * l->slots_per_sector;
     uint32_t end = first + l->slots_per_sector < l->slots ? first + l->slots_per_sector : l->slots;
-    for (int copy = 0; copy < 2; copy++) s->slot_status[copy] = read_slots(s, copy, group);
+    for (int copy = 0; copy < MS_SOURCES; copy++) s->slot_status[copy] = read_slots(s, copy, group);
     for (uint32_t slot = first; !status && slot < end; slot += l->records_per_sector) {
       uint32_t sector = 1 + slot / l->records_per_sector;
       uint32_t stop = slot + l->records_per_sector < end ? slot + l->records_per_sector : end;
-      for (int copy = 0; copy < 2; copy++) s->index_status[copy] = read_index(s, copy, sector);
+      for (int copy = 0; copy < MS_SOURCES; copy++) s->index_status[copy] = read_index(s, copy, sector);
       if (pass == DECIDE) status = decide(s, slot, stop);
-      if (status) break;
-      ms_build_index_sector(m, sector, m->index_built);
-      status = settle(s, 0, sector, m->index_built, MS_SECTOR, (stop - slot) * l->record_bytes);
+      if (!status) status = ms_build_index_sector(m, sector, m->index_built);
+      if (!status) status = settle(s, 0, sector, m->index_built, MS_SECTOR, (stop - slot) * l->record_bytes);
     }
     if (!status) status = build_slot_sector(s, group, m->slots_built);
     if (!status)
@@ -216,8 +279,8 @@ static int visit(scan* s, pass pass) {
 static void summarise(const scan* s) {
   const ms_memory* m = s->m;
   ms_report* report = s->report;
-  int primary = report->primary_repaired > s->primary_neutral,
-      mirror = report->mirror_repaired > s->mirror_neutral;
+  int primary = report->primary_repaired > s->neutral[MS_PRIMARY],
+      mirror = report->mirror_repaired > s->neutral[MS_MIRROR];
   report->occupied = report->lost = 0;
   for (uint32_t slot = 0; slot < m->header.layout.slots; slot++) {
     const uint8_t* record = ms_record(m, slot);
@@ -250,31 +313,51 @@ static int make_whole_files(ms_memory* m) {
     int status = MS_OK;
     if (m->file[i] < 0) status = ms_open_file(m, names[i], MS_CREATE, &m->file[i]);
     if (!status) status = m->port->size(m->port->context, m->file[i], &bytes);
-    if (!status && bytes != want[i]) status = m->port->preallocate(m->port->context, m->file[i], want[i]);
+    if (!status && bytes != want[i]) status = m->port->preallocate(m->port->context, m->file[i], want[i], 1);
     if (status) return status;
   }
   m->broken_sizes = 0;
   return ms_card_sync(m);
 }
 
+/* Rewrite what differs in one copy; behind the barrier it is known again. */
+static int fix(scan* s, int copy) {
+  ms_memory* m = s->m;
+  int status = visit(s, copy == MS_MIRROR ? FIX_MIRROR : FIX_PRIMARY);
+  if (!status) status = ms_card_sync(m);
+  if (!status) m->unknown[copy] = 0;
+  /* a file that make_whole_files has just made stays absent until it is written */
+  if (!status) m->present[copy == MS_MIRROR ? MS_BACKUP_FILE : MS_SLOTS_FILE] = 1;
+  if (!status && copy == MS_PRIMARY) m->present[MS_INDEX_FILE] = 1;
+  return status;
+}
+
+/* Each copy has lost something: a third one first. Without room for it the repair goes on without. */
+static int fill_spare(scan* s) {
+  ms_memory* m = s->m;
+  if (!s->spare_differs || !m->port->remove) return MS_OK;
+  int status = ms_spare_make(m);
+  if (status == MS_E_CARD_FULL) return ms_spare_remove(m);
+  if (!status) status = visit(s, FILL_SPARE);
+  if (!status) status = ms_card_sync(m);
+  if (!status) m->present[MS_SPARE_FILE] = 1;
+  return status;
+}
+
 int ms_scan(ms_memory* m, ms_report* report) {
   scan s = {.m = m, .report = report};
   report->primary_repaired = report->mirror_repaired = 0;
+  ms_spare_find(m);
   int status = visit(&s, DECIDE);
   if (status) return status;
   uint32_t primary = report->primary_repaired, mirror = report->mirror_repaired;
   summarise(&s);
   if (m->read_only) return MS_OK;
   if (m->broken_sizes) status = make_whole_files(m);
-  if (!status && mirror) {
-    status = visit(&s, FIX_MIRROR);
-    if (!status) status = ms_card_sync(m);
-  }
-  if (!status && primary) {
-    /* files that make_whole_files has just made hold anything: they stay `absent` until they are written */
-    status = visit(&s, FIX_PRIMARY);
-    if (!status) status = ms_card_sync(m);
-  }
-  if (!status) m->present[0] = m->present[1] = m->present[2] = 1;
-  return status;
+  if (!status && report->kept == MS_STATE_MERGED) status = fill_spare(&s);
+  /* what is unknown first: until then the other copy is the only one */
+  int first = m->unknown[MS_PRIMARY] ? MS_PRIMARY : MS_MIRROR, second = MS_COPIES - 1 - first;
+  if (!status && (first == MS_PRIMARY ? primary : mirror)) status = fix(&s, first);
+  if (!status && (second == MS_PRIMARY ? primary : mirror)) status = fix(&s, second);
+  return status ? status : ms_spare_remove(m);
 }

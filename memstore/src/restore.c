@@ -64,7 +64,7 @@ static int adopt_group(restoring* r) {
     for (uint32_t slot = at; slot < at + l->records_per_sector && slot < r->end; slot++) {
       ms_hot_drop(m, slot);
       m->flags[slot] = 0;
-      memcpy(ms_record(m, slot), m->index_built + (size_t)(slot - at) * l->record_bytes, l->record_bytes);
+      ms_set_record(m, slot, m->index_built + (size_t)(slot - at) * l->record_bytes);
     }
   }
   m->clock = r->sequence;
@@ -92,11 +92,10 @@ static int apply(ms_memory* m, uint32_t number) {
     status = restore_group(&r);
   }
   m->metadata_stale = 1;
-  return status;
+  return ms_archive_close(m, status);
 }
 
 int ms_finish_restore(ms_memory* m, uint32_t* state_gone) {
-  if (m->read_only) return MS_E_READ_ONLY;
   int status = apply(m, m->header.pending - 1);
   *state_gone = status == MS_E_DAMAGED || status == MS_E_NOT_FOUND;
   return status && !*state_gone ? status : ms_commit_header(m, 0);
@@ -106,6 +105,7 @@ int ms_restore_state(ms_memory* m, uint32_t number) {
   ms_archive a;
   int status = ms_archive_open(m, &a);
   if (!status) status = ms_archive_check(&a, number);
+  status = ms_archive_close(m, status);
   if (!status) status = ms_commit_header(m, number + 1);
   if (status) return status;
   status = apply(m, number);

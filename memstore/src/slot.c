@@ -24,8 +24,8 @@ void ms_decode_slot(const ms_layout* l, const uint8_t* bytes, float scale, float
 
 float ms_retention(const ms_memory* m, uint32_t slot, uint64_t now) {
   const uint8_t* record = ms_record(m, slot);
-  uint32_t uses = ms_get32(record + MS_R_USES), log2 = 0;
+  uint32_t uses = m->access[slot].uses, log2 = 0;
   for (uint64_t n = (uint64_t)uses + 1; n > 1; n >>= 1) log2++;
-  uint64_t last = ms_get64(record + MS_R_LAST_ACCESS), age = now > last ? now - last : 0;
+  uint64_t last = m->access[slot].last, age = now > last ? now - last : 0;
   return ms_getf(record + MS_R_IMPORTANCE) * (float)(1 + log2) / (1.0f + (float)age);
 }

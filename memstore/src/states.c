@@ -2,8 +2,9 @@
  *
  * State n is at a fixed place: file n / per_file, position n % per_file. It is one header sector, then the
  * index's and the slots' sectors; the header is written last, behind a barrier, so a state is there whole or
- * not at all. The number of states is found by binary search over headers. Appending needs no mirror: earlier
- * states are never rewritten. */
+ * not at all. The number of states is found by binary search over headers; one that cannot be read, or a file
+ * that is missing, hides neither those before nor those behind it. Appending needs no mirror: earlier states
+ * are never rewritten. */
 #include "memory.h"
 
 enum {
@@ -13,6 +14,8 @@ enum {
   S_OCCUPIED = 24,
   S_PAYLOAD_CRC = 28,
   S_IDENTITY_CRC = 32,
+  S_KNOWN = 36, /* the time, or where it is unknown the last one that was known in this run */
+  S_RUN = 40,   /* how often the clock had been set back */
   S_CRC = 508
 };
 static const uint8_t magic[8] = {'B', 'I', 'T', 'M', 'A', 'R', 'S', 'T'};
@@ -21,6 +24,7 @@ static const uint8_t magic[8] = {'B', 'I', 'T', 'M', 'A', 'R', 'S', 'T'};
 /* A damaged region of 64 KB hides fewer states than this (the smallest state has 3 sectors, the configs' 9
  * and more), so the search looks this far before it believes that nothing follows. */
 #define LOOK_AHEAD 48u
+#define MISSING_FILES 3u /* so many in a row hide nothing behind them */
 
 static uint32_t state_bytes(const ms_layout* l) {
   return (1 + l->index_sectors + l->slot_sectors) * MS_SECTOR;
@@ -40,10 +44,10 @@ static int open_segment(ms_memory* m, uint32_t number, int mode) {
   if (m->segment >= 0 && m->segment_number == number) return MS_OK;
   char name[] = "states/000000.bin";
   for (uint32_t i = 12, n = number; i > 6; i--, n /= 10) name[i] = (char)('0' + n % 10);
-  if (m->segment >= 0) m->port->close(m->port->context, m->segment);
+  int status = m->segment >= 0 ? m->port->close(m->port->context, m->segment) : MS_OK;
   m->segment = -1;
   m->segment_number = number;
-  return ms_open_file(m, name, mode, &m->segment);
+  return status ? status : ms_open_file(m, name, mode, &m->segment);
 }
 
 static int segment_size(ms_memory* m, uint64_t* bytes) {
@@ -55,12 +59,14 @@ static int segment_size(ms_memory* m, uint64_t* bytes) {
 static int states_per_file(ms_memory* m, uint32_t* per_file) {
   const ms_layout* l = &m->header.layout;
   *per_file = configured_per_file(&m->config, l);
-  int status = open_segment(m, 0, m->read_only ? MS_READ : MS_WRITE);
+  int status = MS_E_NOT_FOUND;
+  for (uint32_t i = 0; status == MS_E_NOT_FOUND && i <= MISSING_FILES; i++)
+    status = open_segment(m, i, m->read_only ? MS_READ : MS_WRITE);
   if (status) return status == MS_E_NO_CARD ? MS_E_NOT_FOUND : status;
   uint64_t bytes = 0;
   status = segment_size(m, &bytes);
-  if (!status && bytes >= segment_bytes(l, 1))
-    *per_file = (uint32_t)((bytes - 2 * MS_MARGIN) / state_bytes(l));
+  uint64_t whole = bytes < 2 * MS_MARGIN ? 0 : (bytes - 2 * MS_MARGIN) / state_bytes(l);
+  if (!status && whole && whole <= 0xffffffffu) *per_file = (uint32_t)whole;
   return status;
 }
 
@@ -68,29 +74,42 @@ static uint64_t offset_of(const ms_archive* a, uint32_t number) {
   return MS_MARGIN + (uint64_t)(number % a->per_file) * state_bytes(&a->m->header.layout);
 }
 
-/* MS_OK, MS_E_NOT_FOUND (no file), MS_E_DAMAGED (not a header) or the card's error. */
+static int valid_header(const uint8_t* s, uint32_t number) {
+  return !memcmp(s, magic, sizeof magic) && ms_get32(s + S_NUMBER) == number &&
+         ms_get32(s + S_CRC) == bm_crc32(0, s, S_CRC);
+}
+
+static int is_ours(const ms_memory* m, const uint8_t* s) {
+  return ms_get32(s + S_IDENTITY_CRC) == bm_crc32(0, m->header.identity, MS_IDENTITY);
+}
+
+/* MS_OK, MS_E_NOT_FOUND (no file), MS_E_DAMAGED (not a header, not readable), MS_E_MIXED (another memory's).
+ */
 static int read_state_header(ms_archive* a, uint32_t number, uint8_t* s) {
   ms_memory* m = a->m;
   int status = open_segment(m, number / a->per_file, m->read_only ? MS_READ : MS_WRITE);
   uint64_t bytes = 0, at = offset_of(a, number);
   if (!status) status = segment_size(m, &bytes);
-  if (!status && bytes < at + state_bytes(&m->header.layout)) status = MS_E_NOT_FOUND;
-  if (!status) status = ms_card_read(m, m->segment, at, s, MS_SECTOR);
   if (status) return status == MS_E_NO_CARD ? MS_E_NOT_FOUND : status;
-  int valid = !memcmp(s, magic, sizeof magic) && ms_get32(s + S_NUMBER) == number &&
-              ms_get32(s + S_IDENTITY_CRC) == bm_crc32(0, m->header.identity, MS_IDENTITY) &&
-              ms_get32(s + S_CRC) == bm_crc32(0, s, S_CRC) && ms_get64(s + S_CLOCK) >= a->oldest;
-  return valid ? MS_OK : MS_E_DAMAGED;
+  if (bytes < at + state_bytes(&m->header.layout)) return MS_E_DAMAGED; /* a file that was cut short */
+  if (ms_card_read(m, m->segment, at, s, MS_SECTOR) || !valid_header(s, number)) return MS_E_DAMAGED;
+  return is_ours(m, s) ? MS_OK : MS_E_MIXED;
 }
 
 /* Is there a state at `number` or soon after it? Monotone, however a region of damage lies. */
 static int reaches(ms_archive* a, uint32_t number, int* yes) {
+  uint32_t looked = 0, missing = 0;
   *yes = 0;
-  for (uint32_t i = number; i <= number + LOOK_AHEAD; i++) {
-    int status = read_state_header(a, i, a->m->index_built);
+  while (looked <= LOOK_AHEAD && missing <= MISSING_FILES) {
+    int status = read_state_header(a, number, a->m->index_built);
     if (status == MS_OK) *yes = 1;
-    if (status == MS_OK || status == MS_E_NOT_FOUND) return MS_OK;
-    if (status != MS_E_DAMAGED) return status;
+    if (status == MS_OK) return MS_OK;
+    if (status != MS_E_DAMAGED && status != MS_E_NOT_FOUND && status != MS_E_MIXED) return status;
+    uint32_t step = status == MS_E_NOT_FOUND ? a->per_file - number % a->per_file : 1;
+    if (number > 0xffffffffu - step) return MS_OK;
+    number += step;
+    looked += status != MS_E_NOT_FOUND;
+    missing += status == MS_E_NOT_FOUND;
   }
   return MS_OK;
 }
@@ -98,12 +117,13 @@ static int reaches(ms_archive* a, uint32_t number, int* yes) {
 int ms_archive_open(ms_memory* m, ms_archive* a) {
   memset(a, 0, sizeof *a);
   a->m = m;
-  if (!m->port) return MS_E_NO_CARD;
-  int status = states_per_file(m, &a->per_file);
-  if (status) return status;
-  status = read_state_header(a, 0, m->index_built);
-  if (status == MS_OK) a->oldest = ms_get64(m->index_built + S_CLOCK);
-  return status == MS_E_DAMAGED || status == MS_E_NOT_FOUND ? MS_OK : status;
+  return m->port ? states_per_file(m, &a->per_file) : MS_E_NO_CARD;
+}
+
+int ms_archive_close(ms_memory* m, int status) {
+  int closed = m->segment >= 0 ? m->port->close(m->port->context, m->segment) : MS_OK;
+  m->segment = -1;
+  return status ? status : closed;
 }
 
 int ms_archive_count(ms_archive* a, uint32_t* count) {
@@ -114,7 +134,7 @@ int ms_archive_count(ms_archive* a, uint32_t* count) {
     if (status) return status;
     if (!yes) break;
     low = high;
-    if (high > 0x40000000u) return MS_E_CARD_FULL;
+    if (high > 0x40000000u) break;
     high *= 2;
   }
   while (low + 1 < high) {
@@ -142,9 +162,20 @@ int ms_archive_header(ms_archive* a, uint32_t number, ms_state* state) {
   return MS_OK;
 }
 
+int ms_archive_when(ms_archive* a, uint32_t number, ms_when* when) {
+  const uint8_t* s = a->m->index_built;
+  int status = read_state_header(a, number, a->m->index_built);
+  if (status) return status;
+  when->time = ms_get32(s + S_TIME);
+  when->known = ms_get32(s + S_KNOWN) ? ms_get32(s + S_KNOWN) : when->time;
+  when->run = ms_get32(s + S_RUN);
+  return MS_OK;
+}
+
+/* What cannot be read is as bad as damaged. */
 static int body_sector(const ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data) {
-  return ms_card_read(a->m, a->m->segment, offset_of(a, number) + (uint64_t)sector * MS_SECTOR, data,
-                      MS_SECTOR);
+  uint64_t at = offset_of(a, number) + (uint64_t)sector * MS_SECTOR;
+  return ms_card_read(a->m, a->m->segment, at, data, MS_SECTOR) ? MS_E_DAMAGED : MS_OK;
 }
 
 int ms_archive_index_sector(ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data) {
@@ -188,7 +219,7 @@ static int write_body(ms_archive* a, uint64_t at, uint32_t* crc, uint32_t* occup
     uint8_t* sector = m->index_built;
     at += MS_SECTOR;
     if (i < l->index_sectors) {
-      ms_build_index_sector(m, 1 + i, sector);
+      status = ms_build_index_sector(m, 1 + i, sector);
     } else {
       uint32_t first = (i - l->index_sectors) * l->slots_per_sector;
       sector = m->slots_built;
@@ -205,12 +236,24 @@ static int write_body(ms_archive* a, uint64_t at, uint32_t* crc, uint32_t* occup
   return status;
 }
 
+/* The last time that was known before this state, and its run. */
+static void time_before(ms_archive* a, uint32_t number, ms_when* when) {
+  memset(when, 0, sizeof *when);
+  for (uint32_t i = 0; i < LOOK_AHEAD && number; i++)
+    if (ms_archive_when(a, --number, when) == MS_OK) return;
+}
+
 int ms_archive_append(ms_archive* a, uint32_t number) {
   ms_memory* m = a->m;
   uint64_t bytes = 0, want = segment_bytes(&m->header.layout, a->per_file), at = offset_of(a, number);
-  int status = open_segment(m, number / a->per_file, MS_CREATE);
+  ms_when before;
+  time_before(a, number, &before);
+  /* the archive of a memory that was deleted is not written over */
+  int status = read_state_header(a, number, m->index_built);
+  if (status == MS_OK || status == MS_E_MIXED) return MS_E_MIXED;
+  status = open_segment(m, number / a->per_file, MS_CREATE);
   if (!status) status = segment_size(m, &bytes);
-  if (!status && bytes != want) status = m->port->preallocate(m->port->context, m->segment, want);
+  if (!status && bytes != want) status = m->port->preallocate(m->port->context, m->segment, want, 0);
   uint32_t crc = 0, occupied = 0;
   if (!status) status = write_body(a, at, &crc, &occupied);
   if (!status) status = ms_card_sync(m);
@@ -224,6 +267,8 @@ int ms_archive_append(ms_archive* a, uint32_t number) {
   ms_put32(s + S_OCCUPIED, occupied);
   ms_put32(s + S_PAYLOAD_CRC, crc);
   ms_put32(s + S_IDENTITY_CRC, bm_crc32(0, m->header.identity, MS_IDENTITY));
+  ms_put32(s + S_KNOWN, m->time ? m->time : before.known);
+  ms_put32(s + S_RUN, before.run + (m->time && m->time < before.known));
   ms_put32(s + S_CRC, bm_crc32(0, s, S_CRC));
   status = ms_card_write(m, m->segment, at, s, MS_SECTOR);
   return status ? status : ms_card_sync(m);

@@ -113,7 +113,7 @@ static int merge(ms_memory* m, const lesson* lesson, uint32_t slot, ms_change* c
   const ms_layout* l = &m->header.layout;
   const uint8_t* before = ms_record(m, slot);
   const uint8_t* bytes = ms_hot_find(m, slot);
-  if (!bytes) {
+  if (!bytes || bm_crc32(0, bytes, l->slot_bytes) != ms_get32(before + MS_R_SLOT_CRC)) {
     int status = ms_load_slot(m, slot, change->content);
     if (status) return status;
     bytes = change->content;
@@ -139,8 +139,9 @@ static int compose(ms_memory* m, const lesson* lesson, const choice* c, float ke
     int status = merge(m, lesson, c->slot, change, &key_scale);
     if (status) return status;
     content = m->work;
-    writes = ms_get32(before + MS_R_WRITES) + 1;
-    uses = ms_get32(before + MS_R_USES);
+    writes = ms_get32(before + MS_R_WRITES);
+    writes += writes != 0xffffffffu;
+    uses = m->access[c->slot].uses;
     if (ms_getf(before + MS_R_IMPORTANCE) > importance) importance = ms_getf(before + MS_R_IMPORTANCE);
   }
   change->slot = c->slot;
@@ -164,16 +165,16 @@ static int compose(ms_memory* m, const lesson* lesson, const choice* c, float ke
 
 static int keep_in_ram(ms_memory* m, ms_change* change) {
   const ms_layout* l = &m->header.layout;
-  uint8_t* record = ms_record(m, change->slot);
-  uint64_t card_sequence = ms_get64(record + MS_R_SEQUENCE);
+  uint64_t card_sequence = ms_get64(ms_record(m, change->slot) + MS_R_SEQUENCE);
   uint8_t* bytes = ms_hot_take(m, change->slot);
   if (!bytes) return MS_E_MEMORY_FULL;
   memcpy(bytes, change->content, l->slot_bytes);
   ms_put32(change->record + MS_R_SLOT_CRC, bm_crc32(0, change->content, l->slot_bytes));
   ms_put64(change->record + MS_R_SEQUENCE, card_sequence);
-  memcpy(record, change->record, l->record_bytes);
+  ms_record_seal(l, m->header.identity, change->record);
+  ms_set_record(m, change->slot, change->record);
   m->flags[change->slot] = MS_UNSAVED;
-  m->clock++;
+  if (m->clock + 1 < MS_SEQUENCE_LIMIT) m->clock++;
   return MS_OK;
 }
 
@@ -197,7 +198,10 @@ int ms_teach(ms_memory* m, const char* name, const float* episode, const float* 
   ms_change* change = &m->change;
   memset(change->record, 0, MS_SECTOR);
   bm_quantise(key, (int32_t)dim, (int8_t*)change->record + MS_KEY_AT, &key_scale);
-  status = choose(m, &lesson, (int8_t*)change->record + MS_KEY_AT, flags & MS_REPLACE, &c);
+  do {
+    status = choose(m, &lesson, (int8_t*)change->record + MS_KEY_AT, flags & MS_REPLACE, &c);
+    if (!status) status = ms_mend(m, c.slot);
+  } while (status > 0);
   if (!status) status = compose(m, &lesson, &c, key_scale, change);
   if (status) return status;
   if (c.action == MS_ACTION_REPLACED || c.action == MS_ACTION_EVICTED)

@@ -43,6 +43,10 @@ const char* ms_strerror(int error) {
       return "both copies on the card are damaged";
     case MS_E_MEMORY_FULL:
       return "the memory is full and the episode not important enough to be saved";
+    case MS_E_MIXED:
+      return "the files on the card belong to two memories";
+    case MS_E_CLOCK:
+      return "the memory's clock is at its end: it can be read, not written";
     default:
       return "unknown error";
   }
@@ -72,10 +76,15 @@ size_t ms_report_text(const ms_report* r, char* text, size_t bytes) {
                                       "kept the primary copy and repaired the mirror",
                                       "kept the mirror's newer or only copy and repaired the primary files",
                                       "repaired both copies from each other"};
+  static const char* const as_found[5] = {
+      "both copies agree", "there is no memory", "the mirror is older or damaged",
+      "the primary files are older or damaged", "each copy has lost something that the other one has"};
   if (!r || !text || !bytes) return 0;
   writer w = {text, bytes, 0};
-  put(&w, kept[r->kept <= MS_STATE_MERGED ? r->kept : 0]);
-  if (r->primary_repaired + r->mirror_repaired) {
+  if (r->read_only) put(&w, "read-only, nothing is saved: ");
+  put(&w, (r->read_only && r->kept != MS_STATE_CLEAN ? as_found
+                                                     : kept)[r->kept <= MS_STATE_MERGED ? r->kept : 0]);
+  if (r->primary_repaired + r->mirror_repaired && !r->read_only) {
     put(&w, " (");
     put_number(&w, r->primary_repaired);
     put(&w, " primary and ");
@@ -83,8 +92,21 @@ size_t ms_report_text(const ms_report* r, char* text, size_t bytes) {
     put(&w, " mirror sectors)");
   }
   if (r->metadata_repaired) put(&w, "; rewrote memory_metadata.json");
-  if (r->restore_finished == 1) put(&w, "; finished an interrupted restore");
-  if (r->restore_finished == 2) put(&w, "; an interrupted restore could not be finished: its state is gone");
+  if (r->metadata_error) {
+    put(&w, "; memory_metadata.json cannot be written: ");
+    put(&w, ms_strerror(r->metadata_error));
+  }
+  if (r->restore_finished == MS_RESTORE_FINISHED) put(&w, "; finished an interrupted restore");
+  if (r->restore_finished == MS_RESTORE_LOST)
+    put(&w, "; an interrupted restore could not be finished, its state is gone: a part is as it was before");
+  if (r->restore_finished == MS_RESTORE_OPEN) put(&w, "; an interrupted restore waits to be finished");
+  if (r->states_damaged) {
+    put(&w, "; of the last ");
+    put_number(&w, r->states_checked);
+    put(&w, " states ");
+    put_number(&w, r->states_damaged);
+    put(&w, " cannot be restored");
+  }
   put(&w, "; ");
   put_number(&w, r->occupied);
   put(&w, " slots in use");

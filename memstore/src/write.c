@@ -7,7 +7,7 @@ int ms_resolve(ms_memory* m) {
   memset(&report, 0, sizeof report);
   m->unresolved = 1;
   int status = ms_scan(m, &report);
-  if (!status && m->header.pending) status = ms_finish_restore(m, &state_gone);
+  if (!status && m->header.pending && !m->read_only) status = ms_finish_restore(m, &state_gone);
   if (!status) m->unresolved = 0;
   return status;
 }
@@ -16,6 +16,18 @@ int ms_writable(ms_memory* m) {
   if (!m->port) return MS_OK;
   if (m->read_only) return MS_E_READ_ONLY;
   return m->unresolved ? ms_resolve(m) : MS_OK;
+}
+
+int ms_mend(ms_memory* m, uint32_t slot) {
+  const ms_layout* l = &m->header.layout;
+  uint32_t first = slot / l->records_per_sector * l->records_per_sector;
+  int intact = 1;
+  for (uint32_t i = first; i < first + l->records_per_sector && i < l->slots; i++)
+    intact &= ms_record_intact(m, i);
+  if (intact) return 0;
+  if (!m->port) return MS_E_DAMAGED;
+  int status = ms_resolve(m);
+  return status ? status : 1;
 }
 
 int ms_save(ms_memory* m, ms_change* change) {

@@ -39,7 +39,7 @@ static const char* check_history(lab* l) {
   if (count != l->history && !(taking && count == l->history + 1)) return "states of the history are lost";
   for (uint32_t i = 0; i < count; i++) {
     ms_state state;
-    if (ms_history_check(l->probe, i, &state) || !state.valid || state.number != i)
+    if (ms_history_info(l->probe, i, &state) || !state.valid || state.number != i)
       return "a state is damaged";
   }
   return NULL;

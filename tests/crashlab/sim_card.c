@@ -19,15 +19,16 @@ static void* need(void* memory) {
 
 void sim_init(sim_card* card, const ms_config* config, uint32_t layout, uint32_t first, uint64_t seed) {
   static const char* const names[] = {"memory_slots.bin",     "memory_index.bin",  "memory_backup.bin",
-                                      "memory_metadata.json", "states/000000.bin", "states/000001.bin"};
+                                      "memory_metadata.json", "states/000000.bin", "states/000001.bin",
+                                      "memory_spare.bin"};
   static const uint8_t orders[4][4] = {{0, 1, 2, 3}, {2, 0, 1, 3}, {1, 3, 2, 0}, {3, 2, 1, 0}};
   ms_file_sizes sizes;
   memset(card, 0, sizeof *card);
   ms_card_size(config, &sizes);
-  uint64_t bytes[] = {sizes.slots,    sizes.index,           sizes.backup,
-                      sizes.metadata, config->segment_bytes, config->segment_bytes};
+  uint64_t bytes[] = {sizes.slots,           sizes.index,           sizes.backup, sizes.metadata,
+                      config->segment_bytes, config->segment_bytes, sizes.backup};
   uint64_t at = (uint64_t)first * MS_SECTOR;
-  card->files = 6;
+  card->files = 7;
   for (uint32_t i = 0; i < card->files; i++) {
     uint32_t file = i < 4 ? orders[layout & 3][i] : i;
     card->place[file].name = names[file];
@@ -40,6 +41,7 @@ void sim_init(sim_card* card, const ms_config* config, uint32_t layout, uint32_t
   card->work.disk = need(malloc(at));
   card->dirty = need(malloc(at / MS_SECTOR * sizeof *card->dirty));
   card->is_dirty = need(calloc(at / MS_SECTOR, 1));
+  card->random = seed + 1;
   for (uint64_t i = 0; i < at; i += 8) { /* what was deleted before */
     uint64_t word = sim_random(&seed);
     memcpy(card->base.disk + i, &word, 8);
@@ -126,9 +128,10 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   return mode == MS_CREATE ? MS_E_CARD_FULL : MS_E_NOT_FOUND;
 }
 
-static void do_close(void* context, int32_t file) {
+static int do_close(void* context, int32_t file) {
   (void)file;
   ((sim_card*)context)->open_handles--;
+  return MS_OK;
 }
 
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
@@ -139,11 +142,21 @@ static int do_size(void* context, int32_t file, uint64_t* bytes) {
   return MS_OK;
 }
 
-static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
+static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroed) {
+  static const uint8_t zeros[MS_SECTOR];
   sim_card* card = context;
   int code = fails(card);
   if (code) return code == 1 ? MS_E_CARD_FULL : code;
   if (bytes > card->place[file].capacity) return MS_E_CARD_FULL;
+  uint64_t before = card->work.size[file] - 1;
+  if (zeroed && bytes > before) { /* the length only behind the zeros, as memstore.h demands */
+    for (uint64_t at = before / MS_SECTOR * MS_SECTOR; at < bytes; at += MS_SECTOR) {
+      uint32_t kept = at < before ? (uint32_t)(before - at) : 0;
+      record(card, LOG_WRITE, file, card->place[file].start + at + kept, zeros, MS_SECTOR - kept);
+      sim_poke(card, card->place[file].start + at + kept, zeros, MS_SECTOR - kept);
+    }
+    record(card, LOG_SYNC, 0, 0, NULL, 0);
+  }
   card->work.size[file] = bytes + 1;
   record(card, LOG_SIZE, file, bytes + 1, NULL, 0);
   return MS_OK;
@@ -198,6 +211,11 @@ static int do_remove(void* context, const char* name) {
   return MS_OK;
 }
 
+static uint32_t do_random(void* context) {
+  sim_card* card = context;
+  return (uint32_t)sim_random(&card->random);
+}
+
 ms_port sim_port(sim_card* card) {
   return (ms_port){.context = card,
                    .open = do_open,
@@ -207,5 +225,6 @@ ms_port sim_port(sim_card* card) {
                    .read = do_read,
                    .write = do_write,
                    .sync = do_sync,
-                   .remove = do_remove};
+                   .remove = do_remove,
+                   .random = do_random};
 }

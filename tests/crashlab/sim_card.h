@@ -47,6 +47,7 @@ typedef struct {
   int fail_sticky;
   int drop_mirror_writes; /* a broken variant */
   int open_handles;
+  uint64_t random; /* the salts of its memories */
 } sim_card;
 
 /* Place the files of this memory on a disk full of garbage, one behind the other in the order `layout`

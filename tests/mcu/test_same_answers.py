@@ -95,6 +95,9 @@ def test_every_word(both: Both, tmp_path: Path) -> None:
         "mem prune 0.5",
         "mem history",
         "mem restore 0",
+        "mem snapshot",
+        "mem history",
+        "mem restore 2110-01-01",
         "mem show",
     ]
     assert {call.word.name for call in map(words.parse, lines)} >= {

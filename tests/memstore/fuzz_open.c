@@ -8,11 +8,11 @@
 #include "layout.h"
 #include "memstore.h"
 
-#define FILES 5
+#define FILES 6
 #define ROOM 160000u
 
-static const char* const names[FILES] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
-                                         "memory_metadata.json", "states/000000.bin"};
+static const char* const names[FILES] = {"memory_slots.bin",     "memory_index.bin",  "memory_backup.bin",
+                                         "memory_metadata.json", "states/000000.bin", "memory_spare.bin"};
 static uint8_t card[FILES][ROOM], good[FILES][ROOM];
 static uint64_t size[FILES], good_size[FILES]; /* + 1; 0: missing */
 static const ms_config config = {
@@ -29,15 +29,19 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   }
   return MS_E_NOT_FOUND;
 }
-static void do_close(void* context, int32_t file) { (void)context, (void)file; }
+static int do_close(void* context, int32_t file) {
+  (void)context, (void)file;
+  return MS_OK;
+}
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
   (void)context;
   *bytes = size[file] - 1;
   return MS_OK;
 }
-static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
+static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroed) {
   (void)context;
   if (bytes > ROOM) return MS_E_CARD_FULL;
+  if (zeroed && bytes >= size[file]) memset(card[file] + size[file] - 1, 0, bytes - size[file] + 1);
   size[file] = bytes + 1;
   return MS_OK;
 }
@@ -58,13 +62,20 @@ static int do_sync(void* context) {
   (void)context;
   return MS_OK;
 }
+static int do_remove(void* context, const char* name) {
+  (void)context;
+  for (int i = 0; i < FILES; i++)
+    if (!strcmp(names[i], name)) size[i] = 0;
+  return MS_OK;
+}
 static const ms_port port = {.open = do_open,
                              .close = do_close,
                              .size = do_size,
                              .preallocate = do_preallocate,
                              .read = do_read,
                              .write = do_write,
-                             .sync = do_sync};
+                             .sync = do_sync,
+                             .remove = do_remove};
 
 static uint64_t buffer[4096];
 
@@ -90,7 +101,7 @@ static void use(ms_memory* memory) {
   ms_verify(memory, &report);
   ms_report_text(&report, text, sizeof text);
   if (!ms_history_count(memory, &count))
-    for (uint32_t i = 0; i < count && i < 4; i++) ms_history_check(memory, i, &state), ms_restore(memory, i);
+    for (uint32_t i = 0; i < count && i < 4; i++) ms_history_info(memory, i, &state), ms_restore(memory, i);
   ms_snapshot(memory, NULL);
   if (ms_close(memory)) abort();
 }
@@ -137,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
       uint32_t file = data[0] % FILES, n = data[4] % 64;
       uint32_t at = ((uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3]) % ROOM;
       data += 5, bytes -= 5;
-      if (data[-1] & 0x80) at = (file == 2 || file == 4 ? MS_MARGIN : 0) + at % 6000;
+      if (data[-1] & 0x80) at = (file == 2 || file >= 4 ? MS_MARGIN : 0) + at % 6000;
       if (data[-1] == 0x7f) size[file] = at; /* another length, or missing */
       if (n > bytes) n = (uint32_t)bytes;
       if (at + n > ROOM) n = ROOM - at;
@@ -146,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
     }
   } else { /* every file starts with the input */
     for (int i = 0; i < FILES; i++) {
-      uint32_t at = i == 2 || i == 4 ? MS_MARGIN : 0;
+      uint32_t at = i == 2 || i >= 4 ? MS_MARGIN : 0;
       memcpy(card[i] + at, data, bytes < 4096 ? bytes : 4096);
     }
   }

@@ -49,6 +49,7 @@ class Config(c.Structure):
         ("merge_threshold", c.c_float),
         ("min_importance", c.c_float),
         ("segment_bytes", c.c_uint32),
+        ("salt", c.c_uint32),
         ("model_hash", c.c_uint8 * 8),
     )
 
@@ -66,6 +67,10 @@ class Report(c.Structure):
         ("lost_names", (c.c_char * 64) * 16),
         ("found", Config),
         ("found_version", c.c_uint32),
+        ("states_checked", c.c_uint32),
+        ("states_damaged", c.c_uint32),
+        ("read_only", c.c_uint32),
+        ("metadata_error", c.c_int32),
     )
 
 
@@ -125,7 +130,7 @@ class FileSizes(c.Structure):
 
 PORT_FUNCTIONS = (
     *("lock", "unlock", "open", "close", "size", "preallocate"),
-    *("read", "write", "sync", "micros", "remove"),
+    *("read", "write", "sync", "micros", "remove", "random"),
 )
 
 
@@ -137,7 +142,7 @@ class Port(c.Structure):
 
 
 OK, ARGUMENT, BUFFER, NO_CARD, LOCKED, READ_ONLY, CARD_FULL, IO, FORMAT, VERSION, MODEL, SHAPE = range(0, -12, -1)
-NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL = range(-12, -19, -1)
+NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL, MIXED, CLOCK = range(-12, -21, -1)
 CLEAN, CREATED, OLD_KEPT, NEW_KEPT, MERGED = range(5)
 NEW, MERGE, REPLACED, EVICTED = range(4)
 
@@ -189,14 +194,16 @@ def pointer(array: np.ndarray) -> c.c_void_p:
 class Memory:
     """A memory opened through the C library; `folder` None: in RAM alone."""
 
-    def __init__(self, folder: Path | None, cfg: Config | None = None, flags: int = 0) -> None:
+    def __init__(
+        self, folder: Path | None, cfg: Config | None = None, flags: int = 0, port: Port | None = None
+    ) -> None:
         self.lib, self.config, self.report = library(), cfg or config(), Report()
         size = self.lib.ms_memory_size(c.byref(self.config))
         self.buffer = np.zeros(size // 8 + 1, np.uint64)
-        self.port, self.posix = Port(), c.create_string_buffer(self.lib.ms_posix_size())
+        self.port, self.posix = port, c.create_string_buffer(self.lib.ms_posix_size())
         if folder is not None:
+            self.port = Port()
             self.check(self.lib.ms_posix_port(c.byref(self.port), self.posix, str(folder).encode()))
-        port = c.byref(self.port) if folder is not None else None
         handle = c.c_void_p()
         self.handle = None
         code = self.lib.ms_open(
@@ -204,7 +211,7 @@ class Memory:
             pointer(self.buffer),
             c.c_size_t(size),
             c.byref(self.config),
-            port,
+            c.byref(self.port) if self.port is not None else None,
             c.c_uint32(flags),
             c.byref(self.report),
         )
@@ -310,11 +317,22 @@ def opened(folder: Path | None, cfg: Config | None = None, flags: int = 0) -> It
         memory.close()
 
 
+class PosixFile(c.Structure):
+    _fields_ = (("fd", c.c_int), ("name", c.c_char * 32), ("flags", c.c_uint8 * 3))
+
+
+class Posix(c.Structure):
+    """ms_posix, as far as a test looks into it."""
+
+    _fields_ = (("folder", c.c_char * 1024), ("lock_fd", c.c_int), ("file", PosixFile * 8))
+
+
 def abandon(memory: Memory) -> None:
     """Drop the lock and the files without closing: what SIGKILL does."""
-    for fd in np.frombuffer(memory.posix, np.int32, 9, offset=1024):
+    posix = Posix.from_buffer(memory.posix)
+    for fd in (posix.lock_fd, *(file.fd for file in posix.file)):
         if fd >= 0:
-            os.close(int(fd))
+            os.close(fd)
     memory.handle = None
 
 

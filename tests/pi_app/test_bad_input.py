@@ -99,7 +99,11 @@ def test_names(name: str, message: str, card: Path, tmp_path: Path) -> None:
         ("forget nobody", "nobody"),
         ("rename nobody somebody", "nobody"),
         ("mem restore 7", "state 7"),
+        ("mem restore 4294967295", "state 4294967295"),
+        ("mem restore 4294967296", "expected a state's number or a time"),
+        (f"mem restore {'9' * 5000}", "expected a state's number or a time"),
         ("mem restore yesterday", "expected a state's number or a time"),
+        ("mem restore 1960-01-01", "not found"),
         ("mem prune lots", "expected a number from 0 to 1"),
         ("bench none", "expected a number of tokens"),
         ("dance", "'dance' is not a word"),
@@ -232,8 +236,17 @@ def test_no_room_for_the_archive(small_disk: Callable[[str], Path], tmp_path: Pa
     assert "0 states" in console(disk, "mem history\n").stdout
 
 
-def test_a_read_only_card(small_disk: Callable[[str], Path]) -> None:
+def test_a_read_only_card_can_be_asked(small_disk: Callable[[str], Path], tmp_path: Path) -> None:
     disk = small_disk("size=1m")
-    console(disk, "mem show\n")
+    (name, taught, asked), *_ = write_pictures(tmp_path, 1)
+    console(disk, f"teach {taught} {name}\n")
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    answer = json.loads(console(disk, f"ask {asked}\n", "--json").stdout)
+    assert answer["name"] == name
+    for word in (f"teach {taught} {name}", f"forget {name}", "mem snapshot"):
+        assert "the card is read-only" in refused(disk, f"{word}\n")
+
+
+def test_an_empty_read_only_card(small_disk: Callable[[str], Path]) -> None:
+    disk = small_disk("size=1m,ro")
     assert "the card is read-only" in refused(disk, "mem show\n")

@@ -14,13 +14,11 @@
 
 namespace bitmar {
 
-/* ms_memory_size() is not known to the compiler; these are upper bounds, and ms_open checks */
 constexpr uint32_t kSlots = BITMAR_SLOTS > BITMAR_MOST_SLOTS ? BITMAR_SLOTS : BITMAR_MOST_SLOTS;
-constexpr uint32_t kIndexBytes = kSlots * (BITMAR_DIM + 144);
-constexpr uint32_t kHotBytes = BITMAR_HOT_SLOTS * (4 * BITMAR_DIM + 16);
-alignas(8) static uint8_t memory_buffer[kIndexBytes + kHotBytes + 4096];
+alignas(8) static uint8_t memory_buffer[MS_MEMORY_BYTES(kSlots, BITMAR_DIM, BITMAR_HOT_SLOTS)];
 static ms_memory* opened;
 static const char* problem;
+static bool read_only;
 static uint32_t slots, used, hot_bytes, on_card;
 static ms_report report;
 static char report_text[1536]; /* 16 lost slots with names of 63 bytes */
@@ -45,6 +43,13 @@ static ms_config model_config() {
   return config;
 }
 
+static int open_as(const ms_port* port, ms_config* config, uint32_t flags) {
+  const int error = ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, flags, &report);
+  if (error != MS_E_BUFFER) return error;
+  config->hot = 1;
+  return ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, flags, &report);
+}
+
 /* One model runs with any number of slots: the card's own number counts, if it fits into RAM. */
 static int open_card(const ms_port* port, ms_config* config) {
   ms_config found;
@@ -53,10 +58,11 @@ static int open_card(const ms_port* port, ms_config* config) {
     config->slot_dtype = found.slot_dtype;
     if (config->hot > config->slots) config->hot = config->slots;
   }
-  const int error = ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, &report);
-  if (error != MS_E_BUFFER) return error;
-  config->hot = 1;
-  return ms_open(&opened, memory_buffer, sizeof memory_buffer, config, port, 0, &report);
+  int error = open_as(port, config, 0);
+  if (error != MS_E_READ_ONLY) return error;
+  read_only = true; /* it can still be asked */
+  error = open_as(port, config, MS_OPEN_READ_ONLY);
+  return error == MS_E_NOT_FOUND ? MS_E_READ_ONLY : error;
 }
 
 static const char* reason(int error) {
@@ -75,6 +81,8 @@ static const char* reason(int error) {
       return "the card's memory has another shape";
     case MS_E_LOCKED:
       return "the card is open elsewhere";
+    case MS_E_MIXED:
+      return "the card's files belong to two memories";
     case MS_E_BUFFER:
       return "the card's memory has more slots than this board has room for";
     default:
@@ -85,15 +93,17 @@ static const char* reason(int error) {
 bool card_open() {
   ms_config config = model_config();
   const ms_port* port = board_card();
+  read_only = false;
   const int error = !port ? MS_E_NO_CARD : open_card(port, &config);
-  problem = nullptr;
+  problem = read_only ? reason(MS_E_READ_ONLY) : nullptr;
   if (error != MS_OK) {
     problem = reason(error);
+    read_only = false;
     config = model_config();
     if (ms_open(&opened, memory_buffer, sizeof memory_buffer, &config, nullptr, 0, &report) != MS_OK)
       return false;
   }
-  slots = problem ? config.hot : config.slots;
+  slots = error != MS_OK ? config.hot : config.slots;
   used = static_cast<uint32_t>(ms_memory_size(&config));
   if (config.hot > 1) {
     ms_config one = config;
@@ -105,8 +115,8 @@ bool card_open() {
   on_card = static_cast<uint32_t>(sizes.slots + sizes.index + sizes.metadata + sizes.backup);
   ms_set_time(opened, board_time());
   ms_report_text(&report, report_text, sizeof report_text);
-  put(problem ? "in RAM alone, nothing is saved: " : "card: ");
-  put_text(problem ? problem : report_text);
+  put(error != MS_OK ? "in RAM alone, nothing is saved: " : "card: ");
+  put_text(error != MS_OK ? problem : report_text);
   put("\n");
   return true;
 }

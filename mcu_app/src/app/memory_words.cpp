@@ -54,7 +54,8 @@ static bool parse_fraction(const char* text, float* value) {
   return digits && number <= scale;
 }
 
-/* "2026-01-31", "2026-01-31 12:00" or "2026-01-31T12:00:59", UTC, as seconds since 1970. */
+/* "2026-01-31", "2026-01-31 12:00" or "2026-01-31T12:00:59", UTC, as seconds since 1970: before that 0, which
+ * no state is as old as, and after 2106 the most that 32 bits hold. */
 static bool parse_time(const char* text, uint32_t* seconds) {
   uint32_t part[6] = {0, 1, 1, 0, 0, 0};
   static const char separators[] = "--T::";
@@ -69,15 +70,14 @@ static bool parse_time(const char* text, uint32_t* seconds) {
     if (i == 5 || (*text != separators[i] && !(i == 2 && *text == ' '))) return false;
     text++;
   }
-  if (i < 2 || i == 3 || part[0] < 1970 || part[0] > 2105 || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
-      part[2] > 31)
+  if (i < 2 || i == 3 || part[0] < 1 || part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31)
     return false;
   if (part[3] > 23 || part[4] > 59 || part[5] > 59) return false;
   /* days of the civil calendar, years beginning in March */
   const uint32_t year = part[0] - (part[1] <= 2), month = (part[1] + 9) % 12;
-  const uint32_t days =
-      365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + part[2] - 1 - 719468;
-  *seconds = days * 86400 + part[3] * 3600 + part[4] * 60 + part[5];
+  const uint32_t days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + part[2] - 1;
+  const int64_t all = (static_cast<int64_t>(days) - 719468) * 86400 + part[3] * 3600 + part[4] * 60 + part[5];
+  *seconds = all < 0 ? 0 : all > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(all);
   return true;
 }
 
@@ -202,7 +202,9 @@ Problem mem_history(bool as_json) {
     json.number("occupied", state.occupied);
     json.boolean("valid", state.valid);
     json.end_item();
-    if (!as_json) put("state "), put_number(number), put(": "), put_number(state.occupied), put(" things\n");
+    if (as_json) continue;
+    put("state "), put_number(number), put(": "), put_number(state.occupied), put(" things");
+    put(state.valid ? "\n" : ", damaged\n");
   }
   json.end_list();
   if (!as_json) put_number(count), put(" states");

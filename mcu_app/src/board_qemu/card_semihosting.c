@@ -50,9 +50,9 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   return created == MS_E_NOT_FOUND ? MS_E_NO_CARD : created; /* the folder is missing */
 }
 
-static void do_close(void* context, int32_t file) {
+static int do_close(void* context, int32_t file) {
   (void)context;
-  semihost_close(file);
+  return semihost_close(file) == 0 ? MS_OK : MS_E_IO;
 }
 
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
@@ -64,9 +64,9 @@ static int do_size(void* context, int32_t file, uint64_t* bytes) {
 }
 
 /* Sector by sector: a full card must be found out now, not when something is taught. */
-static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
+static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroed) {
   static const uint8_t zeros[MS_SECTOR];
-  (void)context;
+  (void)context, (void)zeroed; /* always */
   const int32_t length = semihost_length(file);
   if (length < 0 || bytes > 0x7FFFFFFF) return MS_E_IO;
   for (uint32_t at = (uint32_t)length; at < bytes;) {
@@ -90,6 +90,24 @@ static int32_t do_write(void* context, int32_t file, uint64_t offset, const void
 /* The emulator writes with write(2): what it has written survives its being killed. */
 static int do_sync(void* context) { return (void)context, MS_OK; }
 
+static int do_remove(void* context, const char* name) {
+  (void)context;
+  char path[PATH_BYTES];
+  const int status = path_of(name, path);
+  if (status != MS_OK) return status;
+  return semihost_remove(path) == 0 ? MS_OK : last_error();
+}
+
+/* The emulated board has no source of randomness of its own. */
+static uint32_t do_random(void* context) {
+  (void)context;
+  uint32_t number = 0;
+  const int32_t file = semihost_open("/dev/urandom", SEMIHOST_READ);
+  if (file < 0 || semihost_read_at(file, 0, &number, sizeof number) != 0) number = semihost_time();
+  if (file >= 0) semihost_close(file);
+  return number;
+}
+
 const ms_port* card_semihosting(const char* folder) {
   static const ms_port port = {
       .open = do_open,
@@ -99,6 +117,8 @@ const ms_port* card_semihosting(const char* folder) {
       .read = do_read,
       .write = do_write,
       .sync = do_sync,
+      .remove = do_remove,
+      .random = do_random,
   };
   root = folder;
   return &port;

@@ -42,10 +42,10 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   return MS_OK;
 }
 
-static void do_close(void* context, int32_t file) {
+static int do_close(void* context, int32_t file) {
   fat_files* f = context;
-  f_close(&f->file[file]);
   f->used[file] = 0;
+  return code(f_close(&f->file[file]));
 }
 
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
@@ -53,16 +53,33 @@ static int do_size(void* context, int32_t file, uint64_t* bytes) {
   return MS_OK;
 }
 
-static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
+/* From `at` to the end of the file. */
+static FRESULT write_zeros(FIL* f, uint64_t at) {
+  static const uint8_t zeros[MS_SECTOR];
+  FRESULT result = FR_OK;
+  for (UINT done; result == FR_OK && at < f_size(f); at += done) {
+    UINT piece = f_size(f) - at < MS_SECTOR ? (UINT)(f_size(f) - at) : MS_SECTOR;
+    result = f_lseek(f, at);
+    if (result == FR_OK) result = f_write(f, zeros, piece, &done);
+    if (result == FR_OK && done != piece) result = FR_DENIED;
+  }
+  return result;
+}
+
+/* The length reaches the directory only with f_sync: whatever has to be zero is so before. */
+static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroed) {
   FIL* f = &((fat_files*)context)->file[file];
+  uint64_t before = f_size(f);
   FRESULT result;
-  if (f_size(f) == 0) {
+  if (before == 0) {
     result = f_expand(f, bytes, 1); /* contiguous */
   } else {                          /* FatFs extends a file by seeking behind its end */
     result = f_lseek(f, bytes);
     if (result == FR_OK) result = f_truncate(f);
   }
   if (result == FR_OK && f_size(f) != bytes) return MS_E_CARD_FULL;
+  if (result == FR_OK && zeroed) result = write_zeros(f, before);
+  if (result == FR_OK && disk_ioctl(0, CTRL_SYNC, NULL) != RES_OK) result = FR_DISK_ERR;
   return result == FR_OK ? code(f_sync(f)) : code(result);
 }
 
@@ -89,6 +106,21 @@ static int do_sync(void* context) {
   return disk_ioctl(0, CTRL_SYNC, NULL) == RES_OK ? MS_OK : MS_E_IO;
 }
 
+static int do_remove(void* context, const char* name) {
+  char path[64];
+  (void)context;
+  snprintf(path, sizeof path, "bitmar_memory/%s", name);
+  return code(f_unlink(path));
+}
+
+static uint32_t do_random(void* context) {
+  static uint32_t number = 2463534242u; /* xorshift32: a board has its clock and its serial number */
+  (void)context;
+  number ^= number << 13;
+  number ^= number >> 17;
+  return number ^= number << 5;
+}
+
 ms_port fat_port(fat_files* files) {
   memset(files, 0, sizeof *files);
   return (ms_port){.context = files,
@@ -98,7 +130,9 @@ ms_port fat_port(fat_files* files) {
                    .preallocate = do_preallocate,
                    .read = do_read,
                    .write = do_write,
-                   .sync = do_sync};
+                   .sync = do_sync,
+                   .remove = do_remove,
+                   .random = do_random};
 }
 
 uint8_t fat_disk[FAT_SECTORS * 512u];

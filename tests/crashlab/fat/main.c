@@ -122,6 +122,27 @@ static void crash_all(uint32_t things, int creating) {
   memcpy(fat_disk, after, sizeof after);
 }
 
+/* The clusters that the memory will get hold a former one, which was deleted. */
+static int leave_a_former_memory(void) {
+  static const char* const names[] = {"bitmar_memory/memory_slots.bin", "bitmar_memory/memory_index.bin",
+                                      "bitmar_memory/memory_backup.bin",
+                                      "bitmar_memory/memory_metadata.json"};
+  FATFS volume;
+  fat_files files;
+  ms_memory* m;
+  memset(&volume, 0, sizeof volume);
+  f_mount(&volume, "", 1);
+  ms_port port = fat_port(&files);
+  if (ms_open(&m, buffer, sizeof buffer, &config, &port, 0, NULL)) return 1;
+  for (uint32_t n = 0; n < 3; n++)
+    if (teach(m, 1000 + n)) return 1;
+  if (ms_close(m)) return 1;
+  for (int i = 0; i < 4; i++)
+    if (f_unlink(names[i]) != FR_OK) return 1;
+  f_mount(NULL, "", 0);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   static uint8_t work[4096];
   if (argc < 5) return fprintf(stderr, "fat_lab K D HOT THINGS [IMAGE]\n"), 2;
@@ -139,6 +160,7 @@ int main(int argc, char** argv) {
   for (uint32_t i = 0; i < sizeof fat_disk; i++)
     fat_disk[i] = (uint8_t)(i * 2654435761u >> 13); /* a used card */
   if (f_mkfs("", &format, work, sizeof work) != FR_OK) return fprintf(stderr, "mkfs failed\n"), 3;
+  if (leave_a_former_memory()) return fprintf(stderr, "no former memory\n"), 3;
   for (uint32_t n = 0; n <= things; n++) { /* step 0 makes the memory */
     memcpy(before, fat_disk, sizeof before);
     memset(&volume, 0, sizeof volume);

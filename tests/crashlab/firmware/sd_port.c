@@ -27,9 +27,10 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   return MS_E_NOT_FOUND; /* no history on this card */
 }
 
-static void do_close(void* context, int32_t file) {
+static int do_close(void* context, int32_t file) {
   (void)context;
   (void)file;
+  return MS_OK;
 }
 
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
@@ -37,9 +38,14 @@ static int do_size(void* context, int32_t file, uint64_t* bytes) {
   return MS_OK;
 }
 
-static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
+static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroed) {
   sd_files* f = context;
-  return bytes > f->capacity[file] ? MS_E_CARD_FULL : set_size(f, file, bytes + 1);
+  uint64_t before = size_of(f, file) - 1;
+  if (bytes > f->capacity[file]) return MS_E_CARD_FULL;
+  memset(f->sector, 0, MS_SECTOR);
+  for (uint64_t at = (before + MS_SECTOR - 1) / MS_SECTOR; zeroed && at * MS_SECTOR < bytes; at++)
+    if (sd_write(f->first[file] + (uint32_t)at, f->sector)) return MS_E_IO;
+  return set_size(f, file, bytes + 1);
 }
 
 static int32_t do_read(void* context, int32_t file, uint64_t offset, void* data, uint32_t bytes) {

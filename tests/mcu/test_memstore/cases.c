@@ -29,7 +29,7 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   return MS_OK;
 }
 
-static void do_close(void* context, int32_t file) { (void)context, (void)file; }
+static int do_close(void* context, int32_t file) { return (void)context, (void)file, MS_OK; }
 
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
   (void)context;
@@ -37,8 +37,8 @@ static int do_size(void* context, int32_t file, uint64_t* bytes) {
   return MS_OK;
 }
 
-static int do_preallocate(void* context, int32_t file, uint64_t bytes) {
-  (void)context;
+static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroed) {
+  (void)context, (void)zeroed; /* the card is zeros */
   if (bytes > files[file].room) {
     if (files[file].room || bytes > CARD_BYTES - used) return MS_E_CARD_FULL;
     files[file].at = used;

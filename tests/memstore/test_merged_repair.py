@@ -1,0 +1,129 @@
+"""Property: where each copy holds something that the other has lost, the repair can be cut at any write, and everything in
+the block around that write be lost: what could be read before can be read after."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.memstore import native as n
+from tests.memstore.ram_card import RamCard
+
+CONFIG = {"slots": 8, "dim": 64, "hot": 4}
+MARGIN = 65536
+INDEX_BYTES = 512 + 4 * 512
+
+
+def damaged() -> tuple[RamCard, dict[str, np.ndarray]]:
+    """Of the records and slots of five things, some are whole in the primary files alone, some in the mirror alone."""
+    card, rng, things = RamCard(), np.random.default_rng(0), {}
+    memory = card.open(n.config(**CONFIG))
+    for i in range(5):
+        episode, key = n.random_episode(rng, CONFIG["dim"])
+        memory.teach(f"thing {i}", episode, key)
+        things[f"thing {i}"] = episode.astype(np.float16)
+    memory.close()
+
+    def flip(name: str, at: int) -> None:
+        card.files[name][at] ^= 0x55
+        card.durable[name][at] ^= 0x55
+
+    flip("memory_index.bin", 512 + 0 * 256 + 70)  # thing 0: mirror alone
+    flip("memory_backup.bin", MARGIN + 512 + 1 * 256 + 70)  # thing 1, in the same sector: primary alone
+    flip("memory_slots.bin", 2 * 128 + 5)  # thing 2: mirror alone
+    flip("memory_backup.bin", MARGIN + INDEX_BYTES + 3 * 128 + 5)  # thing 3: primary alone
+    return card, things
+
+
+def holds(card: RamCard, things: dict[str, np.ndarray]) -> n.Memory:
+    memory = card.open(n.config(**CONFIG))
+    assert memory.report.lost == 0
+    slots = {name: slot for slot, name in memory.names().items()}
+    assert set(slots) == set(things)
+    for name, episode in things.items():
+        assert np.array_equal(memory.read(slots[name]).astype(np.float16), episode)
+    return memory
+
+
+def test_the_repair_is_said_and_leaves_two_good_copies() -> None:
+    card, things = damaged()
+    assert holds(card, things).report.kept == n.MERGED
+    assert "memory_spare.bin" not in card.files
+    for copy in (("memory_index.bin", "memory_slots.bin"), ("memory_backup.bin",)):
+        alone = card.cut()
+        for name in copy:
+            alone.put(name, bytes(len(alone.files[name])))
+        holds(alone, things)
+
+
+@pytest.mark.parametrize("survives", ["nothing", "everything", "some"])
+def test_a_cut_at_any_write_of_the_repair_loses_nothing(survives: str) -> None:
+    rng = np.random.default_rng(1)
+    keep = {"nothing": lambda w: False, "everything": lambda w: True, "some": lambda w: bool(rng.integers(2))}[survives]
+    cut, finished = 0, False
+    while not finished:
+        cut += 1
+        card, things = damaged()
+        card.cut_at = card.writes + cut
+        try:
+            card.open(n.config(**CONFIG))
+            finished = True
+        except n.StoreError:
+            pass
+        again = card.cut(keep)
+        second = 0
+        while True:  # and the repair of the repair
+            second += 1
+            twice = again.cut()
+            twice.cut_at = twice.writes + second
+            try:
+                twice.open(n.config(**CONFIG))
+                break
+            except n.StoreError:
+                holds(twice.cut(keep), things)
+        memory = holds(again, things)
+        memory.teach("next", *n.random_episode(rng, CONFIG["dim"]))
+        assert "memory_spare.bin" not in again.files
+    assert cut > 10
+
+
+def test_the_copies_are_not_in_the_air_at_the_same_time() -> None:
+    """Between the writes to one copy and those to the other stands a barrier."""
+    card, _ = damaged()
+    start = len(card.log)
+    card.open(n.config(**CONFIG))
+    groups: list[set[str]] = [set()]
+    for write in card.log[start:]:
+        if write is None:
+            groups.append(set())
+        else:
+            groups[-1].add({"memory_backup.bin": "mirror", "memory_spare.bin": "spare"}.get(write[0], "primary"))
+    order = [group for group in groups if group]
+    assert order == [{"spare"}, {"mirror"}, {"primary"}]
+
+
+def test_without_room_for_a_spare_copy_it_is_repaired_all_the_same() -> None:
+    card, things = damaged()
+    card.room = 0
+    holds(card, things)
+    assert "memory_spare.bin" not in card.files
+
+
+def test_files_that_are_made_anew_are_absent_until_they_are_whole() -> None:
+    """A primary file is missing: a cut while it is made again leaves nothing that counts as a copy."""
+    cut, finished = 0, False
+    while not finished:
+        cut += 1
+        card, things = damaged()
+        whole = card.open(n.config(**CONFIG))
+        whole.close()
+        for name in ("memory_index.bin", "memory_slots.bin"):
+            card.old_clusters[name] = bytes(card.files.pop(name))
+            del card.durable[name]
+        card.cut_at = card.writes + cut
+        try:
+            card.open(n.config(**CONFIG))
+            finished = True
+        except n.StoreError:
+            pass
+        holds(card.cut(), things)
