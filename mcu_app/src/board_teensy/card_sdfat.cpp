@@ -6,11 +6,14 @@
 #include <cstdio>
 #include <cstring>
 
+#include "board.h"
+
 namespace {
 constexpr int kFiles = 6;
 constexpr char kFolder[] = "/bitmar_memory";
 SdFs card;
 FsFile files[kFiles];
+bool used[kFiles]; /* not isOpen(): SdFat 2.1 calls a file open whose close() failed */
 bool mounted;
 
 int error_of_card() {
@@ -23,45 +26,93 @@ bool path_of(const char* name, char* path, size_t bytes) {
   return length > 0 && static_cast<size_t>(length) < bytes;
 }
 
+/* MS_OK: so many bytes and two clusters of folders fit. Asked first: SdFat 2.1 never returns from a write
+ * to a full exFAT volume. */
+int room_for(uint64_t bytes) {
+  const int64_t clusters = static_cast<int32_t>(card.freeClusterCount()); /* -1: it cannot be read */
+  if (clusters < 0) return MS_E_IO;
+  const bool fits = clusters > 2 && static_cast<uint64_t>(clusters - 2) * card.bytesPerCluster() >= bytes;
+  if (fits) return MS_OK;
+  return card.sdErrorCode() ? MS_E_IO : MS_E_CARD_FULL;
+}
+
+/* SdFat makes an empty file of it first: that is what a power cut can leave. */
+bool make_folder(const char* path) {
+  FsFile entry;
+  if (!entry.open(path, O_RDONLY)) return card.mkdir(path);
+  const bool is_folder = entry.isDir(), is_left = !is_folder && entry.fileSize() == 0;
+  entry.close();
+  return is_folder || (is_left && card.remove(path) && card.mkdir(path));
+}
+
+bool is_read_only(const char* path) {
+  FsFile entry;
+  const bool protects = entry.open(path, O_RDONLY) && entry.isReadOnly();
+  entry.close();
+  return protects;
+}
+
 int do_open(void*, const char* name, int mode, int32_t* file) {
   char path[64];
   int slot = 0;
-  while (slot < kFiles && files[slot].isOpen()) slot++;
+  while (slot < kFiles && used[slot]) slot++;
   if (slot == kFiles || !path_of(name, path, sizeof path)) return MS_E_ARGUMENT;
   const bool exists = card.exists(path);
   if (!exists && mode != MS_CREATE) return MS_E_NOT_FOUND;
   if (!exists) {
+    const int room = room_for(0);
+    if (room != MS_OK) return room;
     char* slash = std::strrchr(path, '/');
     *slash = 0;
-    if (!card.exists(path) && !card.mkdir(path)) return error_of_card();
+    if (!make_folder(path)) return error_of_card();
     *slash = '/';
   }
   const oflag_t flags = mode == MS_READ ? O_RDONLY : mode == MS_WRITE ? O_RDWR : O_RDWR | O_CREAT;
-  if (!files[slot].open(path, flags)) return files[slot].isReadOnly() ? MS_E_READ_ONLY : error_of_card();
+  if (!files[slot].open(path, flags)) return is_read_only(path) ? MS_E_READ_ONLY : error_of_card();
+  used[slot] = true;
   *file = slot;
   return MS_OK;
 }
 
-void do_close(void*, int32_t file) { files[file].close(); }
+int do_close(void*, int32_t file) {
+  used[file] = false;
+  return files[file].close() ? MS_OK : MS_E_IO;
+}
 
 int do_size(void*, int32_t file, uint64_t* bytes) {
   *bytes = files[file].fileSize();
   return MS_OK;
 }
 
-/* Contiguous clusters where the card has them: then the FAT never changes again. */
-int do_preallocate(void*, int32_t file, uint64_t bytes) {
-  FsFile& f = files[file];
-  if (f.fileSize() > bytes) return f.truncate(bytes) ? MS_OK : error_of_card();
-  if (f.fileSize() == 0 && f.preAllocate(bytes) && f.fileSize() == bytes)
-    return f.sync() ? MS_OK : error_of_card();
+/* From the file's end on; the directory entry keeps the old length until the file is synced. */
+bool append_zeros(FsFile& f, uint64_t bytes) {
   static const uint8_t zeros[MS_SECTOR] = {};
   for (uint64_t at = f.fileSize(); at < bytes;) {
     const size_t piece = bytes - at < MS_SECTOR ? static_cast<size_t>(bytes - at) : MS_SECTOR;
-    if (!f.seekSet(at) || f.write(zeros, piece) != piece) return error_of_card();
+    if (!f.seekSet(at) || f.write(zeros, piece) != piece) return false;
     at += piece;
+    board_watchdog_feed(); /* a file of states/ has 16 MiB */
   }
-  return f.sync() ? MS_OK : error_of_card();
+  return true;
+}
+
+/* Contiguous clusters where the card has them: then the FAT never changes again. preAllocate() writes the
+ * directory entry at once. On FAT the clusters' old content is then the file's: not for a file that is to be
+ * zero, which gets its clusters one by one. exFAT keeps the length of what was written beside the length that
+ * was allocated, fileSize() is the former, and what is behind it reads as zeros everywhere. */
+int do_preallocate(void*, int32_t file, uint64_t bytes, int zeroed) {
+  FsFile& f = files[file];
+  const uint64_t before = f.fileSize();
+  if (before >= bytes) return f.truncate(bytes) ? MS_OK : error_of_card();
+  const int room = room_for(bytes - before);
+  if (room != MS_OK) return room;
+  if (before == 0 && (!zeroed || card.fatType() == FAT_TYPE_EXFAT)) f.preAllocate(bytes); /* else appended */
+  if (!append_zeros(f, bytes)) {
+    const int error = error_of_card();
+    f.truncate(before);
+    return error;
+  }
+  return card.card()->syncDevice() && f.sync() && card.card()->syncDevice() ? MS_OK : MS_E_IO;
 }
 
 int32_t do_read(void*, int32_t file, uint64_t offset, void* data, uint32_t bytes) {
@@ -78,12 +129,31 @@ int32_t do_write(void*, int32_t file, uint64_t offset, const void* data, uint32_
 
 int do_sync(void*) {
   bool whole = true;
-  for (FsFile& f : files)
-    if (f.isOpen()) whole &= f.sync();
+  for (int i = 0; i < kFiles; i++)
+    if (used[i]) whole &= files[i].sync();
   return whole && card.card()->syncDevice() ? MS_OK : MS_E_IO;
 }
 
 uint32_t do_micros(void*) { return micros(); }
+
+int do_remove(void*, const char* name) {
+  char path[64];
+  if (!path_of(name, path, sizeof path)) return MS_E_ARGUMENT;
+  if (!card.exists(path)) return MS_E_NOT_FOUND;
+  if (card.remove(path)) return MS_OK;
+  return is_read_only(path) ? MS_E_READ_ONLY : MS_E_IO;
+}
+
+/* The chip's serial number keeps boards apart; the clock and the cycles since the start keep the memories
+ * of one board apart. The chip's random generator needs a driver that the core does not have. */
+uint32_t do_random(void*) {
+  const uint32_t parts[] = {HW_OCOTP_CFG0, HW_OCOTP_CFG1, static_cast<uint32_t>(rtc_get()), micros(),
+                            ARM_DWT_CYCCNT};
+  uint32_t hash = 2166136261u; /* FNV-1a */
+  for (const uint32_t part : parts)
+    for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ (part >> shift & 0xFF)) * 16777619u;
+  return hash;
+}
 
 ms_port make_port() {
   ms_port port = {};
@@ -95,11 +165,15 @@ ms_port make_port() {
   port.write = do_write;
   port.sync = do_sync;
   port.micros = do_micros;
+  port.remove = do_remove;
+  port.random = do_random;
   return port;
 }
 
 bool mount() {
   if (!mounted) mounted = card.begin(SdioConfig(FIFO_SDIO));
+  if (!mounted && card.card() && !card.sdErrorCode()) /* a card without a partition table */
+    mounted = card.FsVolume::begin(card.card(), true, 0);
   return mounted;
 }
 }  // namespace

@@ -27,8 +27,8 @@ uint32_t micros(void);
 unsigned long rtc_get(void);
 }
 
-/* -- imxrt.h: the watchdog and why it was reset */
-extern volatile uint32_t SRC_SRSR, CCM_CCGR3;
+/* -- imxrt.h: the watchdog and why it was reset; the chip's serial number; the cycle counter */
+extern volatile uint32_t SRC_SRSR, CCM_CCGR3, HW_OCOTP_CFG0, HW_OCOTP_CFG1, ARM_DWT_CYCCNT;
 extern volatile uint16_t WDOG1_WCR, WDOG1_WSR, WDOG1_WMCR;
 #define SRC_SRSR_WDOG_RST_B ((uint32_t)(1 << 4))
 #define CCM_CCGR_ON 3
@@ -49,6 +49,7 @@ extern CrashReportClass CrashReport;
 typedef uint8_t oflag_t;
 enum : oflag_t { O_RDONLY = 0, O_RDWR = 2, O_CREAT = 0x10, O_TRUNC = 0x20, O_EXCL = 0x40 };
 enum : uint8_t { FIFO_SDIO = 0, DMA_SDIO = 1 };
+const uint8_t FAT_TYPE_EXFAT = 64;
 struct SdioConfig {
   explicit SdioConfig(uint8_t options);
 };
@@ -82,6 +83,7 @@ struct FsVolume {
   bool rename(const char* from, const char* to);
   uint32_t freeClusterCount() const;
   uint32_t bytesPerCluster() const;
+  uint8_t fatType() const;
 };
 struct SdFs : FsVolume {
   using FsVolume::begin;
