@@ -14,7 +14,7 @@ import pytest
 from model.evaluation.ask import encode_texts
 from tests.bitmar.runtimes import NAMES, run_python
 from tests.convert import keras_side
-from tests.convert.conftest import FIXTURES
+from tests.convert.conftest import ROOT
 from tests.convert.device import Answers, Device, Questions
 from tests.convert.roundings import RecordingGraph, flips, recording_keras
 from tests.kernels import spec
@@ -100,7 +100,7 @@ def test_split(trained) -> Questions:
     from model.data.tokenizers import TextTokenizer
 
     tokenizer = TextTokenizer.read(trained.folder / "tokenizer.json")
-    with np.load(FIXTURES / "test_split.npz") as file:
+    with np.load(ROOT / "tests" / "fixtures" / "test_split.npz") as file:
         pictures = file["q"].astype(np.float32) * file["scale"][:, None]
         names = file["name"]
     seen: dict[str, list[int]] = {}
