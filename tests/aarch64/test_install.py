@@ -85,6 +85,7 @@ def test_a_bundle_that_cannot_be_built_leaves_the_old_one(bundle: Path, tmp_path
     empty = tmp_path.parent / "empty"
     empty.mkdir(exist_ok=True)
     if find_spec("ziglang") is None:
+        (empty / "cc").symlink_to(shutil.which("cc"))  # for this machine's own library, which knows the model's ops
         message = one_line(deploy("--out", old, path=str(empty)))
         assert "no compiler for aarch64: apt install gcc-aarch64-linux-gnu, or pip install ziglang" in message
     assert contents(tmp_path) == before
