@@ -139,3 +139,10 @@ def test_every_shell_script_is_checked() -> None:
 def is_shell(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(64).split(b"\n")[0].rstrip().endswith((b"/sh", b"/bash", b"env bash", b"env sh"))
+
+
+def test_every_python_file_is_linted() -> None:
+    """An exclusion by name once left model/data and tests/data out."""
+    command = [sys.executable, "-m", "ruff", "check", "--show-files"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert {str(ROOT / name) for name in tracked() if name.endswith(".py")} <= set(shown)

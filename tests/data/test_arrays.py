@@ -1,4 +1,4 @@
-"""Property: an .npz or .npy of whatever bytes gives its arrays or one error that names the file, without the memory that it claims."""
+"""Property: an .npz or .npy of whatever bytes gives its arrays or one error that names the file, in little memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ CLAIMS = {
     "a header of the wrong kind": zipped(b"\x93NUMPY\x01\x00\x10\x00" + b"{'descr': 'O'}\n "),
     "nothing": b"",
     "half": zipped(bytes(3000))[:500],
-    "another compression": zipped(npy_header((3,))).replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x63"),
+    "another compression": zipped(npy_header((3,))).replace(
+        b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x63"
+    ),
 }
 
 

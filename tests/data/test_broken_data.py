@@ -55,7 +55,10 @@ DAMAGES = {
     "another array": (arrays(more=np.zeros(3)), "lite0-noto.npz: arrays ids, q, scale, more, expected ids, q, scale"),
     "another type": (arrays(q=np.zeros((3, 768))), "lite0-noto.npz: arrays of unexpected type"),
     "a scalar": (arrays(ids=np.array("a")), "lite0-noto.npz: arrays of unexpected type"),
-    "an infinite scale": (arrays(ids=np.array(["a"]), q=np.zeros((1, 768), np.int8), scale=np.full(1, np.inf)), "finite"),
+    "an infinite scale": (
+        arrays(ids=np.array(["a"]), q=np.zeros((1, 768), np.int8), scale=np.full(1, np.inf)),
+        "finite",
+    ),
     "phrases": (lambda d: (d / "phrases.txt").write_bytes(b"\xff\n"), "phrases.txt: cannot be read"),
     "no phrases": (lambda d: (d / "phrases.txt").unlink(), "phrases.txt is missing"),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitmar.errors import BitmarError
 from model.data import build, download, duplicates, notice
 from model.data.build import Builder
 from model.data.download import fetch
@@ -16,7 +17,6 @@ from model.data.drawings import IconSet, Matcher, render
 from model.data.files import Stamps, replacing, sha256_file, write_text
 from model.data.names import Emoji
 from model.data.packages import EMOJIBASE, SETS, WORDNET, all_packages
-from bitmar.errors import BitmarError
 from tests.data.packages import CONCEPTS, STYLES
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.pictograms import load_dataset
-from bitmar.errors import BitmarError
 from tests.data.test_arrays import npy_header
 
 TEXTS = [f"a photo of thing {i // 2}" for i in range(60)]
@@ -71,7 +71,10 @@ def test_objects_with_a_caption(files: Path, config: BitMarConfig) -> None:
         (lambda f: (f / "cc_captions.json").write_text('["a", " "]'), "entry 1 is ' ', expected a caption"),
         (lambda f: (f / "cc_captions.json").write_text('["\\ud800"]'), "entry 0 is '.ud800', expected a caption"),
         (lambda f: (f / "cc_dino_v2_states_2of2.npy").write_bytes(b"x"), "broken .*expected an .npy file"),
-        (lambda f: (f / "cc_dino_v2_states_2of2.npy").write_bytes(npy_header((10**12, 768))), "broken .*expected an .npy file"),
+        (
+            lambda f: (f / "cc_dino_v2_states_2of2.npy").write_bytes(npy_header((10**12, 768))),
+            "broken .*expected an .npy file",
+        ),
         (lambda f: np.savez((f / "cc_dino_v2_states_2of2.npy").open("wb"), np.zeros((35, 768))), "broken"),
         (lambda f: np.save(f / "cc_dino_v2_states_2of2.npy", np.full((35, 768), 1e300)), "not finite"),
         (lambda f: np.save(f / "cc_dino_v2_states_2of2.npy", np.full((35, 768), np.inf, np.float32)), "not finite"),

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from bitmar.errors import BitmarError
+from bitmar.picture import FEATURES, load_picture, prepare_image, quantise_features, thumb16_features
 from model.data.build import Builder
 from model.data.captions import quantise_rows
 from model.data.features import load
 from model.data.lite0 import open_interpreter
-from bitmar.errors import BitmarError
-from bitmar.picture import FEATURES, load_picture, prepare_image, quantise_features, thumb16_features
 from tests.data.conftest import ROOT
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model.data.splits import SALTS, is_held_out, trains_in_every_split
 from bitmar.errors import BitmarError
+from model.data.splits import SALTS, is_held_out, trains_in_every_split
 
 CODES = [f"{code:x}" for code in range(0x1F300, 0x1F300 + 5000)]
 PINNED = {"1f353": [False, False], "1f600": [False, False], "counts": [992, 1010]}

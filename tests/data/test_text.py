@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitmar.errors import BitmarError
 from model.config import BitMarConfig, load_config
 from model.data import text
 from model.data.build import Builder
 from model.data.names import normalise, read_emojis
-from model.data.pictograms import load_dataset, load_tokenizer
 from model.data.packages import EMOJIBASE, WORDNET
+from model.data.pictograms import load_dataset, load_tokenizer
 from model.data.tokenizers import TextTokenizer, train_bpe
-from bitmar.errors import BitmarError
 from tests.data.conftest import ROOT
 from tests.data.packages import CONCEPTS, OTHER_PHRASES
 
