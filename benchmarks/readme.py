@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the numbers of README.md and docs/numbers.md from benchmarks/results/*.json; with --check, fail if they differ.
+"""Write the numbers of README.md, docs/numbers.md and docs/microcontroller.md from benchmarks/results/*.json; with --check, fail if they differ.
 
     python benchmarks/readme.py [--check]
 
@@ -168,10 +168,19 @@ def person() -> list[str]:
     return ["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
 
 
+def firmware() -> list[str]:
+    """benchmarks/mcu.py, row by row"""
+    from mcu import lines
+
+    rows = result("mcu")
+    return lines(rows).splitlines() if rows else []
+
+
 SECTIONS = [accuracy, sizes, microcontroller, kernels, memory]
 PAGES = {
     ROOT / "README.md": [person],
     ROOT / "docs" / "numbers.md": SECTIONS,
+    ROOT / "docs" / "microcontroller.md": [firmware],
 }
 
 

@@ -146,7 +146,8 @@ def main() -> int:
     kept = {name: (args.run / name).read_text(encoding="utf-8") for name in (CONFIG, DATA)}
     metrics = read_json(args.run / "metrics.json") if (args.run / "metrics.json").exists() else {}
     dataset = load_dataset(origin.model.config, args.data, read_json(args.run / DATA)["split"])
-    metrics["evaluation"] = evaluate(origin.model, dataset, TextTokenizer.read(args.run / TOKENIZER))
+    if "evaluation" not in metrics:
+        metrics["evaluation"] = evaluate(origin.model, dataset, TextTokenizer.read(args.run / TOKENIZER))
     report = write_model(origin.model, origin.tokenizer, origin.vision, folder)
     for name, text in kept.items():
         write_text(folder / name, text)
