@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the numbers of README.md, docs/numbers.md and docs/microcontroller.md from benchmarks/results/*.json; with --check, fail if they differ.
+"""Write the numbers of the pages (see PAGES) from benchmarks/results/*.json; with --check, fail if they differ.
 
     python benchmarks/readme.py [--check]
 
