@@ -17,7 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +141,7 @@ def main() -> int:
     from model.data.pictograms import load_dataset
     from model.data.tokenizers import TextTokenizer
     from model.evaluation.report import evaluate
-    from model.saved_run import CONFIG, DATA, TOKENIZER, save_compact
+    from model.saved_run import COMPACT, CONFIG, DATA, TOKENIZER, load_compact, save_compact
 
     folder = ROOT / "models" / args.name
     origin = trained(args.run, args.data)
@@ -148,10 +150,14 @@ def main() -> int:
     dataset = load_dataset(origin.model.config, args.data, read_json(args.run / DATA)["split"])
     if "evaluation" not in metrics:
         metrics["evaluation"] = evaluate(origin.model, dataset, TextTokenizer.read(args.run / TOKENIZER))
-    report = write_model(origin.model, origin.tokenizer, origin.vision, folder)
+    with tempfile.TemporaryDirectory() as temporary:  # what is converted is what can be read back, to the last bit
+        compact = Path(temporary) / COMPACT
+        save_compact(compact, origin.model)
+        load_compact(compact, origin.model)
+        report = write_model(origin.model, origin.tokenizer, origin.vision, folder)
+        shutil.copy(compact, folder / COMPACT)
     for name, text in kept.items():
         write_text(folder / name, text)
-    save_compact(folder / "model.npz", origin.model)
     write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     write_text(folder / "MODEL_CARD.md", model_card(args.name, origin.model.config, metrics, report["totals"]))
     if args.pictures:
