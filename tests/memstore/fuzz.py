@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.kernels.build import FUZZER_MEMORY
 from tests.memstore import native
 
 
@@ -34,6 +35,7 @@ def run(*limits: str, seed: int = 1) -> subprocess.CompletedProcess[str]:
         f"-seed={seed}",
         "-max_len=4096",
         "-timeout=10",
+        *FUZZER_MEMORY,
         f"-artifact_prefix={native.BUILD}/",
         str(corpus),
     ]

@@ -97,6 +97,7 @@ def fuzz(folder: Path, runs: int, number: int) -> None:
         f"-seed={number}",
         "-max_len=400",
         "-timeout=10",
+        *build.FUZZER_MEMORY,
         f"-artifact_prefix={folder}/",
     ]
     done = subprocess.run([*command, folder], capture_output=True, text=True)
