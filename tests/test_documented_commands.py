@@ -34,7 +34,12 @@ ELSEWHERE = {
 }
 # hardware or hosts that are not here; such a command must be one that its parser takes
 NOT_HERE = ("pi@raspberrypi.local", "/dev/ttyACM0", "-t upload", "--target teensy41")
-LINKED = (".venv", ".venvs", "build", ".git")
+LINKED = (
+    ".venv",
+    ".venvs/tflite",
+    "build",
+    ".git",
+)  # .venvs/try is this copy's own: `make try` installs the copy into it
 
 
 def elsewhere(line: str) -> bool:
@@ -64,6 +69,7 @@ def checkout(tmp_path: Path) -> Path:
             shutil.copy2(ROOT / name, tmp_path / name)
     for name in LINKED:
         if (ROOT / name).exists():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).symlink_to(ROOT / name)
     if (ROOT / "data" / "stamps.json").exists():  # downloaded already: `pipeline.py data` finds it done
         shutil.copytree(ROOT / "data", tmp_path / "data")
