@@ -34,12 +34,8 @@ ELSEWHERE = {
 }
 # hardware or hosts that are not here; such a command must be one that its parser takes
 NOT_HERE = ("pi@raspberrypi.local", "/dev/ttyACM0", "-t upload", "--target teensy41")
-LINKED = (
-    ".venv",
-    ".venvs/tflite",
-    "build",
-    ".git",
-)  # .venvs/try is this copy's own: `make try` installs the copy into it
+# .venvs/try is not among them: `make try` installs the copy into an environment of the copy's own
+LINKED = (".venv", ".venvs/tflite", "build", ".git")
 
 
 def elsewhere(line: str) -> bool:
