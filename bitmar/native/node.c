@@ -9,6 +9,8 @@
 typedef struct {
   Plugin* plugin;
   bm_op op;
+  bm_op runs;       /* the op as it is called: in the layout of `matrix`, if there is one */
+  Repacked* matrix; /* takes the place of input 1; or NULL */
   int inputs[BM_OP_MOST_INPUTS], outputs[BM_OP_MOST_OUTPUTS]; /* tensor indices, in the graph's order */
   void* scratch;                                              /* the kernels' work space */
   size_t scratch_bytes;
@@ -59,6 +61,7 @@ void node_free(TflContext* context, void* user_data) {
   OpNode* node = user_data;
   if (!node) return;
   Plugin* plugin = node->plugin;
+  repacked_release(&plugin->matrices, node->matrix);
   free(node->scratch);
   free(node);
   plugin_release(plugin);
@@ -106,6 +109,27 @@ static TflStatus resize_output(TflContext* context, const OpNode* node, int i, c
   return context->ResizeTensor(context, &context->tensors[node->outputs[i]], dims);
 }
 
+/* The embedding is left alone: it reads few rows. */
+static void repack(OpNode* node, const bm_op_tensor* in) {
+  bm_ternary w = {.packed = in[1].data, .gamma = in[2].data};
+  int* layout = NULL;
+  node->runs = node->op;
+  if (node->op.kind == BM_OP_TERNARY_FC) {
+    const bm_ternary_fc_options* o = &node->op.options.ternary_fc;
+    w.rows = o->rows, w.cols = o->cols, w.layout = o->layout;
+    layout = &node->runs.options.ternary_fc.layout;
+  } else if (node->op.kind == BM_OP_TERNARY_TOPK) {
+    const bm_ternary_topk_options* o = &node->op.options.ternary_topk;
+    w.rows = o->rows, w.cols = o->cols, w.layout = o->layout;
+    layout = &node->runs.options.ternary_topk.layout;
+  }
+  if (!layout || !w.packed) return;
+  Repacked* former = node->matrix;
+  node->matrix = repacked_take(&node->plugin->matrices, &w);
+  repacked_release(&node->plugin->matrices, former);
+  if (node->matrix) *layout = BM_LAYOUT_RM2;
+}
+
 TflStatus node_prepare(TflContext* context, TflNode* tfl_node) {
   OpNode* node = tfl_node->user_data;
   if (!node) {
@@ -117,6 +141,7 @@ TflStatus node_prepare(TflContext* context, TflNode* tfl_node) {
   bm_op_plan plan;
   bm_op_reason why;
   if (!bm_op_check(&node->op, tensors.in, tensors.out, &plan, &why)) return fail(context, node, why.text);
+  repack(node, tensors.in);
   if (plan.most_scratch > node->scratch_bytes) {
     void* grown = realloc(node->scratch, plan.most_scratch);
     if (!grown) return fail(context, node, "out of memory");
@@ -132,7 +157,9 @@ TflStatus node_prepare(TflContext* context, TflNode* tfl_node) {
 
 TflStatus node_invoke(TflContext* context, TflNode* tfl_node) {
   const OpNode* node = tfl_node->user_data;
-  const Tensors tensors = tensors_of(context, node);
-  const bm_status status = bm_op_run(&node->op, tensors.in, tensors.out, node->scratch, node->scratch_bytes);
+  Tensors tensors = tensors_of(context, node);
+  if (node->matrix) tensors.in[1].data = repacked_bytes(node->matrix);
+  const bm_status status =
+      bm_op_run(&node->runs, tensors.in, tensors.out, node->scratch, node->scratch_bytes);
   return status == BM_OK ? kTflOk : fail(context, node, bm_status_text(status));
 }

@@ -5,11 +5,13 @@
 
 #include <stdlib.h>
 
+#include "repacked.h"
 #include "tfl_abi.h"
 
 typedef struct Plugin {
   TflDelegate base;
-  int references; /* the delegate itself and its nodes */
+  int references;     /* the delegate itself and its nodes */
+  Repacked* matrices; /* of all its nodes */
 } Plugin;
 
 static inline void plugin_keep(Plugin* plugin) {

@@ -72,6 +72,7 @@ static int available(void) {
 const bm_backend bm_backend_neon_dotprod = {
     .name = "neon+dotprod",
     .available = available,
+    .fastest = BM_LAYOUT_RM2,
     .absmax = bm_absmax,
     .prepare = bm_neon_prepare,
     .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},

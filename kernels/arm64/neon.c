@@ -96,6 +96,7 @@ static int available(void) { return 1; }
 const bm_backend bm_backend_neon = {
     .name = "neon",
     .available = available,
+    .fastest = BM_LAYOUT_RM2,
     .absmax = bm_absmax,
     .prepare = bm_neon_prepare,
     .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},

@@ -88,6 +88,7 @@ static int available(void) { return 1; }
 const bm_backend bm_backend_dsp = {
     .name = "dsp",
     .available = available,
+    .fastest = BM_LAYOUT_RM2,
     .absmax = bm_dsp_absmax,
     .prepare = prepare,
     .dot = {bm_dsp_dot_rm2, bm_dsp_dot_b3, bm_dsp_dot_pl14, bm_dsp_dot_c5},

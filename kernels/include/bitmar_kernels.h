@@ -81,6 +81,12 @@ typedef struct bm_ternary {
 /* Bytes of a packed matrix; 0 for a layout that does not exist or sizes out of range. */
 size_t bm_packed_bytes(int32_t layout, int32_t rows, int32_t cols);
 
+/* BM_LAYOUT_RM2 or BM_LAYOUT_B3: which of them this processor's kernels read faster from a cache. */
+int32_t bm_fastest_layout(void);
+
+/* The same weights in rm2, from b3: packed[bm_packed_bytes(BM_LAYOUT_RM2, rows, cols)]. */
+bm_status bm_repack_b3_as_rm2(const bm_ternary* w, uint8_t* packed);
+
 /* ---- quantisation ---- */
 
 /* Absmax int8 of one token x[n]: m = max(max|x_i|, 1e-5), q_i = rne(x_i * (127 / m)) in [-127, 127], *d = m /

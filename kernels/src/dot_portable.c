@@ -127,6 +127,7 @@ static int available(void) { return 1; }
 const bm_backend bm_backend_portable = {
     .name = "portable",
     .available = available,
+    .fastest = BM_LAYOUT_B3,
     .absmax = bm_absmax,
     .prepare = bm_portable_prepare,
     .dot = {dot_rm2, dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},

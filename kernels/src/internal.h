@@ -69,6 +69,7 @@ typedef void bm_dot(const uint8_t* packed, int32_t units, const bm_token* token,
 typedef struct bm_backend {
   const char* name;
   int (*available)(void);
+  int32_t fastest;                            /* of rm2 and b3, where bytes cost nothing */
   float (*absmax)(const float* x, int32_t n); /* as bm_absmax */
   /* Quantises x (r = 127 / m) into token->data; layout, cols and d are set, sum is to be set. */
   void (*prepare)(bm_token* token, const float* x, float r);

@@ -16,6 +16,7 @@ static int available(void) {
 const bm_backend bm_backend_avxvnni = {
     .name = "avxvnni",
     .available = available,
+    .fastest = BM_LAYOUT_RM2,
     .absmax = bm_avx2_absmax,
     .prepare = bm_avx2_prepare,
     .dot = {dot_rm2, bm_avx2_dot_b3, bm_portable_dot_pl14, bm_portable_dot_c5},

@@ -277,3 +277,25 @@ def test_the_converter_packs_what_the_kernels_read(layout):
     for shape in ((1, 1), (7, 9), (50, 33), (10, 64)):
         w = rng.integers(-1, 2, shape).astype(np.int8)
         np.testing.assert_array_equal(packing.pack(w, packing.LAYOUT_NAMES[layout]), spec.pack(w, layout))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(rows=st.integers(1, 130), cols=st.integers(1, 300), seed=st.integers(0, 2**32 - 1))
+def test_b3_is_repacked_as_rm2(kernels, rows, cols, seed):
+    rng = np.random.default_rng(seed)
+    w = rng.integers(-1, 2, (rows, cols)).astype(np.int8)
+    guard = rng.integers(0, 256, 16, np.uint8)
+    expected = spec.pack(w, spec.RM2)
+    target = np.concatenate([np.zeros_like(expected), guard])
+    packed = kernels.ternary(spec.pack(w, spec.B3), [1.0], rows, cols, spec.B3)
+    kernels.check(kernels.lib.bm_repack_b3_as_rm2(byref(packed), ptr(target)))
+    np.testing.assert_array_equal(target, np.concatenate([expected, guard]))
+
+
+@pytest.mark.parametrize("case", ["no target", "another layout", "no rows"])
+def test_what_cannot_be_repacked_is_refused(kernels, case):
+    layout = spec.RM2 if case == "another layout" else spec.B3
+    w = kernels.ternary(spec.pack(np.zeros((5, 4), np.int8), layout), [1.0], 0 if case == "no rows" else 5, 4, layout)
+    target = np.full(5, 255, np.uint8)
+    status = kernels.lib.bm_repack_b3_as_rm2(byref(w), None if case == "no target" else ptr(target))
+    assert status != 0 and (target == 255).all()
