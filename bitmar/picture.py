@@ -1,7 +1,7 @@
 """From a picture to its canonical form: 768 int8 numbers and one scale.
 
 The one implementation: training data and device both come through here, so both see the same numbers.
-Needs NumPy and Pillow only; the interpreter of `vision.tflite` is handed in.
+Needs NumPy and Pillow only; the interpreter of `vision.tflite` is handed in. Files are opened by `bitmar.image_file`.
 
     file -> composed on white -> cropped to its content -> square with a margin -> 160x160 -> vision.tflite -> int8 + scale
 """
@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops
 
 from bitmar.errors import BitmarError
+from bitmar.image_file import eight_bits, open_image, small
 
 SIZE = 160  # pixels, side of vision.tflite's input
 FEATURES = 768
 MARGIN = 1.06  # side of the square / longer side of the content
 VISIBLE = 8  # a pixel is content if its alpha (or, without transparency, its distance from white) is above this, of 255
 THUMB = 16  # side of the thumbnail of `vision: thumb16`: 16 * 16 * 3 = 768
-MAX_PIXELS = 64_000_000  # larger files are refused before they are decoded
+MAX_FEATURE = 1e6  # of 768 numbers that come from outside: a network's are below 100
+MAX_NPY = 32_768  # bytes of a .npy file: 768 numbers of 16 bytes and a header
 ABSMAX_FLOOR = np.float32(1e-5)
 
 
@@ -51,8 +53,12 @@ def square_on_white(image: Image.Image) -> Image.Image:
     return sheet.convert("RGB")
 
 
-def prepare_image(image: Image.Image) -> np.ndarray:
-    """Any Pillow image -> float32 [1, 160, 160, 3] in [-0.992, 1]: ((RGB 0..255) - 127) / 128, vision.tflite's input."""
+def prepare_image(image: Image.Image, where: object = "in RAM") -> np.ndarray:
+    """Any Pillow image -> float32 [1, 160, 160, 3] in [-0.992, 1]: ((RGB 0..255) - 127) / 128, vision.tflite's input.
+
+    `where` it came from, for the text of an error.
+    """
+    image = small(eight_bits(image, where))
     pixels = square_on_white(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     return ((np.asarray(pixels, np.float32) - np.float32(127)) / np.float32(128))[None]
 
@@ -90,23 +96,6 @@ def vision_features(image: np.ndarray, vision: Any) -> np.ndarray:
     return vision.get_tensor(vision.get_output_details()[0]["index"]).reshape(-1)
 
 
-def open_image(path: str | Path) -> Image.Image:
-    """Decode an image file, turned upright by its EXIF tag. BitmarError if it is missing, broken or too large."""
-    path = Path(path)
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BitmarError(f"picture {path}: {image.width}x{image.height} pixels, expected at most {MAX_PIXELS}")
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except FileNotFoundError:
-        raise BitmarError(f"picture {path}: no such file") from None
-    except UnidentifiedImageError:
-        raise BitmarError(f"picture {path}: not an image file, expected PNG, JPEG, WebP ... or .npy") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise BitmarError(f"picture {path}: broken image ({error})") from None
-
-
 def check_numbers(shape: tuple[int, ...], dtype: np.dtype, where: object) -> None:
     """BitmarError unless an array of this shape and dtype holds 768 real numbers: (768,) or (1, 768)."""
     if shape not in ((FEATURES,), (1, FEATURES)) or dtype.kind not in "fiu":
@@ -116,8 +105,13 @@ def check_numbers(shape: tuple[int, ...], dtype: np.dtype, where: object) -> Non
 def real_numbers(array: np.ndarray, where: object) -> np.ndarray:
     """float32 [768] from an array of shape (768,) or (1, 768), any real dtype; `where` it came from, for the error."""
     check_numbers(array.shape, array.dtype, where)
-    with np.errstate(over="ignore"):  # becomes infinite, which `quantise_features` refuses
-        return array.reshape(-1).astype(np.float32)
+    with np.errstate(over="ignore"):  # becomes infinite, which is refused
+        numbers = array.reshape(-1).astype(np.float32)
+    if not numbers.any():
+        raise BitmarError(f"picture {where}: {FEATURES} zeros, expected what a picture's features are")
+    if np.isfinite(numbers).all() and np.abs(numbers).max() > MAX_FEATURE:
+        raise BitmarError(f"picture {where}: numbers up to {np.abs(numbers).max():g}, expected at most {MAX_FEATURE:g}")
+    return numbers
 
 
 def load_npy(path: str | Path) -> np.ndarray:
@@ -127,6 +121,8 @@ def load_npy(path: str | Path) -> np.ndarray:
     """
     path, layout = Path(path), np.lib.format
     try:
+        if path.stat().st_size > MAX_NPY:
+            raise BitmarError(f"picture {path}: {path.stat().st_size} bytes, expected {FEATURES} real numbers")
         with path.open("rb") as file:
             first_version = layout.read_magic(file) == (1, 0)
             shape, _, dtype = (layout.read_array_header_1_0 if first_version else layout.read_array_header_2_0)(file)
@@ -146,4 +142,4 @@ def load_picture(path: str | Path, vision: Any) -> tuple[np.ndarray, np.float32]
     """
     if Path(path).suffix.lower() == ".npy":
         return quantise_features(load_npy(path))
-    return quantise_features(vision_features(prepare_image(open_image(path)), vision))
+    return quantise_features(vision_features(prepare_image(open_image(path), path), vision))

@@ -15,6 +15,7 @@ from PIL import Image
 from bitmar import picture
 from bitmar.engine import Picture
 from bitmar.errors import BitmarError
+from bitmar.image_file import open_image
 from bitmar.model_folder import ModelFolder
 from bitmar.paths import exists
 from bitmar.runtime import Graph
@@ -57,11 +58,11 @@ class PictureSource:
             return self.from_data(match["set"].lower(), match["code"].lower())
         if path.suffix.lower() == ".npy":
             return Picture(*picture.load_picture(path, None))
-        return self.from_image(picture.open_image(path), path)
+        return self.from_image(open_image(path), path)
 
     def from_image(self, image: Image.Image, where: object) -> Picture:
         """The features of an image; `where` it came from, for the error's text."""
-        prepared = picture.prepare_image(image)  # before the network is loaded: files may be broken
+        prepared = picture.prepare_image(image, where)  # before the network is loaded: files may be broken
         return Picture(*picture.quantise_features(picture.vision_features(prepared, self.vision(where))))
 
     def from_array(self, array: np.ndarray) -> Picture:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from bitmar.errors import BitmarError
-from pi_app.terminal import error_line
+from pi_app.terminal import error_line, printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,6 +30,14 @@ def prepare_streams() -> None:
         sys.stdin.reconfigure(errors="surrogateescape", encoding=None if sys.stdin.isatty() else "utf-8")
 
 
+class Notes(logging.Handler):
+    """What the device remarks (`bitmar.image_file`): a line on stderr as it is at that moment, `note: ...`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        print(f"note: {printable(record.getMessage())}", file=sys.stderr, flush=True)
+
+
 def os_error(error: OSError) -> str:
     """What the system says, and about which file."""
     reason = error.strerror or str(error)
@@ -38,6 +47,8 @@ def os_error(error: OSError) -> str:
 def guarded(command: Callable[[], int]) -> int:
     """Runs a command: its exit code, 2 after an error (one line), 130 after Ctrl-C, 1 where nobody reads any more."""
     prepare_streams()
+    if not (log := logging.getLogger("bitmar")).handlers:
+        log.addHandler(Notes())
     try:
         return command()
     except BitmarError as error:

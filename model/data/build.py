@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from bitmar.errors import BitmarError
-from bitmar.picture import open_image, prepare_image
+from bitmar.image_file import open_image
+from bitmar.picture import prepare_image
 from model.data import duplicates, features, lite0, text, tokenizers
 from model.data.dataset import TRAIN
 from model.data.download import fetch

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bitmar.errors import BitmarError
-from bitmar.picture import FEATURES, load_picture, open_image, prepare_image, thumb16_features, vision_features
+from bitmar.image_file import open_image
+from bitmar.picture import FEATURES, load_picture, prepare_image, thumb16_features, vision_features
 from model.data.arrays import read_npz
 from model.data.files import replacing
 from model.data.progress import progress

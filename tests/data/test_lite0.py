@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bitmar.errors import BitmarError
-from bitmar.picture import open_image, prepare_image, vision_features
+from bitmar.image_file import open_image
+from bitmar.picture import prepare_image, vision_features
 from model.config import load_config
 from model.data import lite0
 from model.data.build import Builder
