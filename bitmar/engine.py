@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitmar.decoding import NEVER, GreedyDecoder
 from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder
 from bitmar.model_format import FILE
@@ -70,6 +71,7 @@ class Engine:
         self.recaller.require(("scores", "slots", "mask"), ("context",))
         self.decoder.require(("token", "position", "slot", "context", "latent"), ("ids", "logits"))
         self._check_sizes()
+        self.greedy = GreedyDecoder(self.decoder, model)
 
     def _check_sizes(self) -> None:
         """BitmarError where model.json says another size than a flatbuffer has."""
@@ -134,10 +136,8 @@ class Engine:
 
     def answer(self, context: np.ndarray, latent: np.ndarray, limit: int | None = None) -> list[int]:
         """Greedy tokens until <eos>, at most `limit` (the model's max_seq_len); <eos> is left out."""
-        tokens: list[int] = []
-        for step in self.steps(context, latent):
-            token = int(step.ids[0])
-            if token == self.model.eos or len(tokens) >= (limit or self.model.max_tokens):
-                break
-            tokens.append(token)
-        return tokens
+        return self.greedy.tokens(context, latent, limit or self.model.max_tokens, self.model.eos)
+
+    def stream(self, context: np.ndarray, latent: np.ndarray, count: int) -> list[int]:
+        """`count` greedy tokens, whatever they are: the same work as an answer of that length."""
+        return self.greedy.tokens(context, latent, count, NEVER)

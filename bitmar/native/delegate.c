@@ -80,6 +80,7 @@ static TflStatus prepare_delegate(TflContext* context, TflDelegate* delegate) {
   TflStatus status = check_abi(context, copy);
   if (status == kTflOk) status = claim_nodes(context, delegate, copy);
   free(copy);
+  if (status == kTflOk) plugin_remember(delegate->data_, context);
   return status;
 }
 

@@ -57,10 +57,10 @@ void* node_init(TflContext* context, const char* buffer, size_t length) {
 }
 
 void node_free(TflContext* context, void* user_data) {
-  (void)context;
   OpNode* node = user_data;
   if (!node) return;
   Plugin* plugin = node->plugin;
+  plugin_forget(plugin, context);
   repacked_release(&plugin->matrices, node->matrix);
   free(node->scratch);
   free(node);
