@@ -33,15 +33,35 @@ class CardError(BitmarError):
         self.code = code
 
 
+class OtherNameError(CardError):
+    """The same picture has another name in the memory: `name`; nothing was written."""
+
+    def __init__(self, message: str, name: str):
+        super().__init__(message, abi.E_OTHER_NAME)
+        self.name = name
+
+
 @dataclass(frozen=True)
 class Written:
-    """What a write did: action is "new", "merged", "replaced" or "evicted"; previous is the name that had to go."""
+    """What a write did: action is "new", "merged", "replaced" or "evicted"; previous is the name that had to go; alike is the
+    most alike thing of another name that is there now, "" if none, with a cosine of alike_cosine."""
 
     slot: int
     action: str
     saved: bool
     cosine: float
     previous: str
+    alike: str
+    alike_cosine: float
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The best slot for a question: its cosine, and the mean cosine of the slots of other names (None if there are none)."""
+
+    slot: int
+    cosine: float
+    others: float | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +81,10 @@ class Recalled:
 
 @dataclass(frozen=True)
 class Slot:
-    """One remembered thing. Sequences count the memory's reads and writes, time is in Unix seconds (0: unknown)."""
+    """One slot of a remembered thing. Sequences count the memory's reads and writes, time is in Unix seconds (0: unknown).
+
+    views: how many are merged into the key; decodes: the decoder brings the name back; kept: never evicted or pruned.
+    """
 
     slot: int
     name: str
@@ -69,6 +92,9 @@ class Slot:
     hot: bool
     uses: int
     writes: int
+    views: int
+    decodes: bool
+    kept: bool
     time: int
     importance: float
     retention: float
@@ -98,6 +124,8 @@ class Shape:
     alpha: float = 0.2
     merge_threshold: float = 0.9
     min_importance: float = 0.0
+    prototypes: int = 0
+    same_picture: float = 0.0
 
     def config(self) -> abi.Config:
         """As memstore takes it. BitmarError for an unknown slot type."""
@@ -110,6 +138,8 @@ class Shape:
             slot_dtype=abi.DTYPES[self.dtype],
             alpha=self.alpha,
             merge_threshold=self.merge_threshold,
+            prototypes=self.prototypes,
+            same_picture=self.same_picture,
             min_importance=self.min_importance,
             segment_bytes=0,
             model_hash=(ctypes.c_uint8 * 8)(*self.model_hash),
@@ -264,18 +294,47 @@ class Memory:
         return text(buffer.value)
 
     def teach(
-        self, name: str, episode: np.ndarray, key: np.ndarray, importance: float = 1.0, replace: bool = False
+        self,
+        name: str,
+        episode: np.ndarray,
+        key: np.ndarray,
+        importance: float = 1.0,
+        replace: bool = False,
+        both: bool = False,
+        decodes: bool = False,
+        keep: bool = False,
     ) -> Written:
-        """Writes an episode [D] under its key [D] (unit length) and name; on the card when this returns."""
+        """Writes an episode [D] under its key [D] (unit length) and name; on the card when this returns.
+
+        Args:
+          replace: it takes the place of the slot of the same picture (else of the one of this name).
+          both: the same picture under another name is another thing.
+          decodes: the decoder brings the name back from the episode.
+          keep: the thing is never evicted or pruned.
+
+        Raises:
+          OtherNameError: the same picture has another name; `replace` or `both` says what is meant.
+        """
         raw = name_bytes(name)
         result = abi.TeachResult()
         self.library.ms_set_time(self.handle, int(self.clock()))
-        flags = abi.REPLACE if replace else 0
+        chosen = ((replace, abi.REPLACE), (both, abi.BOTH), (decodes, abi.DECODES), (keep, abi.KEEP))
+        flags = sum(flag for on, flag in chosen if on)
         z, k = self._vector(episode), self._vector(key)
         code = self.library.ms_teach(self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result))
+        if code == abi.E_OTHER_NAME:
+            raise OtherNameError(
+                f"{text(self.library.ms_strerror(code))}: {text(result.previous)}", text(result.previous)
+            )
         self._check(code, f"name {name!r}")
         return Written(
-            result.slot, abi.ACTIONS[result.action], bool(result.saved), result.cosine, text(result.previous)
+            result.slot,
+            abi.ACTIONS[result.action],
+            bool(result.saved),
+            result.cosine,
+            text(result.previous),
+            text(result.alike),
+            result.alike_cosine,
         )
 
     def _vector(self, values: np.ndarray) -> np.ndarray:
@@ -290,9 +349,7 @@ class Memory:
 
     def recall(self, query: np.ndarray, k: int) -> Recalled:
         """The k slots whose keys are nearest to query [D]; touches at most k slots of the card."""
-        vector = self._vector(query)
-        quantised, scale = np.empty(vector.size, np.int8), ctypes.c_float()
-        self.library.bm_quantise(vector.ctypes.data, vector.size, quantised.ctypes.data, byref(scale))
+        quantised, scale = self.quantise(query)
         scores, values = np.empty(k, np.float32), np.empty((k, self.shape.dim), np.float32)
         mask, slots = np.empty(k, np.int32), np.empty(k, np.int32)
         arrays = (scores.ctypes.data, values.ctypes.data, mask.ctypes.data, slots.ctypes.data)
@@ -306,12 +363,44 @@ class Memory:
         return count.value
 
     def rename(self, old: str, new: str) -> None:
-        """Renames the lowest slot called `old`."""
+        """Renames the lowest slot called `old`; its episode stays, and is no longer trusted to decode."""
         code = self.library.ms_rename(self.handle, name_bytes(old), name_bytes(new))
         self._check(code, f"{old!r} to {new!r}")
 
+    def rename_thing(self, old: str, new: str, episode: np.ndarray, decodes: bool) -> None:
+        """Another name and its episode [D] for every slot called `old`; keys, importance, uses and views stay."""
+        z, flags = self._vector(episode), abi.DECODES if decodes else 0
+        code = self.library.ms_rename_thing(self.handle, name_bytes(old), name_bytes(new), z.ctypes.data, flags)
+        self._check(code, f"{old!r} to {new!r}")
+
+    def confirm(self, slot: int, step: float) -> None:
+        """Adds to the importance of a slot's thing, within 0.05 and 1."""
+        self._check(self.library.ms_confirm(self.handle, slot, step), f"slot {slot}")
+
+    def nearest(self, query: np.ndarray) -> Nearest | None:
+        """The best slot for a query [D], by the cosine of int8 keys; None where nothing is remembered."""
+        quantised, _ = self.quantise(query)
+        found = abi.Nearest()
+        self._check(self.library.ms_nearest(self.handle, quantised.ctypes.data, byref(found)))
+        if found.slot < 0:
+            return None
+        return Nearest(found.slot, found.cosine, found.others if found.other_slots else None)
+
+    def read(self, slot: int) -> np.ndarray:
+        """The numbers of a slot, float32 [D]; counts as an access to its thing."""
+        values = np.empty(self.shape.dim, np.float32)
+        self._check(self.library.ms_read_slot(self.handle, slot, values.ctypes.data), f"slot {slot}")
+        return values
+
+    def quantise(self, values: np.ndarray) -> tuple[np.ndarray, ctypes.c_float]:
+        """A key or query [D] as the index holds it: int8 [D] and its scale."""
+        vector = self._vector(values)
+        quantised, scale = np.empty(vector.size, np.int8), ctypes.c_float()
+        self.library.bm_quantise(vector.ctypes.data, vector.size, quantised.ctypes.data, byref(scale))
+        return quantised, scale
+
     def prune(self, below: float) -> int:
-        """Forgets every slot of an importance less than `below`; returns how many."""
+        """Forgets the things whose importance * unlikeness is less than `below` and that are not kept; returns how many slots."""
         count = ctypes.c_uint32()
         self._check(self.library.ms_prune(self.handle, below, byref(count)))
         return count.value
@@ -334,6 +423,9 @@ class Memory:
                 hot=bool(info.hot),
                 uses=info.uses,
                 writes=info.writes,
+                views=info.views,
+                decodes=bool(info.decodes),
+                kept=bool(info.kept),
                 time=info.time,
                 importance=info.importance,
                 retention=info.retention,

@@ -22,7 +22,7 @@ NAME_BYTES = 64
 MAX_REPORTED_LOSSES = 16
 OPEN_READ_ONLY = 1
 OPEN_NO_CREATE = 2
-REPLACE = 1
+REPLACE, BOTH, DECODES, KEEP = 1, 2, 4, 8
 NO_SCORE = -3.402823466e38
 DTYPES = {"float16": 0, "int8": 1}
 ACTIONS = ("new", "merged", "replaced", "evicted")
@@ -34,6 +34,7 @@ E_VERSION = -9
 E_MODEL = -10
 E_SHAPE = -11
 E_NOT_FOUND = -15
+E_OTHER_NAME = -21
 
 
 class Config(ctypes.Structure):
@@ -46,6 +47,8 @@ class Config(ctypes.Structure):
         ("slot_dtype", c_uint32),
         ("alpha", c_float),
         ("merge_threshold", c_float),
+        ("prototypes", c_uint32),
+        ("same_picture", c_float),
         ("min_importance", c_float),
         ("segment_bytes", c_uint32),
         ("salt", c_uint32),
@@ -96,6 +99,8 @@ class TeachResult(ctypes.Structure):
         ("saved", c_uint32),
         ("cosine", c_float),
         ("previous", c_char * NAME_BYTES),
+        ("alike_cosine", c_float),
+        ("alike", c_char * NAME_BYTES),
     )
 
 
@@ -111,6 +116,9 @@ class Info(ctypes.Structure):
         ("uses", c_uint32),
         ("writes", c_uint32),
         ("time", c_uint32),
+        ("views", c_uint32),
+        ("decodes", c_uint32),
+        ("kept", c_uint32),
         ("importance", c_float),
         ("retention", c_float),
         ("key_scale", c_float),
@@ -119,6 +127,12 @@ class Info(ctypes.Structure):
         ("last_access", c_uint64),
         ("key", POINTER(c_int8)),
     )
+
+
+class Nearest(ctypes.Structure):
+    """ms_nearest_slot: the best slot for a query, and how the slots of other names compare."""
+
+    _fields_ = (("slot", c_int32), ("cosine", c_float), ("others", c_float), ("other_slots", c_uint32))
 
 
 class Stats(ctypes.Structure):
@@ -176,7 +190,11 @@ SIGNATURES = {
     "ms_find": (c_int32, [c_void_p, c_char_p, c_uint32]),
     "ms_forget": (c_int, [c_void_p, c_char_p, POINTER(c_uint32)]),
     "ms_rename": (c_int, [c_void_p, c_char_p, c_char_p]),
+    "ms_rename_thing": (c_int, [c_void_p, c_char_p, c_char_p, c_void_p, c_uint32]),
+    "ms_confirm": (c_int, [c_void_p, c_uint32, c_float]),
     "ms_prune": (c_int, [c_void_p, c_float, POINTER(c_uint32)]),
+    "ms_nearest": (c_int, [c_void_p, c_void_p, POINTER(Nearest)]),
+    "ms_read_slot": (c_int, [c_void_p, c_uint32, c_void_p]),
     "bm_quantise": (c_int, [c_void_p, c_int32, c_void_p, POINTER(c_float)]),
     "ms_recall": (c_int, [c_void_p, c_void_p, c_float, c_uint32, c_void_p, c_void_p, c_void_p, c_void_p]),
     "ms_slot_info": (c_int, [c_void_p, c_uint32, POINTER(Info)]),
@@ -196,6 +214,7 @@ STRUCTS = {
     Report: "ms_report",
     TeachResult: "ms_teach_result",
     Info: "ms_info",
+    Nearest: "ms_nearest_slot",
     Stats: "ms_stats",
     State: "ms_state",
 }

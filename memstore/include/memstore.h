@@ -50,6 +50,7 @@ typedef enum {
   MS_E_MEMORY_FULL = -18, /* every slot holds something saved, and this episode is too unimportant to be */
   MS_E_MIXED = -19,       /* the files belong to two memories: nothing is changed */
   MS_E_CLOCK = -20,       /* the memory's clock is at its end: nothing can be written any more */
+  MS_E_OTHER_NAME = -21,  /* the same picture has another name: MS_REPLACE or MS_BOTH says what is meant */
 } ms_error;
 
 /* One sentence in English, without a full stop; never NULL. */
@@ -64,8 +65,11 @@ typedef struct {
   uint32_t dim;           /* D, a power of two, 16..MS_MAX_DIM */
   uint32_t hot;           /* slots held in RAM, 1..K */
   uint32_t slot_dtype;    /* ms_dtype */
-  float alpha;            /* of a merge: M <- (1 - alpha) M + alpha z; 0..1 */
-  float merge_threshold;  /* cosine of keys from which on a same-named episode is the same thing again */
+  float alpha;            /* the n-th view weighs max(1 / n, alpha) in its thing's key; 0..1 */
+  float merge_threshold;  /* cosine of keys from which on a same-named episode is merged into that slot */
+  uint32_t prototypes;    /* most slots of one thing (one name); 0: no limit */
+  float same_picture;     /* cosine of keys from which on it is the same picture, so that another name is a
+                             question; 0: never asked, and MS_REPLACE takes merge_threshold for it */
   float min_importance;   /* episodes below it are not saved to the card (0: all are saved) */
   uint32_t segment_bytes; /* of one file of states/, 128 KiB of it margins; 0: 16 MiB; FAT32 allows < 4 GiB */
   uint32_t salt;          /* of a memory that is made, for files that are to be compared; 0: a random one */
@@ -187,13 +191,20 @@ void ms_set_time(ms_memory* memory, uint32_t unix_seconds);
 
 /* ---- teaching ---- */
 
-enum { MS_REPLACE = 1 }; /* take over the slot that looks alike (or bears this name), whatever its name */
+/* One thing is one name. Its slots (prototypes, where its views differ too much for one) share uses, the last
+ * access, importance and being kept. */
+enum {
+  MS_REPLACE = 1, /* overwrite the slot of the same picture (else the one of this name), whatever its name */
+  MS_BOTH = 2,    /* the same picture under another name is another thing */
+  MS_DECODES = 4, /* the decoder brings the name back from this episode */
+  MS_KEEP = 8,    /* the thing is never evicted or pruned */
+};
 
 typedef enum {
   MS_ACTION_NEW = 0,      /* an empty slot was taken */
   MS_ACTION_MERGED = 1,   /* blended into the slot of the same name */
   MS_ACTION_REPLACED = 2, /* MS_REPLACE: a slot was overwritten */
-  MS_ACTION_EVICTED = 3,  /* no empty slot: the one with the lowest retention score went */
+  MS_ACTION_EVICTED = 3,  /* no empty slot: the thing with the lowest retention score went */
 } ms_action;
 
 typedef struct {
@@ -202,10 +213,17 @@ typedef struct {
   uint32_t saved;  /* 0: in RAM alone (below min_importance, or no card): say `not saved` */
   float cosine;    /* to the slot that it was merged into or replaced, else to the nearest key, -1 if none */
   char previous[MS_NAME_BYTES]; /* name that was replaced or evicted, else "" */
+  float alike_cosine;           /* to the most alike thing of another name that is there now, -1 if none */
+  char alike[MS_NAME_BYTES];    /* its name, else "" */
 } ms_teach_result;
 
 /* Write one episode: episode float[D], key float[D] (unit length), a name of 1 to 63 bytes of UTF-8,
- * importance >= 0. Durable on MS_OK (4 data sectors, 2 barriers). result may be NULL. */
+ * importance >= 0. Durable on MS_OK (4 data sectors, 2 barriers). result may be NULL.
+ *
+ * The name is there already: the key becomes the running mean of the views, in the most alike slot of that
+ * name; the episode stays if it decodes. Where even that slot is less alike than merge_threshold, the thing
+ * gets another slot, up to `prototypes`. MS_E_OTHER_NAME: result has the slot, its name in `previous` and
+ * the cosine. MS_E_MEMORY_FULL: everything that could go is kept, or saved and this is not to be. */
 int ms_teach(ms_memory* memory, const char* name, const float* episode, const float* key, float importance,
              uint32_t flags, ms_teach_result* result);
 
@@ -213,8 +231,19 @@ int ms_forget(ms_memory* memory, const char* name,
               uint32_t* forgotten); /* every slot of that name, one write each */
 int ms_forget_slot(ms_memory* memory, uint32_t slot);
 int ms_rename(ms_memory* memory, const char* name, const char* new_name); /* the lowest slot of that name */
-int ms_prune(ms_memory* memory, float below,
-             uint32_t* pruned); /* forget every slot with importance < below */
+
+/* Another name for a thing, in all its slots, one write each: the name and its episode float[D], which
+ * decodes if flags say MS_DECODES; key, importance, uses and views stay. */
+int ms_rename_thing(ms_memory* memory, const char* name, const char* new_name, const float* episode,
+                    uint32_t flags);
+
+/* Add `step` to the importance of this slot's thing, one write for each of its slots; it stays between 0.05
+ * and 1. */
+int ms_confirm(ms_memory* memory, uint32_t slot, float step);
+
+/* Forget every thing whose importance * unlikeness is less than `below` and that is not kept, in the order of
+ * slots; unlikeness = 1 - max(0, highest cosine with a key of another thing). `pruned`: how many slots. */
+int ms_prune(ms_memory* memory, float below, uint32_t* pruned);
 
 /* ---- recalling ---- */
 
@@ -222,11 +251,25 @@ int ms_prune(ms_memory* memory, float below,
  */
 void ms_scores(const ms_memory* memory, const int8_t* query, float scale, float* scores);
 
+/* Cosine of two int8 vectors: (float)dot / sqrtf((float)aa * (float)bb) of exact sums, 0 for a zero vector;
+ * the same bits everywhere. n <= MS_MAX_DIM. */
+float ms_cosine(const int8_t* a, const int8_t* b, uint32_t n);
+
+typedef struct {
+  int32_t slot;         /* of the highest cosine, the lowest of equal ones; -1: the memory is empty */
+  float cosine;         /* with that slot's key */
+  float others;         /* mean of the cosines with the slots of other names, added in the order of slots */
+  uint32_t other_slots; /* how many these are; 0: `others` is 0 */
+} ms_nearest_slot;
+
+/* The best slot for a query int8[D] and how the others compare. Reads RAM only. */
+int ms_nearest(const ms_memory* memory, const int8_t* query, ms_nearest_slot* nearest);
+
 /* The k best of scores[K], best first, equal ones by lower slot; slots[k] gets -1 after the last. Returns how
  * many. */
 uint32_t ms_top_k(const ms_memory* memory, const float* scores, uint32_t k, int32_t* slots);
 
-/* The content of a slot as float[D], from the hot cache or the card; counts as an access.
+/* The content of a slot as float[D], from the hot cache or the card; counts as an access to its thing.
  * MS_E_NOT_FOUND: empty. MS_E_DAMAGED: both copies are. */
 int ms_read_slot(ms_memory* memory, uint32_t slot, float* values);
 
@@ -241,9 +284,11 @@ typedef struct {
   uint32_t occupied, saved, hot;
   uint32_t
       lost; /* both copies were damaged: free, the name that could still be read is kept until it is used */
-  uint32_t uses;   /* reads */
-  uint32_t writes; /* how often it was taught */
-  uint32_t time;   /* unix seconds of the last teach, 0 unknown */
+  uint32_t uses;          /* reads */
+  uint32_t writes;        /* how often it was taught */
+  uint32_t time;          /* unix seconds of the last teach, 0 unknown */
+  uint32_t views;         /* n: merged into its key, at most 65535 */
+  uint32_t decodes, kept; /* MS_DECODES, MS_KEEP */
   float importance;
   float retention; /* the eviction score: importance * (1 + floor(log2(1 + uses))) / (1 + age) */
   float key_scale;

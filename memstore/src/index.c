@@ -71,6 +71,9 @@ int ms_slot_info(const ms_memory* m, uint32_t slot, ms_info* info) {
   info->uses = m->access[slot].uses;
   info->writes = ms_get32(record + MS_R_WRITES);
   info->time = ms_get32(record + MS_R_TIME);
+  info->views = ms_get16(record + MS_R_VIEWS) ? ms_get16(record + MS_R_VIEWS) : 1;
+  info->decodes = (record[MS_R_FLAGS] & MS_RECORD_DECODES) != 0;
+  info->kept = (record[MS_R_FLAGS] & MS_RECORD_KEPT) != 0;
   info->importance = ms_getf(record + MS_R_IMPORTANCE);
   info->retention = ms_retention(m, slot, m->clock);
   info->key_scale = ms_getf(record + MS_R_KEY_SCALE);

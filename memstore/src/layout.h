@@ -38,9 +38,13 @@ enum {
   MS_R_SLOT_SCALE = 44,
   MS_R_TIME = 48,
   MS_R_WRITES = 52,
+  MS_R_FLAGS = 56, /* MS_RECORD_DECODES, MS_RECORD_KEPT */
+  MS_R_VIEWS = 58, /* n; 0 on cards of version 0.1, counts as 1 */
   MS_R_CRC = 60,
   MS_R_NAME = 64
 };
+
+enum { MS_RECORD_DECODES = 1, MS_RECORD_KEPT = 2 };
 
 /* The header sector. The first MS_IDENTITY bytes never change. */
 typedef struct {

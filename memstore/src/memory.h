@@ -1,7 +1,8 @@
 /* What the files of memstore share: the memory's state in RAM and the steps that touch the card.
  *
  * Each file calls only those that stand before it here: layout, card, slot, index, cache, spare, recover,
- * commit, metadata, states, restore, write; then the interface: open, teach, forget, recall, history. */
+ * commit, metadata, states, restore, write, thing; then the interface: open, teach, forget, recall, history.
+ */
 #ifndef BITMAR_MS_MEMORY_H
 #define BITMAR_MS_MEMORY_H
 
@@ -168,5 +169,33 @@ int ms_resolve(ms_memory* m);  /* find out, repair, finish what was begun */
 int ms_mend(ms_memory* m, uint32_t slot);
 int ms_save(ms_memory* m,
             ms_change* change); /* commit; after a failure the memory is old or new, never open */
+
+/* thing.c: the slots of one name */
+static inline const char* ms_name(const ms_memory* m, uint32_t slot) {
+  return (const char*)ms_record(m, slot) + MS_R_NAME;
+}
+static inline const int8_t* ms_key(const ms_memory* m, uint32_t slot) {
+  return (const int8_t*)ms_record(m, slot) + MS_KEY_AT;
+}
+static inline int ms_same_thing(const ms_memory* m, uint32_t a, uint32_t b) {
+  return a == b || !strcmp(ms_name(m, a), ms_name(m, b));
+}
+int ms_kept(const ms_memory* m, uint32_t slot); /* any slot of its thing is */
+/* The access of now and so many uses more, to every slot of this slot's thing. */
+void ms_touch(ms_memory* m, uint32_t slot, uint32_t uses);
+/* Highest cosine of this slot's key with one of another thing, -1 if there is none; *other: its slot, or
+ * MS_NONE. */
+float ms_most_alike(const ms_memory* m, uint32_t slot, uint32_t* other);
+/* All slots of this name, one write for each that has another importance. */
+int ms_set_importance(ms_memory* m, const char* name, float value);
+/* A copy of the slot's record, with the counters of now, in m->change, whose content stays. */
+ms_change* ms_revise(ms_memory* m, uint32_t slot);
+/* Into m->change: a name; an episode, its scale and whether it decodes. */
+void ms_put_name(uint8_t* record, const char* name);
+void ms_put_episode(ms_memory* m, const float* episode, uint32_t flags);
+int ms_all_finite(const float* x, uint32_t n);
+/* A change becomes the slot's: on the card, or in RAM where the slot is not on it; in RAM in any case. */
+int ms_save_record(ms_memory* m, ms_change* change);
+int ms_keep_in_ram(ms_memory* m, ms_change* change);
 
 #endif

@@ -7,7 +7,7 @@
 #include "memory.h"
 
 #define HEAD_BYTES 1024u
-#define EPISODE_BYTES 768u /* 63 bytes of name as \u00XX, and ten numbers */
+#define EPISODE_BYTES 768u /* 63 bytes of name as \u00XX, eleven numbers, two flags */
 
 uint64_t ms_metadata_bytes(const ms_layout* l) {
   return ((uint64_t)HEAD_BYTES + (uint64_t)l->slots * EPISODE_BYTES + MS_SECTOR - 1) / MS_SECTOR * MS_SECTOR;
@@ -79,6 +79,12 @@ static void put_decimal(writer* w, const char* name, float value) {
   for (uint32_t unit = 100000; unit; unit /= 10) put_byte(w, (uint8_t)('0' + rest / unit % 10));
 }
 
+static void put_flag(writer* w, const char* name, int value) {
+  put(w, ", \"");
+  put(w, name);
+  put(w, value ? "\": true" : "\": false");
+}
+
 static void put_string(writer* w, const char* text) {
   static const char hex[] = "0123456789abcdef";
   put_byte(w, '"');
@@ -136,6 +142,9 @@ static void put_episode(writer* w, uint32_t slot, uint64_t now) {
   put_string(w, (const char*)record + MS_R_NAME);
   put_field(w, "uses", ms_get32(record + MS_R_USES));
   put_field(w, "writes", ms_get32(record + MS_R_WRITES));
+  put_field(w, "views", ms_get16(record + MS_R_VIEWS) ? ms_get16(record + MS_R_VIEWS) : 1);
+  put_flag(w, "decodes", record[MS_R_FLAGS] & MS_RECORD_DECODES);
+  put_flag(w, "kept", record[MS_R_FLAGS] & MS_RECORD_KEPT);
   put_decimal(w, "importance", ms_getf(record + MS_R_IMPORTANCE));
   put_decimal(w, "retention", ms_retention(m, slot, now));
   put_field(w, "sequence", ms_get64(record + MS_R_SEQUENCE));

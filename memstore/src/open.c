@@ -4,7 +4,7 @@
 static int valid_config(const ms_config* c, ms_layout* l) {
   if (!c || ms_layout_of(l, c->slots, c->dim, c->slot_dtype)) return MS_E_ARGUMENT;
   int fits = c->hot >= 1 && c->hot <= c->slots && c->alpha >= 0.0f && c->alpha <= 1.0f &&
-             ms_finite(c->merge_threshold) && ms_finite(c->min_importance);
+             ms_finite(c->merge_threshold) && ms_finite(c->same_picture) && ms_finite(c->min_importance);
   return fits ? MS_OK : MS_E_ARGUMENT;
 }
 

@@ -14,6 +14,24 @@ void ms_scores(const ms_memory* m, const int8_t* query, float scale, float* scor
     scores[i] = ms_occupied(m, i) ? score(m, i, query, scale) : MS_NO_SCORE;
 }
 
+int ms_nearest(const ms_memory* m, const int8_t* query, ms_nearest_slot* nearest) {
+  if (!m || !query || !nearest) return MS_E_ARGUMENT;
+  uint32_t dim = m->header.layout.dim;
+  *nearest = (ms_nearest_slot){-1, -1.0f, 0.0f, 0};
+  for (uint32_t i = 0; i < m->config.slots; i++) {
+    if (!ms_occupied(m, i)) continue;
+    float cosine = ms_cosine(query, ms_key(m, i), dim);
+    if (nearest->slot < 0 || cosine > nearest->cosine) nearest->slot = (int32_t)i, nearest->cosine = cosine;
+  }
+  for (uint32_t i = 0; i < m->config.slots && nearest->slot >= 0; i++) {
+    if (!ms_occupied(m, i) || ms_same_thing(m, i, (uint32_t)nearest->slot)) continue;
+    nearest->others += ms_cosine(query, ms_key(m, i), dim);
+    nearest->other_slots++;
+  }
+  if (nearest->other_slots) nearest->others /= (float)nearest->other_slots;
+  return MS_OK;
+}
+
 /* Insertion into a list of the k best; slots come in rising order, so equal scores keep the lower slot first.
  */
 static uint32_t insert(int32_t* slots, float* scores, uint32_t n, uint32_t k, int32_t slot, float value) {
@@ -60,12 +78,7 @@ int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
       bytes = m->change.content;
   }
   ms_decode_slot(l, bytes, ms_getf(ms_record(m, slot) + MS_R_SLOT_SCALE), values);
-  ms_access* access = &m->access[slot];
-  if (m->clock + 1 < MS_SEQUENCE_LIMIT) m->clock++;
-  access->last = m->clock;
-  if (access->uses != 0xffffffffu) access->uses++;
-  /* goes to the card with the next write of its sector, or on close */
-  if (!(m->flags[slot] & MS_UNSAVED)) m->flags[slot] |= MS_DIRTY;
+  ms_touch(m, slot, 1);
   return MS_OK;
 }
 

@@ -42,11 +42,13 @@ const char* ms_strerror(int error) {
     case MS_E_DAMAGED:
       return "both copies on the card are damaged";
     case MS_E_MEMORY_FULL:
-      return "the memory is full and the episode not important enough to be saved";
+      return "the memory is full of things that are kept or more important";
     case MS_E_MIXED:
       return "the files on the card belong to two memories";
     case MS_E_CLOCK:
       return "the memory's clock is at its end: it can be read, not written";
+    case MS_E_OTHER_NAME:
+      return "the same picture has another name";
     default:
       return "unknown error";
   }

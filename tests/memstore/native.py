@@ -47,6 +47,8 @@ class Config(c.Structure):
         ("slot_dtype", c.c_uint32),
         ("alpha", c.c_float),
         ("merge_threshold", c.c_float),
+        ("prototypes", c.c_uint32),
+        ("same_picture", c.c_float),
         ("min_importance", c.c_float),
         ("segment_bytes", c.c_uint32),
         ("salt", c.c_uint32),
@@ -81,6 +83,8 @@ class TeachResult(c.Structure):
         ("saved", c.c_uint32),
         ("cosine", c.c_float),
         ("previous", c.c_char * 64),
+        ("alike_cosine", c.c_float),
+        ("alike", c.c_char * 64),
     )
 
 
@@ -94,6 +98,9 @@ class Info(c.Structure):
         ("uses", c.c_uint32),
         ("writes", c.c_uint32),
         ("time", c.c_uint32),
+        ("views", c.c_uint32),
+        ("decodes", c.c_uint32),
+        ("kept", c.c_uint32),
         ("importance", c.c_float),
         ("retention", c.c_float),
         ("key_scale", c.c_float),
@@ -102,6 +109,10 @@ class Info(c.Structure):
         ("last_access", c.c_uint64),
         ("key", c.POINTER(c.c_int8)),
     )
+
+
+class Nearest(c.Structure):
+    _fields_ = (("slot", c.c_int32), ("cosine", c.c_float), ("others", c.c_float), ("other_slots", c.c_uint32))
 
 
 STATS = (
@@ -142,7 +153,8 @@ class Port(c.Structure):
 
 
 OK, ARGUMENT, BUFFER, NO_CARD, LOCKED, READ_ONLY, CARD_FULL, IO, FORMAT, VERSION, MODEL, SHAPE = range(0, -12, -1)
-NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL, MIXED, CLOCK = range(-12, -21, -1)
+NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL, MIXED, CLOCK, OTHER_NAME = range(-12, -22, -1)
+REPLACE, BOTH, DECODES, KEEP = 1, 2, 4, 8
 CLEAN, CREATED, OLD_KEPT, NEW_KEPT, MERGED = range(5)
 NEW, MERGE, REPLACED, EVICTED = range(4)
 
@@ -156,6 +168,8 @@ def library() -> c.CDLL:
     lib.ms_history_capacity.argtypes = (c.c_void_p, c.c_uint64)
     lib.ms_teach.argtypes = (c.c_void_p, c.c_char_p, c.c_void_p, c.c_void_p, c.c_float, c.c_uint32, c.c_void_p)
     lib.ms_prune.argtypes = (c.c_void_p, c.c_float, c.c_void_p)
+    lib.ms_confirm.argtypes = (c.c_void_p, c.c_uint32, c.c_float)
+    lib.ms_cosine.restype = c.c_float
     for name in (
         "close",
         "flush",
@@ -224,13 +238,21 @@ class Memory:
         return code
 
     def teach(
-        self, name: str | bytes, episode: np.ndarray, key: np.ndarray, importance: float = 1.0, replace: bool = False
+        self,
+        name: str | bytes,
+        episode: np.ndarray,
+        key: np.ndarray,
+        importance: float = 1.0,
+        replace: bool = False,
+        flags: int = 0,
     ) -> TeachResult:
         result = TeachResult()
         name = name.encode() if isinstance(name, str) else name
         z, k = np.ascontiguousarray(episode, np.float32), np.ascontiguousarray(key, np.float32)
         self.check(
-            self.lib.ms_teach(self.handle, name, pointer(z), pointer(k), importance, int(replace), c.byref(result))
+            self.lib.ms_teach(
+                self.handle, name, pointer(z), pointer(k), importance, int(replace) | flags, c.byref(result)
+            )
         )
         return result
 
@@ -275,6 +297,11 @@ class Memory:
         info = Info()
         self.check(self.lib.ms_slot_info(self.handle, c.c_uint32(slot), c.byref(info)))
         return info
+
+    def nearest(self, query: np.ndarray) -> Nearest:
+        found = Nearest()
+        self.call("nearest", pointer(query), c.byref(found))
+        return found
 
     def find(self, name: str, start: int = 0) -> int:
         return self.lib.ms_find(self.handle, name.encode(), start)

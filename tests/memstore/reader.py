@@ -15,7 +15,7 @@ from pathlib import Path
 SECTOR = 512
 MARGIN = 65536
 EMPTY, OCCUPIED, LOST = 0, 1, 2
-RECORD = struct.Struct("<BBHIQQQIfffII4xI")  # up to and with the CRC at byte 60
+RECORD = struct.Struct("<BBHIQQQIfffIIBxHI")  # up to and with the CRC at byte 60
 
 
 class CardError(Exception):
@@ -66,6 +66,9 @@ class Record:
     slot_scale: float
     time: int
     writes: int
+    decodes: bool
+    kept: bool
+    views: int  # at least 1 where the slot is in use
     name: str
     key: bytes
 
@@ -120,14 +123,13 @@ def parse_record(raw: bytes, slot: int, header: Header) -> Record | None:
     *values, crc = RECORD.unpack_from(raw)
     if zlib.crc32(raw[64:], zlib.crc32(raw[:60], zlib.crc32(header.identity))) != crc or values[2] != slot:
         return None
-    state, name_bytes, _, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale, time, writes = (
-        values
-    )
+    state, name_bytes, _, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale = values[:11]
+    time, writes, flags, views = values[11:]
     name = raw[64 : 64 + name_bytes].decode("utf-8", errors="replace")
     key = raw[128 : 128 + header.dim]
-    return Record(
-        state, slot, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale, time, writes, name, key
-    )
+    counters = (sequence, taught, last, uses, importance, key_scale, slot_scale, time, writes)
+    marks = (bool(flags & 1), bool(flags & 2), max(views, int(state == OCCUPIED)))
+    return Record(state, slot, slot_crc, *counters, *marks, name, key)
 
 
 class Copy:
