@@ -190,7 +190,8 @@ static int create(ms_memory* m) {
   return status;
 }
 
-/* An error while making a memory leaves no half of one. */
+/* An error while making a memory leaves no half of one: the mirror goes last, for primary files without one
+ * are not taken for a memory that a cut interrupted. */
 static void uncreate(ms_memory* m) {
   static const char* const names[MS_FILES] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
                                               "memory_metadata.json", "memory_spare.bin"};
@@ -198,7 +199,10 @@ static void uncreate(ms_memory* m) {
     if (m->file[i] >= 0) m->port->close(m->port->context, m->file[i]);
     m->file[i] = -1;
   }
-  for (int i = 0; m->port->remove && i < MS_FILES; i++) m->port->remove(m->port->context, names[i]);
+  for (int i = 0; m->port->remove && i < MS_FILES; i++) {
+    if (i == MS_BACKUP_FILE && m->port->sync(m->port->context)) return;
+    m->port->remove(m->port->context, names[i]);
+  }
 }
 
 static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {

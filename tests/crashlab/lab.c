@@ -1,6 +1,5 @@
 #include "lab.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,49 +7,26 @@
 const lab_shape lab_shapes[] = {{"ultra_tiny", 8, 128, 4, MS_FP16},   {"tiny_edge", 16, 128, 8, MS_FP16},
                                 {"int8", 5, 64, 2, MS_INT8},          {"odd", 7, 256, 3, MS_FP16},
                                 {"small", 9, 32, 2, MS_FP16},         {"tiny_edge_int8", 16, 128, 8, MS_INT8},
+                                {"three", 3, 16, 2, MS_FP16},         {"four", 4, 256, 2, MS_FP16},
                                 {"original", 512, 256, 512, MS_FP16}, {NULL, 0, 0, 0, 0}};
 
-enum { TEACH, MERGE, REPLACE, FORGET, RENAME, READ_AND_FLUSH, VERIFY, REOPEN, SNAPSHOT, RESTORE };
-
-void lab_episode(uint64_t* random, uint32_t dim, float* episode, float* key) {
-  float norm = 0.0f;
-  for (uint32_t i = 0; i < dim; i++) {
-    episode[i] = (float)((int32_t)(sim_random(random) % 4001) - 2000) / 1024.0f;
-    key[i] = (float)((int32_t)(sim_random(random) % 2001) - 1000);
-    norm += key[i] * key[i];
-  }
-  for (uint32_t i = 0; i < dim; i++) key[i] /= sqrtf(norm);
+const lab_shape* lab_find_shape(const char* name) {
+  const lab_shape* shape = lab_shapes;
+  while (shape->name && strcmp(shape->name, name)) shape++;
+  return shape->name ? shape : NULL;
 }
 
-static uint64_t digest(uint64_t hash, const void* data, size_t bytes) { /* FNV-1a */
-  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const uint8_t*)data)[i]) * 0x100000001b3u;
-  return hash;
-}
-
-void lab_read_state(ms_memory* m, const ms_config* config, lab_state* state) {
-  for (uint32_t i = 0; i < config->slots; i++) {
-    ms_info info;
-    float values[MS_MAX_DIM];
-    state->slot[i] = 0;
-    if (ms_slot_info(m, i, &info) || !info.occupied) continue;
-    state->slot[i] = 1; /* unreadable */
-    if (ms_read_slot(m, i, values)) continue;
-    uint64_t hash = digest(0xcbf29ce484222325u, info.name, strlen(info.name));
-    hash = digest(hash, &info.writes, sizeof info.writes);
-    hash = digest(hash, &info.key_scale, sizeof info.key_scale);
-    hash = digest(hash, info.key, config->dim);
-    state->slot[i] = digest(hash, values, config->dim * sizeof *values);
-  }
-}
-
-int lab_same(const lab* l, const lab_state* a, const lab_state* b) {
-  return !memcmp(a->slot, b->slot, l->config.slots * sizeof *a->slot);
-}
-
-static void* need(void* memory) {
-  if (memory) return memory;
-  fprintf(stderr, "out of memory\n");
-  exit(3);
+/* What a former memory of the same model left in the sectors that its deleted files had. */
+static void former_life(lab* l) {
+  word_result r;
+  uint64_t random = l->card.random;
+  l->card.logging = 0;
+  for (uint32_t i = 0; i < 6; i++)
+    word_do(&l->live, i == 0 ? W_CREATE : i == 4 ? W_SNAPSHOT : W_TEACH, random + i, &r);
+  ms_close(l->live.memory);
+  memcpy(l->card.base.disk, l->card.work.disk, l->card.disk_bytes);
+  memset(l->card.work.size, 0, sizeof l->card.work.size);
+  memset(l->card.base.size, 0, sizeof l->card.base.size);
 }
 
 void lab_start(lab* l, const lab_shape* shape, uint64_t seed) {
@@ -61,152 +37,175 @@ void lab_start(lab* l, const lab_shape* shape, uint64_t seed) {
                           .slot_dtype = shape->dtype,
                           .alpha = 0.2f,
                           .merge_threshold = 0.9f,
+                          .min_importance = 0.5f,
                           .model_hash = {1, 2, 3, 4, 5, 6, 7, 8}};
-  l->random = seed * 1000003u + 17;
   l->config.segment_bytes = shape->slots > 64 ? 1240000 : 172032;
-  l->buffer_bytes = ms_memory_size(&l->config);
-  l->live_buffer = need(malloc(l->buffer_bytes));
-  l->probe_buffer = need(malloc(l->buffer_bytes));
-  l->saved[0] = need(malloc(l->buffer_bytes));
-  l->saved[1] = need(malloc(l->buffer_bytes));
-  uint32_t layout = (uint32_t)sim_random(&l->random), first = (uint32_t)(sim_random(&l->random) % 128);
-  sim_init(&l->card, &l->config, layout, first, seed);
-  sim_init(&l->second, &l->config, layout, first, seed);
+  size_t bytes = ms_memory_size(&l->config);
+  l->live = (word_target){
+      .buffer = sim_need(malloc(bytes)), .buffer_bytes = bytes, .config = &l->config, .port = &l->port};
+  l->probe = (lab_probe){.config = &l->config, .buffer = sim_need(malloc(bytes)), .buffer_bytes = bytes};
+  l->saved[0] = sim_need(malloc(bytes));
+  l->saved[1] = sim_need(malloc(bytes));
+  uint64_t random = seed * 1000003u + 17, disk = shape->slots > 64 ? 16u << 20 : 2u << 20;
+  uint32_t layout = (uint32_t)sim_random(&random) % 256, first = (uint32_t)(sim_random(&random) % 128);
+  sim_init(&l->card, disk, layout, first, seed);
+  sim_init(&l->second, disk, layout, first, seed);
   l->port = sim_port(&l->card);
   l->second_port = sim_port(&l->second);
+  if (sim_random(&random) & 1) former_life(l);
+  memcpy(l->second.base.disk, l->card.base.disk, disk);
+  memcpy(l->second.work.disk, l->card.base.disk, disk);
+  sim_rewind(&l->card);
 }
 
 void lab_end(lab* l) {
   sim_free(&l->card);
   sim_free(&l->second);
-  free(l->live_buffer);
-  free(l->probe_buffer);
+  free(l->live.buffer);
+  free(l->probe.buffer);
   free(l->saved[0]);
   free(l->saved[1]);
-  free(l->log);
+  free(l->log.entry);
 }
 
-static int random_occupied(lab* l, uint64_t* random, ms_info* info) {
-  uint32_t start = (uint32_t)(sim_random(random) % l->config.slots);
-  for (uint32_t i = 0; i < l->config.slots; i++) {
-    uint32_t slot = (start + i) % l->config.slots;
-    if (!ms_slot_info(l->live, slot, info) && info->occupied) return (int)slot;
-  }
-  return -1;
-}
-
-static int perform(lab* l, uint32_t number, uint64_t random) {
-  static const uint8_t odds[] = {TEACH,          TEACH,   TEACH,  TEACH,    TEACH,    MERGE,
-                                 MERGE,          REPLACE, FORGET, FORGET,   RENAME,   READ_AND_FLUSH,
-                                 READ_AND_FLUSH, VERIFY,  REOPEN, SNAPSHOT, TEACH,    TEACH,
-                                 MERGE,          FORGET,  RENAME, RESTORE,  SNAPSHOT, TEACH};
-  float episode[MS_MAX_DIM], key[MS_MAX_DIM], values[MS_MAX_DIM];
-  char name[MS_NAME_BYTES];
+/* The clock as far as writes have carried it to the card: reads are in RAM alone. */
+static uint64_t written_clock(const lab* l, ms_memory* m) {
+  uint64_t newest = 0;
   ms_info info;
-  int word = number <= 2 ? TEACH : odds[sim_random(&random) % sizeof odds];
-  int slot = number ? random_occupied(l, &random, &info) : -1;
-  if (number && slot < 0) word = TEACH;
-  if (word == RESTORE && !l->history) word = SNAPSHOT;
-  if (word == SNAPSHOT && l->history >= 10) word = RESTORE;
-  lab_episode(&random, l->config.dim, episode, key);
-  snprintf(name, sizeof name, "thing %u \xc3\xa9", number);
-  if (number == 0) {
-    snprintf(l->what, sizeof l->what, "create");
-    return ms_open(&l->live, l->live_buffer, l->buffer_bytes, &l->config, &l->port, 0, NULL);
-  }
-  switch (word) {
-    case TEACH: {
-      ms_teach_result result;
-      snprintf(l->what, sizeof l->what, "teach %s", name);
-      int status = ms_teach(l->live, name, episode, key, 1.0f, 0, &result);
-      /* what is in the slot is what was taught, bit for bit */
-      if (!status && l->config.slot_dtype == MS_FP16 && !ms_read_slot(l->live, result.slot, values) &&
-          memcmp(values, episode, l->config.dim * sizeof *values))
-        return 1;
-      return status;
-    }
-    case MERGE:
-    case REPLACE: {
-      for (uint32_t i = 0; i < l->config.dim; i++) key[i] = (float)info.key[i] * info.key_scale;
-      snprintf(l->what, sizeof l->what, "%s slot %d", word == MERGE ? "merge into" : "replace", slot);
-      return ms_teach(l->live, word == MERGE ? info.name : name, episode, key, 1.0f,
-                      word == MERGE ? 0 : MS_REPLACE, NULL);
-    }
-    case FORGET:
-      snprintf(l->what, sizeof l->what, "forget slot %d", slot);
-      return ms_forget_slot(l->live, (uint32_t)slot);
-    case RENAME:
-      snprintf(l->what, sizeof l->what, "rename slot %d", slot);
-      return ms_rename(l->live, info.name, name);
-    case READ_AND_FLUSH: {
-      snprintf(l->what, sizeof l->what, "read and flush");
-      for (uint32_t i = 0; i < 3; i++) {
-        slot = random_occupied(l, &random, &info);
-        int status = ms_read_slot(l->live, (uint32_t)slot, values);
-        if (status) return status;
-      }
-      return ms_flush(l->live);
-    }
-    case VERIFY:
-      snprintf(l->what, sizeof l->what, "verify");
-      return ms_verify(l->live, NULL);
-    case REOPEN: {
-      snprintf(l->what, sizeof l->what, "close and open");
-      int status = ms_close(l->live);
-      if (!status) status = ms_open(&l->live, l->live_buffer, l->buffer_bytes, &l->config, &l->port, 0, NULL);
-      return status;
-    }
-    case SNAPSHOT:
-      snprintf(l->what, sizeof l->what, "snapshot");
-      return ms_snapshot(l->live, NULL);
-    default: {
-      uint32_t state = (uint32_t)(sim_random(&random) % l->history);
-      snprintf(l->what, sizeof l->what, "restore %u", state);
-      return ms_restore(l->live, state);
-    }
+  for (uint32_t i = 0; i < l->config.slots; i++)
+    if (!ms_slot_info(m, i, &info) && info.sequence > newest) newest = info.sequence;
+  return newest;
+}
+
+static void drop_last_barrier(sim_log* log, uint32_t from) {
+  for (uint32_t i = log->count; i-- > from;) {
+    if (log->entry[i].kind != LOG_SYNC) continue;
+    memmove(log->entry + i, log->entry + i + 1, (log->count - i - 1) * sizeof *log->entry);
+    log->count--;
+    return;
   }
 }
 
-static uint64_t step_seed(const lab* l, uint32_t number) {
-  return l->random ^ (uint64_t)number * 0x2545f4914f6cdd1du;
-}
-
-int lab_step(lab* l, uint32_t number) {
+const char* lab_word(lab* l, word w, uint64_t random) {
   l->before = l->after;
-  memcpy(l->saved[0], l->live_buffer, l->buffer_bytes);
-  sim_reset(&l->card);
+  l->clock_before = l->clock_after;
+  l->states_before = l->states_after;
+  l->word = w;
+  l->random = random;
+  memcpy(l->saved[0], l->live.buffer, l->live.buffer_bytes);
+  sim_begin(&l->card);
+  l->open_entries = l->card.log.count;
   l->card.logging = 1;
-  int status = perform(l, number, step_seed(l, number));
+  l->status = word_do(&l->live, w, random, &l->result);
   l->card.logging = 0;
   l->calls = l->card.calls;
-  l->log_count = l->card.log_count;
-  free(l->log);
-  l->log = need(malloc((l->log_count + 1) * sizeof *l->log));
-  if (l->log_count) memcpy(l->log, l->card.log, l->log_count * sizeof *l->log);
-  memcpy(l->saved[1], l->live_buffer, l->buffer_bytes);
-  if (status) return status;
-  lab_read_state(l->live, &l->config, &l->after); /* counts as reads: undone with the RAM image */
-  memcpy(l->live_buffer, l->saved[1], l->buffer_bytes);
-  return MS_OK;
+  l->syncs = l->card.syncs;
+  l->writes = l->card.writes;
+  if (l->last_barrier_missing) drop_last_barrier(&l->card.log, l->open_entries);
+  sim_copy_log(&l->log, &l->card.log);
+  memcpy(l->saved[1], l->live.buffer, l->live.buffer_bytes);
+  if (l->result.wrong) return "the slot does not hold what was taught";
+  if (l->status && l->status != MS_E_NOT_FOUND && l->status != MS_E_MEMORY_FULL)
+    return ms_strerror(l->status);
+  l->clock_after = written_clock(l, l->live.memory);
+  lab_read_state(l->live.memory, &l->config, &l->after);
+  memcpy(l->live.buffer, l->saved[1], l->live.buffer_bytes); /* reading counts: undone */
+  if (w == W_SNAPSHOT && !l->status) {
+    if (l->states_after == LAB_STATES) return "more states than the laboratory counts";
+    l->states[l->states_after++] = l->after;
+  }
+  uint32_t changed = 0;
+  for (uint32_t i = 0; i < l->config.slots; i++) changed += l->before.slot[i] != l->after.slot[i];
+  if (l->status && changed) return "it failed and changed something";
+  if (l->result.one_write && changed > 1) return "more than one slot has changed";
+  if (w == W_RESTORE && !l->status && !lab_same(&l->config, &l->after, &l->states[l->result.restored]))
+    return "the restored state is not what it was";
+  return NULL;
 }
 
-int lab_repeat(lab* l, uint32_t number, uint32_t at, int code, int sticky) {
-  memcpy(l->live_buffer, l->saved[0], l->buffer_bytes);
-  l->live = number ? (ms_memory*)l->live_buffer : NULL; /* a failed open forgets it */
-  sim_reset(&l->card);
-  l->card.fail_at = at;
-  l->card.fail_code = code;
-  l->card.fail_sticky = sticky;
-  int status = perform(l, number, step_seed(l, number));
-  l->card.fail_at = 0;
-  return status;
+void lab_undo_word(lab* l) {
+  memcpy(l->live.buffer, l->saved[0], l->live.buffer_bytes);
+  l->live.memory = l->made ? (ms_memory*)l->live.buffer : NULL; /* a failed open forgets it */
+  sim_begin(&l->card);
 }
 
-void lab_finish_step(lab* l) {
-  memcpy(l->live_buffer, l->saved[1], l->buffer_bytes);
-  l->live = (ms_memory*)l->live_buffer;
-  sim_reset(&l->card);
-  crash_apply(&l->card, l->log, l->log_count, (crash){'-', 0, 0, 0});
-  sim_accept(&l->card);
-  if (!strcmp(l->what, "snapshot")) l->history++;
+void lab_accept_word(lab* l) {
+  memcpy(l->live.buffer, l->saved[1], l->live.buffer_bytes);
+  l->live.memory = (ms_memory*)l->live.buffer;
+  l->made = 1;
+  sim_accept(&l->card, &l->log, &l->second);
+  l->live.states = l->states_after;
+}
+
+void lab_word_with(lab* l, const sim_fault* fault, int lasts, lab_faulty* o) {
+  float episode[MS_MAX_DIM], key[MS_MAX_DIM];
+  uint64_t random = fault->call + fault->sync * 31u + fault->bad_at + fault->write * 7u;
+  word_result r;
+  lab_undo_word(l);
+  l->card.logging = 1;
+  l->card.fault = *fault;
+  o->status = word_do(&l->live, l->word, l->random, &r);
+  o->done = l->card.log.count;
+  if (!lasts) memset(&l->card.fault, 0, sizeof l->card.fault);
+  o->is_open = l->live.memory != NULL && !((l->word == W_CREATE || l->word == W_REOPEN) && o->status);
+  o->next_status = MS_E_ARGUMENT;
+  if (o->is_open) {
+    float values[MS_MAX_DIM];
+    ms_read_slot(l->live.memory, 0, values); /* whoever looks finds out first what a failed write left */
+    lab_read_state(l->live.memory, &l->config, &o->ram);
+    word_episode(&random, l->config.dim, episode, key);
+    o->next_status = ms_teach(l->live.memory, "after the fault", episode, key, 4.0f, 0, NULL);
+    lab_read_state(l->live.memory, &l->config, &o->next);
+  }
+  o->end = l->card.log.count;
+  l->card.logging = 0;
+  sim_copy_log(&o->log, &l->card.log);
+}
+
+struct lab_point {
+  sim_image base;
+  sim_log tail;
+  uint8_t* ram;
+  lab_state after;
+  uint64_t clock;
+  uint32_t states;
+};
+
+lab_point* lab_keep(const lab* l) {
+  lab_point* p = sim_need(calloc(1, sizeof *p));
+  p->base = l->card.base;
+  p->base.disk = sim_need(malloc(l->card.disk_bytes));
+  memcpy(p->base.disk, l->card.base.disk, l->card.disk_bytes);
+  sim_copy_log(&p->tail, &l->card.tail);
+  p->ram = sim_need(malloc(l->live.buffer_bytes));
+  memcpy(p->ram, l->live.buffer, l->live.buffer_bytes);
+  p->after = l->after;
+  p->clock = l->clock_after;
+  p->states = l->states_after;
+  return p;
+}
+
+void lab_return(lab* l, const lab_point* p) {
+  uint8_t* disk = l->card.base.disk;
+  sim_rewind(&l->card);
+  memcpy(disk, p->base.disk, l->card.disk_bytes);
+  l->card.base = p->base;
+  l->card.base.disk = disk;
+  memcpy(l->card.work.disk, disk, l->card.disk_bytes);
+  memcpy(l->second.base.disk, disk, l->card.disk_bytes);
+  memcpy(l->second.work.disk, disk, l->card.disk_bytes);
+  memcpy(l->card.work.size, p->base.size, sizeof p->base.size);
+  sim_copy_log(&l->card.tail, &p->tail);
+  memcpy(l->live.buffer, p->ram, l->live.buffer_bytes);
+  l->live.memory = (ms_memory*)l->live.buffer;
+  l->after = p->after;
+  l->clock_after = p->clock;
+  l->live.states = l->states_after = p->states;
+}
+
+void lab_drop(lab_point* p) {
+  free(p->base.disk);
+  free(p->tail.entry);
+  free(p->ram);
+  free(p);
 }

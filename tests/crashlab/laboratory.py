@@ -1,4 +1,4 @@
-"""Build the crash laboratory's C program and run its shards: workloads on a simulated card, crashed in every way."""
+"""Build the crash laboratory's C program and run its shards: words on a simulated card, gone wrong in every way."""
 
 from __future__ import annotations
 
@@ -13,39 +13,59 @@ from pathlib import Path
 from tests.memstore import native
 
 HERE = Path(__file__).resolve().parent
-KINDS = ("cuts", "tears", "reorders", "regions", "flips", "errors", "second_cuts")
-SHAPES = ("ultra_tiny", "tiny_edge", "tiny_edge_int8", "int8", "odd", "small")
+SHAPES = ("ultra_tiny", "tiny_edge", "tiny_edge_int8", "int8", "odd", "small", "three", "four")
+SEQUENCES = "all sequences"  # the class that --words counts for
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One workload: so many steps of a seed, every `sample`-th torn sector, second cuts of every `twice`-th first."""
+    """One life: so many words of a seed, every `sample`-th torn sector, second cuts of every `twice`-th first.
+
+    words > 0: instead, after `steps` things were taught, every sequence of up to so many words whose first is the
+    `part`-th of each `of`."""
 
     shape: str
     seed: int
     steps: int
     sample: int = 1
     twice: int = 8
+    words: int = 0
+    part: int = 0
+    of: int = 1
+
+    def arguments(self) -> list[str]:
+        more = ["--words", self.words, "--part", self.part, self.of, "--cuts-only"] if self.words else []
+        all_of_them = [self.shape, self.seed, self.steps, "--sample", self.sample, "--twice", self.twice, *more]
+        return [str(a) for a in all_of_them]
+
+
+def sources(store: Path = native.ROOT / "memstore" / "src") -> list[Path]:
+    """The laboratory's own files, those of a store and the arithmetic that it shares with the ops."""
+    return [*sorted(HERE.glob("*.c")), *sorted(store.glob("*.c")), *native.KERNELS]
 
 
 def program(crc: str = "", sanitize: bool = False) -> Path:
     """The laboratory's binary; crc="ignored" links a store whose CRCs are always right."""
-    sources = sorted(HERE.glob("*.c")) + [s for s in native.SOURCES if not (crc and s.name == "crc32.c")]
+    files = [s for s in sources() if not (crc and s.name == "crc32.c")]
     flags = ["-I", str(native.ROOT / "memstore" / "src"), *(native.SANITIZE if sanitize else [])]
     if crc:
-        sources.append(HERE / "broken" / "crc32.c")
+        files.append(HERE / "broken" / "crc32.c")
     name = "crashlab" + (f"_crc_{crc}" if crc else "") + ("_sanitized" if sanitize else "")
-    return native.build(name, sources, "clang" if sanitize else "gcc", flags)
+    return native.build(name, files, "clang" if sanitize else "gcc", flags)
 
 
 def run_shard(binary: Path, shard: Shard, *options: str, timeout: float = 3600) -> dict:
-    """One shard's counts; `messages` are the violations that it named, with ids for --replay."""
-    command = [str(binary), shard.shape, str(shard.seed), str(shard.steps)]
-    command += ["--sample", str(shard.sample), "--twice", str(shard.twice), *options]
+    """One shard's counts; `messages` are the violations that it named, with ids for --only."""
+    command = [str(binary), *shard.arguments(), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     if done.returncode not in (0, 1) or not done.stdout.strip():
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-3000:]}")
     counts = json.loads(done.stdout)
+    if shard.words:
+        both = [sum(pair[i] for pair in counts["classes"].values()) for i in (0, 1)]
+        counts["classes"] = {SEQUENCES: both}
+    counts["scenarios"] = sum(scenarios for scenarios, _ in counts["classes"].values())
+    counts["violations"] = sum(violations for _, violations in counts["classes"].values())
     counts["messages"] = [line for line in done.stderr.splitlines() if line.startswith("VIOLATION")]
     return counts
 
@@ -53,29 +73,32 @@ def run_shard(binary: Path, shard: Shard, *options: str, timeout: float = 3600) 
 def run_shards(shards: list[Shard], binary: Path | None = None, progress: bool = False) -> dict:
     """All shards, on every core; the sums of their counts."""
     binary = binary or program()
-    total: dict = {kind: 0 for kind in (*KINDS, "violations", "steps")} | {"messages": []}
+    total: dict = {"scenarios": 0, "violations": 0, "steps": 0, "messages": [], "classes": {}}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, counts in enumerate(pool.map(lambda s: run_shard(binary, s), shards), 1):
-            for key in total:
+            for key in ("scenarios", "violations", "steps", "messages"):
                 total[key] += counts[key]
+            for name, pair in counts["classes"].items():
+                before = total["classes"].get(name, [0, 0])
+                total["classes"][name] = [a + b for a, b in zip(before, pair, strict=True)]
             if progress:
-                done = sum(total[kind] for kind in KINDS)
-                print(
-                    f"\r{number}/{len(shards)} workloads, {done:,} scenarios, {total['violations']} violations",
-                    end="",
-                    file=sys.stderr,
-                )
+                text = f"\r{number}/{len(shards)} lives, {total['scenarios']:,} scenarios, {total['violations']} violations"
+                print(text, end="", file=sys.stderr)
     if progress:
         print(file=sys.stderr)
-    total["scenarios"] = sum(total[kind] for kind in KINDS)
     return total
 
 
-def broken_variants() -> dict[str, int]:
-    """Violations found in a card without barriers, a store without a mirror and one that ignores CRCs: all must be > 0."""
-    shard = Shard("ultra_tiny", 1, 6, sample=40, twice=0)
-    return {
-        "no barrier": run_shard(program(), shard, "--no-barrier")["violations"],
-        "no mirror": run_shard(program(), shard, "--no-mirror")["violations"],
-        "CRC ignored": run_shard(program(crc="ignored"), shard)["violations"],
-    }
+BROKEN = {
+    "no barrier": ("--no-barrier", "--cuts-only"),
+    "no last barrier": ("--no-last-barrier", "--cuts-only"),
+    "no mirror": ("--no-mirror",),
+}
+
+
+def broken_variants(seed: int = 1) -> dict[str, int]:
+    """Violations found in a card without barriers, a store without its last barrier, one without a mirror and one that
+    ignores CRCs: all must be > 0."""
+    shard = Shard("ultra_tiny", seed, 6, sample=40, twice=0)
+    caught = {name: run_shard(program(), shard, "--stop", *more)["violations"] for name, more in BROKEN.items()}
+    return caught | {"CRC ignored": run_shard(program(crc="ignored"), shard, "--stop")["violations"]}
