@@ -108,13 +108,15 @@ static void try_second(lab_run* r, const lab_promise* promise, crash first, cons
   sim_log log = {0};
   sim_copy_log(&log, &card->log);
   for (uint32_t i = 0; !status && i < log.count && !stopped(r); i++) {
-    for (uint32_t tear = 0; tear < 1 + (log.entry[i].kind == LOG_WRITE ? 4u : 0u); tear++) {
+    for (uint32_t tear = 0; tear < 1 + (log.entry[i].kind == LOG_WRITE ? 5u : 0u); tear++) {
       crash second = {'c', i, 0, 0};
       char id[240];
       if (tear == 4) { /* an epoch's writes in any order */
         uint32_t epoch = 0;
         for (uint32_t j = 0; j < i; j++) epoch += log.entry[j].kind == LOG_SYNC;
         second = (crash){'d', epoch, (uint32_t)chance(r, first.b + i) | 1u << 31, 0};
+      } else if (tear == 5) {
+        second = (crash){'r', i, 2, 0};
       } else if (tear) {
         second = (crash){'t', i, chance(r, first.b + i + tear * 97) % log.entry[i].bytes, tear};
       }
@@ -226,6 +228,27 @@ static int file_at(const sim_card* card, uint64_t at) {
   return -1;
 }
 
+/* Both copies have lost something; a cut in the repair loses nothing more. */
+static void cut_repair(lab_run* r, crash how) {
+  lab* l = &r->l;
+  char id[160];
+  lab_state found;
+  ms_report report;
+  snprintf(id, sizeof id, "%s/%c:%u:%llu:%llu", r->path, how.kind, how.a, (unsigned long long)how.b,
+           (unsigned long long)how.c);
+  if (stopped(r) || !r->twice || !leads_to(r, id) || !crash_apply(&l->card, &l->log, how)) return;
+  if (ms_open(&l->probe.memory, l->probe.buffer, l->probe.buffer_bytes, &l->config, &l->port, 0, &report) ||
+      report.kept != MS_STATE_MERGED)
+    return;
+  lab_read_state(l->probe.memory, &l->config, &found);
+  crash_apply(&l->card, &l->log, how);
+  lab_promise promise = promise_of(l, 0);
+  promise.may[0] = &found;
+  promise.is_lost = promise.states_may_break = 1;
+  promise.clock = 0;
+  try_second(r, &promise, how, id);
+}
+
 static void damage(lab_run* r) {
   lab* l = &r->l;
   for (uint32_t i = 0; i < 160 / r->sample + 4; i++) {
@@ -239,8 +262,9 @@ static void damage(lab_run* r) {
     try_crash(r, C_FLIP, how, &promise);
     promise.may_lose = 1;
     promise.may_refuse = 1;
-    try_crash(r, C_BOTH, (crash){'f', 1, bit, a_read(r, i + 9000) * 8 + chance(r, i + 7000) % 4096 + 1},
-              &promise);
+    how = (crash){'f', 1, bit, a_read(r, i + 9000) * 8 + chance(r, i + 7000) % 4096 + 1};
+    try_crash(r, C_BOTH, how, &promise);
+    if (i % 4 == 0) cut_repair(r, how);
   }
   uint32_t n = l->log.count;
   for (uint32_t i = 0; n > l->open_entries && i < 120 / r->sample + 4; i++) {

@@ -118,6 +118,7 @@ const char* lab_word(lab* l, word w, uint64_t random) {
   for (uint32_t i = 0; i < l->config.slots; i++) changed += l->before.slot[i] != l->after.slot[i];
   if (l->status && changed) return "it failed and changed something";
   if (l->result.one_write && changed > 1) return "more than one slot has changed";
+  if (w >= W_UNSAVED && changed) return "a word that saves nothing has changed what is saved";
   if (w == W_RESTORE && !l->status && !lab_same(&l->config, &l->after, &l->states[l->result.restored]))
     return "the restored state is not what it was";
   return NULL;

@@ -69,7 +69,7 @@ static const char* check_state(const lab_promise* promise, const ms_config* conf
   int same[4] = {0}, any = 0;
   for (uint32_t i = 0; i < promise->count; i++) any |= same[i] = lab_same(config, found, promise->may[i]);
   if (promise->may_lose) return check_losses(promise, config, found, report);
-  if (report->lost) return "slots are lost";
+  if (report->lost && !promise->is_lost) return "slots are lost";
   if (!any && !(promise->between && is_between(promise, config, found)))
     return promise->count == 1 ? "a finished write is gone" : "neither the old nor the new state";
   if (!promise->says || promise->between || report->restore_finished) return NULL;

@@ -22,6 +22,7 @@ typedef struct {
   uint32_t states_least, states_most;
   int states_may_break; /* damage that they have no copy against: then they say so */
   int may_lose;         /* damage beyond what two copies survive: a slot may be gone, and is said to be */
+  int is_lost;          /* what could be lost is lost already: exactly may[0], whatever is said of it */
   int zeros;            /* the damage is zeros: what they took is as if it had never been */
   int may_refuse;       /* and so much of it that it may not be a memory any more */
   int says;             /* it tells which of may[0] (old) and may[1] (new) it found */
