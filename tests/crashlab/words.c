@@ -42,8 +42,8 @@ static int teach(word_target* t, word w, uint64_t* random, word_result* r) {
   int slot = random_occupied(t, random, &info);
   word_episode(random, t->config->dim, episode, key);
   /* importance rises with the thing's number, so that prune takes some */
-  uint32_t number = (uint32_t)(sim_random(random) % 1000);
-  snprintf(name, sizeof name, "thing %u \xc3\xa9", number);
+  uint32_t number = (uint32_t)sim_random(random);
+  snprintf(name, sizeof name, "thing %08x \xc3\xa9", number);
   float importance = w == W_UNSAVED ? 0.25f : 1.0f + (float)(number % 4);
   uint32_t flags = 0;
   if (w != W_TEACH && w != W_UNSAVED && slot >= 0) {
@@ -94,7 +94,7 @@ int word_do(word_target* t, word w, uint64_t random, word_result* r) {
       int slot = random_occupied(t, &random, &info);
       if (slot < 0) return MS_E_NOT_FOUND;
       if (w == W_FORGET) return ms_forget_slot(t->memory, (uint32_t)slot);
-      snprintf(name, sizeof name, "named %u", (uint32_t)(sim_random(&random) % 1000));
+      snprintf(name, sizeof name, "named %08x", (uint32_t)sim_random(&random));
       return ms_rename(t->memory, info.name, name);
     }
     case W_PRUNE:
