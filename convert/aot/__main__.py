@@ -43,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 def plan_lines(report: dict) -> str:
     """What a folder's plan takes, a line for each graph."""
     lines = [
-        f"{name:8} {plan['operators']:4} operators, arena {plan['arena_bytes']:7,} bytes "
-        f"(lower bound {plan['lower_bound']:,}), caches {plan['cache_bytes']:,}"
+        f"{name:8} {plan['operators']:4} operators, {plan['start_operators']} of them once a stream, arena "
+        f"{plan['arena_bytes']:7,} bytes (lower bound {plan['lower_bound']:,}), caches {plan['cache_bytes']:,}"
         for name, plan in report["graphs"].items()
     ]
     lines += [

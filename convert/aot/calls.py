@@ -20,7 +20,7 @@ class Calls:
     def __init__(self, schedule: Schedule, weights: Weights, used: UsedRows | None = None) -> None:
         self.schedule = schedule
         self.used = used
-        self._rows, self._looped = 1, False
+        self._rows, self._count, self._looped = 1, "1", False
         self.weights = weights
         self.matrices: list[str] = []
         self.asserts: set[str] = set()
@@ -32,6 +32,8 @@ class Calls:
             self._refuse(operator, f"{operator.kind} has no ahead-of-time form")
         rows = self.schedule.tile_rows(step) if step.rows > 1 else operator.outputs[0].rows
         self._rows, self._looped = rows, step.rows > 1
+        cut = self._looped and self.used is not None and self.used.cuts(step)
+        self._count = "n" if cut else str(rows)  # rows of this turn
         return write(operator)
 
     # -- addresses
@@ -90,7 +92,7 @@ class Calls:
         self.asserts.add(
             f"BM_TOKEN_BYTES({x.width}) * {min(self._rows, self.schedule.tile)} <= {self.schedule.scratch[operator.index].bytes}"
         )
-        arguments = f"&{matrix}, {self.at(x)}, {self._rows}, {options['activation']}, {self.at(y)}"
+        arguments = f"&{matrix}, {self.at(x)}, {self._count}, {options['activation']}, {self.at(y)}"
         return [f"CALL(bm_ternary_fc({arguments}, {self._scratch(operator)}));"]
 
     def _ternary_embedding(self, operator: Operator) -> list[str]:
@@ -99,7 +101,7 @@ class Calls:
         matrix = self._matrix(operator, packed, gamma)
         self._expect(operator, y.width == operator.options["cols"] and y.rows == ids.count, "[ids, cols] out")
         first = f"{self.at(ids)} + t" if self._looped else self.at(ids)
-        return [f"CALL(bm_ternary_embedding(&{matrix}, {first}, {self._rows}, {self.at(y)}));"]
+        return [f"CALL(bm_ternary_embedding(&{matrix}, {first}, {self._count}, {self.at(y)}));"]
 
     def _ternary_topk(self, operator: Operator) -> list[str]:
         x, packed, gamma = operator.inputs
@@ -121,7 +123,7 @@ class Calls:
         self._expect(
             operator, gain.count == x.width and x.shape[-1:] == y.shape[-1:], "as many gains as numbers in a row"
         )
-        return [f"CALL(bm_rms_norm({self.at(x)}, {self.at(gain)}, {self._rows}, {x.width}, {self.at(y)}));"]
+        return [f"CALL(bm_rms_norm({self.at(x)}, {self.at(gain)}, {self._count}, {x.width}, {self.at(y)}));"]
 
     def _attention(self, operator: Operator) -> list[str]:
         q, kv, mask = operator.inputs
@@ -189,8 +191,8 @@ class Calls:
             row = tensor.width if tensor.rows > 1 else 0
             operands.append(f"{self.at(tensor)}, {row}, {int(tensor.width > 1)}")
         suffix = "" if y.ctype == "float" else "_int"
-        lines = [f"{function}{suffix}({', '.join(operands)}, {self._rows}, {y.width}, {self.at(y)});"]
-        return lines + ([f"aot_relu({self.at(y)}, {self._rows * y.width}, {self.at(y)});"] if fused else [])
+        lines = [f"{function}{suffix}({', '.join(operands)}, {self._count}, {y.width}, {self.at(y)});"]
+        return lines + ([f"aot_relu({self.at(y)}, {self._count} * {y.width}, {self.at(y)});"] if fused else [])
 
     def _add(self, operator: Operator) -> list[str]:
         return self._elementwise(operator, "aot_add")
@@ -203,7 +205,7 @@ class Calls:
 
     def _relu(self, operator: Operator) -> list[str]:
         x, y = operator.inputs[0], operator.outputs[0]
-        return [f"aot_relu({self.at(x)}, {self._rows * y.width}, {self.at(y)});"]
+        return [f"aot_relu({self.at(x)}, {self._count} * {y.width}, {self.at(y)});"]
 
     def _cast(self, operator: Operator) -> list[str]:
         x, y = operator.inputs[0], operator.outputs[0]

@@ -13,6 +13,7 @@ from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
 from convert.aot.repack import BUDGET, repack
 from convert.aot.source import function, macros, write_changed
+from convert.aot.stream import STREAM
 from convert.aot.weights import Weights
 
 GRAPHS = ("encoder", "recall", "decoder")
@@ -34,7 +35,9 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     _check_description(model, description, plans)
     weights, sources = Weights(), []
     for plan in plans.values():
-        sources.append(function(plan, weights, f"bm_status bitmar_{plan.graph.name}(void)"))
+        name = plan.graph.name
+        start = f"bm_status bitmar_{name}_start(void)" if name in STREAM else ""
+        sources.append(function(plan, weights, f"bm_status bitmar_{name}(void)", start))
     report = _report(model, description, plans, weights, engine) | {"matrices": matrices}
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(model)
@@ -173,6 +176,7 @@ def _report(model: Path, description: dict, plans: dict[str, Plan], weights: Wei
         "graphs": {
             name: {
                 "operators": len(plan.graph.operators),
+                "start_operators": len(plan.schedule.start.operators),
                 "arena_bytes": plan.arena_bytes,
                 "lower_bound": plan.lower_bound,
                 "cache_bytes": sum(t.bytes for t in plan.graph.tensors if t.variable),

@@ -65,7 +65,7 @@ def model_header(description: dict, plans: dict, report: dict) -> str:
             "extern const uint8_t bitmar_weights[];",
             "extern uint8_t bitmar_arena[BITMAR_ARENA_BYTES];",
             "",
-            "/* inputs and outputs of the graphs: offsets into the arena, valid for one call */",
+            "/* inputs and outputs of the graphs: offsets into the arena, valid for one call, context and latent for a stream */",
             *(f"#define {name} {value}" for name, value in places.items()),
             "",
             "/* the decoder's caches, to be set to zero before position 0 */",
@@ -73,6 +73,8 @@ def model_header(description: dict, plans: dict, report: dict) -> str:
             "",
             "bm_status bitmar_encoder(void);",
             "bm_status bitmar_recall(void);",
+            "/* decoder_start: once for a stream, its context and latent in place; then the decoder for each token */",
+            "bm_status bitmar_decoder_start(void);",
             "bm_status bitmar_decoder(void);",
         ]
     else:

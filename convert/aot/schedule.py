@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from convert.aot.arena import Buffer
 from convert.aot.graph import Graph, Operator, Tensor
 from convert.aot.scratch import scratch_bytes
+from convert.aot.stream import start_of
 
 ALIASES = {"RESHAPE", "EXPAND_DIMS", "SQUEEZE"}
 ROW_WISE = {"BITMAR_TERNARY_FC", "BITMAR_TERNARY_EMBEDDING", "BITMAR_RMS_NORM", "ADD", "SUB", "MUL", "RELU"}
@@ -28,13 +29,19 @@ class Step:
 
 
 class Schedule:
-    """Order, storage and lifetimes of one graph for tiles of `tile` tokens."""
+    """Order, storage and lifetimes of one graph for tiles of `tile` tokens.
+
+    `start_steps` run once, when a stream begins; `steps` are they and, after them, those that run for every token.
+    """
 
     def __init__(self, graph: Graph, tile: int) -> None:
         self.graph = graph
         self.tile = tile
+        self.start = start_of(graph)
         self.alias = {o.outputs[0].index: o.inputs[0].index for o in graph.operators if o.kind in ALIASES}
-        self.steps = _steps([o for o in graph.operators if o.kind not in ALIASES], self.alias)
+        work = [o for o in graph.operators if o.kind not in ALIASES]
+        self.start_steps = _steps([o for o in work if o.index in self.start.operators], self.alias)
+        self.steps = self.start_steps + _steps([o for o in work if o.index not in self.start.operators], self.alias)
         self.time = {o.index: t for t, o in enumerate(o for step in self.steps for o in step.operators)}
         self.step_of = {o.index: step for step in self.steps for o in step.operators}
         self._share_in_place()
@@ -71,6 +78,11 @@ class Schedule:
         outside = [*self.graph.inputs.values(), *self.graph.outputs.values()]
         return {self.root(t) for t in outside} | {self.root(t) for t in self.graph.tensors if t.variable}
 
+    def _kept(self) -> set[int]:
+        """Tensors that every token of a stream reads and that none computes."""
+        later = [o for o in self.graph.operators if o.index not in self.start.operators]
+        return {self.root(t) for o in later for t in o.inputs if t.index in self.start.tensors}
+
     def _share_in_place(self) -> None:
         """Let a result overwrite what nothing reads any more: an element-wise result its operand, and inside a loop
         any tensor of the same shape whose last reader stands earlier in the loop (rows before, rows after)."""
@@ -94,6 +106,7 @@ class Schedule:
             return False
         old = self.graph.tensors[self.root(candidate)]
         kept = {self.root(t) for t in self.graph.outputs.values()} | {t.index for t in self.graph.tensors if t.variable}
+        kept |= self._kept()
         last = max(self.time[o.index] for o in self._touching(old.index))
         return (
             old.index not in kept
@@ -113,6 +126,7 @@ class Schedule:
         inputs = {self.root(t) for t in self.graph.inputs.values()}
         outputs = {self.root(t) for t in self.graph.outputs.values()}
         variables = {self.root(t) for t in self.graph.tensors if t.variable}
+        kept = self._kept()
         roots = {self.root(t) for t in self.graph.tensors if t.data is None and self._touching(self.root(t))}
         for root in sorted(roots | inputs | outputs | variables):
             tensor, users = self.graph.tensors[root], self._touching(root)
@@ -129,7 +143,7 @@ class Schedule:
                         first, last = min(first, span[0]), max(last, span[-1])
             if root in inputs | variables:
                 first = 0
-            if root in outputs | variables:
+            if root in outputs | variables | kept:
                 last = end
             self.buffers[root] = Buffer(tensor.name, size, first, last)
         for step in self.steps:

@@ -24,6 +24,7 @@ from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
 from convert.aot.generate import GRAPHS, TILES
 from convert.aot.schedule import Schedule
+from convert.aot.stream import start_of
 from convert.aot.used_rows import used_rows
 from convert.layouts import LAYOUT_NAMES, pack, unpack
 from deploy.firmware import sections
@@ -122,6 +123,43 @@ def test_padding_is_left_out_only_where_the_mask_hides_it(model: Path) -> None:
     mask = attentions[0].inputs[2]
     attentions[1].inputs[2] = next(t for t in loaded.inputs.values() if t.ctype == "int32_t" and t is not mask)
     assert used_rows(loaded, Schedule(loaded, 2)) is None
+
+
+def test_the_start_is_what_no_token_changes(model: Path) -> None:
+    """By following, the other way round, all that a token, its position and the caches can reach."""
+    loaded = graph.load(model / "decoder.tflite")
+    changing = {t.index for name, t in loaded.inputs.items() if name not in ("context", "latent")}
+    changing |= {t.index for t in loaded.tensors if t.variable}
+    reached = set()
+    for operator in loaded.operators:
+        if changing & {t.index for t in operator.inputs}:
+            reached.add(operator.index)
+            changing |= {t.index for t in operator.outputs}
+    start = start_of(loaded)
+    assert start.operators == {o.index for o in loaded.operators} - reached
+    assert sum(o.kind == "BITMAR_TERNARY_FC" for o in loaded.operators if o.index in start.operators) >= 4
+    for name in ("encoder", "recall"):
+        assert not start_of(graph.load(model / f"{name}.tflite")).operators
+
+
+def test_streams_with_a_computed_start_have_the_same_bits(model: Path, engine: Engine, tmp_path: Path) -> None:
+    """One stream after the other, longer than the window, an encoding between them: nothing of the last one stays."""
+    library = host_engine(model, tmp_path, 1)
+    window = engine.model.window
+    for seed in (1, 2):
+        encoding = engine.encode([7, 9] * seed, seeded_picture(seed))
+        context = np.ascontiguousarray(encoding.episode.reshape(1, -1), np.float32)
+        latent = np.ascontiguousarray(encoding.latent, np.float32)
+        library.engine_start(context.ctypes.data_as(ctypes.c_void_p), latent.ctypes.data_as(ctypes.c_void_p))
+        token, k = engine.model.bos, engine.model.config["decoder_top_k"]
+        ids, logits = np.zeros(k, np.int32), np.zeros(k, np.float32)
+        for step, _ in zip(engine.steps(context, latent), range(window + 9), strict=False):
+            assert library.engine_step(
+                token, ids.ctypes.data_as(ctypes.c_void_p), logits.ctypes.data_as(ctypes.c_void_p)
+            )
+            assert (ids.tobytes(), logits.tobytes()) == (step.ids.tobytes(), step.logits.tobytes())
+            token = int(ids[0])
+        library.engine_encode(None, 0, None, np.zeros(4096, np.float32).ctypes.data_as(ctypes.c_void_p))
 
 
 def test_equal_models_give_equal_files(model: Path, tmp_path: Path) -> None:

@@ -238,7 +238,9 @@ Problem bench(uint32_t tokens, bool as_json) {
   if (!engine_recall(scores, values, mask, context)) return kEngineFailed;
   const uint32_t recalled = board_count();
   if (slots[0] < 0) std::memset(context, 0, sizeof context);
+  const uint32_t before_start = board_count();
   engine_start(context, encoding.latent);
+  const uint32_t start = board_count() - before_start;
   measure.decode_begin();
   uint32_t most = 0;
   int32_t token = BITMAR_BOS;
@@ -263,6 +265,7 @@ Problem bench(uint32_t tokens, bool as_json) {
   json.number("encode", encoded - begin);
   json.number("memory", looked_up - encoded);
   json.number("recall", recalled - looked_up);
+  json.number("start", start);
   json.number("per_token", measure.per_token());
   json.number("most_per_token", most);
   json.number("slots", memory_slots());
@@ -276,11 +279,9 @@ Problem bench(uint32_t tokens, bool as_json) {
     const struct {
       const char* name;
       uint32_t value;
-    } rows[] = {{"encode   ", encoded - begin},
-                {"memory   ", looked_up - encoded},
-                {"read-out ", recalled - looked_up},
-                {"token    ", measure.per_token()},
-                {"slowest  ", most}};
+    } rows[] = {{"encode   ", encoded - begin},      {"memory   ", looked_up - encoded},
+                {"read-out ", recalled - looked_up}, {"start    ", start},
+                {"token    ", measure.per_token()},  {"slowest  ", most}};
     put(BITMAR_MODEL_NAME " on "), put(board_name()), put(", engine "), put(engine_name()), put(", kernels "),
         put(bm_isa());
     for (const auto& row : rows) put("\n"), put(row.name), put_number(row.value), put(" "), put(board_unit());

@@ -6,10 +6,7 @@
 #define FLOATS(at) ((float*)(bitmar_arena + (at)))
 #define INTS(at) ((int32_t*)(bitmar_arena + (at)))
 
-static struct {
-  const float *context, *latent;
-  int32_t position;
-} stream;
+static int32_t position = -1; /* of the stream's next token; -1: there is no stream */
 
 const char* engine_open(void) { return NULL; }
 
@@ -51,20 +48,19 @@ void engine_start(const float* context, const float* latent) {
   static const uint32_t caches[][2] = BITMAR_CACHES;
   for (size_t i = 0; i < sizeof caches / sizeof *caches; i++)
     memset(bitmar_arena + caches[i][0], 0, caches[i][1]);
-  stream.context = context;
-  stream.latent = latent;
-  stream.position = 0;
+  memcpy(FLOATS(BITMAR_DECODER_CONTEXT_AT), context, BITMAR_DIM * sizeof *context);
+  memcpy(FLOATS(BITMAR_DECODER_LATENT_AT), latent, BITMAR_LATENT * sizeof *latent);
+  position = bitmar_decoder_start() == BM_OK ? 0 : -1;
 }
 
 bool engine_step(int32_t token, int32_t* ids, float* logits) {
+  if (position < 0) return false;
   *INTS(BITMAR_DECODER_TOKEN_AT) = token;
-  *INTS(BITMAR_DECODER_POSITION_AT) = stream.position;
-  *INTS(BITMAR_DECODER_SLOT_AT) = bm_cache_slot(stream.position, BITMAR_WINDOW, BITMAR_SINKS);
-  memcpy(FLOATS(BITMAR_DECODER_CONTEXT_AT), stream.context, BITMAR_DIM * sizeof(float));
-  memcpy(FLOATS(BITMAR_DECODER_LATENT_AT), stream.latent, BITMAR_LATENT * sizeof(float));
+  *INTS(BITMAR_DECODER_POSITION_AT) = position;
+  *INTS(BITMAR_DECODER_SLOT_AT) = bm_cache_slot(position, BITMAR_WINDOW, BITMAR_SINKS);
   if (bitmar_decoder() != BM_OK) return false;
   memcpy(ids, INTS(BITMAR_DECODER_IDS_AT), BITMAR_TOP_TOKENS * sizeof *ids);
   memcpy(logits, FLOATS(BITMAR_DECODER_LOGITS_AT), BITMAR_TOP_TOKENS * sizeof *logits);
-  stream.position++;
+  position++;
   return true;
 }
