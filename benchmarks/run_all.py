@@ -20,6 +20,7 @@ BENCHMARKS = (
     "kernels",
     "anomaly",
     "mcu",
+    "vision",
     "memstore",
     "slot_dtype",
     "data",

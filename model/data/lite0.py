@@ -71,13 +71,9 @@ def read_weights(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
     return arrays
 
 
-def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: np.ndarray | None = None) -> Any:
-    """Keras model [1, 160, 160, 3] -> [1, 768], batch normalisation folded into the convolutions.
-
-    Every layer is named, so that equal weights give an equal flatbuffer.
-
-    Stage 6 gives [5, 5, 192]; overlapping 3x3 means, stride 2, give [2, 2, 192] = 768 numbers; with mean and std (float32 [768])
-    they become (x - mean) / std as one multiplication and one addition.
+def body(weights: dict[str, np.ndarray], size: int) -> tuple[Any, Any]:
+    """Input [1, size, size, 3] and output of the sixth stage, [1, size / 32, size / 32, 192], as Keras tensors; batch
+    normalisation is folded into the convolutions. Every layer is named, so that equal weights give an equal flatbuffer.
     """
     import keras
 
@@ -96,7 +92,7 @@ def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: n
         layer.set_weights([matrix, bias])
         return keras.layers.ReLU(6.0, name=f"{label}_relu6")(y) if relu else y
 
-    image = keras.Input((SIZE, SIZE, 3), batch_size=1, name="image", dtype="float32")
+    image = keras.Input((size, size, 3), batch_size=1, name="image", dtype="float32")
     x = conv(image, "_conv_stem", "_bn0", 3, 2, True)
     channels, block = STEM, 0
     for repeats, kernel, first_stride, expansion, width in STAGES:
@@ -108,6 +104,18 @@ def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: n
             y = conv(y, f"{prefix}_project_conv", f"{prefix}_bn2", 1, 1, False)
             x = keras.layers.Add(name=f"block{block}_add")([x, y]) if stride == 1 and channels == width else y
             channels, block = width, block + 1
+    return image, x
+
+
+def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: np.ndarray | None = None) -> Any:
+    """Keras model [1, 160, 160, 3] -> [1, 768].
+
+    Stage 6 gives [5, 5, 192]; overlapping 3x3 means, stride 2, give [2, 2, 192] = 768 numbers; with mean and std (float32 [768])
+    they become (x - mean) / std as one multiplication and one addition.
+    """
+    import keras
+
+    image, x = body(weights, SIZE)
     x = keras.layers.AveragePooling2D(3, 2, padding="valid", name="pool")(x)
     x = keras.layers.Reshape((FEATURES,), name="flat")(x)
     if mean is not None and std is not None:
@@ -123,24 +131,51 @@ def convert(model: Any, path: Path, calibration: list[np.ndarray] | None = None)
     With calibration pictures (prepared, float32 [1, 160, 160, 3]) everything between the two is int8 (weights per channel,
     Jacob et al., 2018): a quarter of the bytes.
     """
+    converter = _converter(model, SIZE, "features")
+    if calibration is not None:
+        _quantise(converter, calibration)
+    with replacing(path) as temporary:
+        temporary.write_bytes(converter.convert())
+
+
+def convert_map(weights: dict[str, np.ndarray], size: int, path: Path, calibration: list[np.ndarray]) -> None:
+    """Write the network without its pooling, int8 to the ends: `image` [1, size, size, 3] (RGB - 128) -> `map` [1, n, n, 192].
+
+    This is the form that convert/aot/vision makes C of. calibration: prepared pictures, float32 [1, size, size, 3].
+    """
+    import keras
+    import tensorflow as tf
+
+    converter = _converter(keras.Model(*body(weights, size), name="vision"), size, "map")
+    _quantise(converter, calibration)
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    with replacing(path) as temporary:
+        temporary.write_bytes(converter.convert())
+
+
+def _converter(model: Any, size: int, output: str) -> Any:
+    """TensorFlow Lite's converter of a model, builtin ops only."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    @tf.function(input_signature=[tf.TensorSpec((1, SIZE, SIZE, 3), tf.float32, name="image")])
+    @tf.function(input_signature=[tf.TensorSpec((1, size, size, 3), tf.float32, name="image")])
     def vision(image: Any) -> dict[str, Any]:
-        return {"features": model(image, training=False)}
+        return {output: model(image, training=False)}
 
     # weights as constants: the converter would keep the variables of a Keras model as resources of the interpreter
     frozen = convert_variables_to_constants_v2(vision.get_concrete_function())
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if calibration is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([image] for image in calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    flatbuffer = converter.convert()
-    with replacing(path) as temporary:
-        temporary.write_bytes(flatbuffer)
+    return converter
+
+
+def _quantise(converter: Any, calibration: list[np.ndarray]) -> None:
+    """int8 activations, their ranges measured on the pictures."""
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
 
 
 def weights_of(package: Path) -> dict[str, np.ndarray]:
