@@ -12,6 +12,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from bitmar.errors import BitmarError
 from convert.functional import GAIN, IDS, SCALE, WEIGHTS
 from convert.graphs import GraphSpec
+from convert.padding import leave_out_padding
 from convert.reader import attributes, check_ops, op_name, parse
 
 FILE_IDENTIFIER = b"TFL3"
@@ -41,7 +42,7 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
     """The converter's output -> the flatbuffer that is shipped.
 
     Inputs and outputs get the names and the order of `spec`; its variables become variable tensors (no buffer, not inputs);
-    metadata and unused buffers go; other tensors are named after the weights that they belong to.
+    metadata and unused buffers go; ops learn which rows are padding; other tensors are named after their weights.
     Raises: BitmarError: an op that is not among BITMAR_* and the graph's builtins; ValueError: a float copy of ternary weights.
     """
     model = parse(blob, spec.name)
@@ -64,6 +65,7 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
 
     graph.name, model.description = spec.name, spec.description
     model.metadata, model.metadataBuffer = None, None
+    leave_out_padding(model)
     _keep_used_buffers(model)
     check_ops(model, spec.name)
     check_no_masters(model, spec.name)

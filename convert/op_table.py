@@ -13,7 +13,7 @@ from pathlib import Path
 from bitmar.errors import BitmarError
 
 TABLE = Path(__file__).resolve().parents[1] / "ops" / "include" / "bitmar_ops.def"
-ROW = re.compile(r'^BM_OP\((\w+), \w+, (\d+), "([fiu]+)", "([fiu]+)", ?(.*)\)$', re.MULTILINE)
+ROW = re.compile(r'^BM_OP\((\w+), \w+, (\d+), "([fiu]+[FIU]?)", "([fiu]+)", ?(.*)\)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,14 @@ class Op:
 
     name: str  # "BITMAR_TERNARY_FC"
     version: int
-    inputs: str  # a letter for each tensor: f float32, i int32, u uint8
+    inputs: str  # a letter for each tensor: f float32, i int32, u uint8; a capital: may be left out
     outputs: str
     attributes: tuple[str, ...]  # integers in its options, beside "version"
+
+    @property
+    def needed(self) -> int:
+        """How many inputs cannot be left out."""
+        return sum(letter.islower() for letter in self.inputs)
 
     def options(self, *values: int) -> dict[str, int]:
         """The op's options with these attribute values, in the table's order.

@@ -30,6 +30,7 @@ int node_op(const TflRegistration* registration) {
 static void read_node(OpNode* node, const TflNode* original) {
   const int kind = node->op.kind, options_bytes = original->custom_initial_data_size;
   if (!bm_op_check_arity(kind, original->inputs->size, original->outputs->size, &node->refused)) return;
+  memset(node->inputs, -1, sizeof node->inputs); /* of one that is left out */
   memcpy(node->inputs, original->inputs->data, sizeof(int) * (size_t)original->inputs->size);
   memcpy(node->outputs, original->outputs->data, sizeof(int) * (size_t)original->outputs->size);
   bm_op_read(kind, original->custom_initial_data, options_bytes > 0 ? (size_t)options_bytes : 0, &node->op,

@@ -159,6 +159,7 @@ def _operator(path: Path, index: int, table: flatbuffer.Table, kind: str, tensor
     if kind.startswith("BITMAR_"):
         operator.options = flatbuffer.flexbuffer_map(table.bytes(5))
         op_table.check(str(path), kind, operator.options)
+        operator.inputs = inputs[: op_table.ops()[kind].needed]  # which rows are padding, used_rows.py finds by itself
     else:
         operator.options = _builtin_options(kind, table.table(4))
     return operator

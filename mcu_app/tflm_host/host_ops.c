@@ -112,7 +112,7 @@ static int prepare(Context* context, Node* node) {
   const int kind = data->op.kind;
   bm_op_reason why;
   if (!bm_op_check_arity(kind, node->inputs->size, node->outputs->size, &why)) return refuse(kind, why.text);
-  bm_op_tensor in[BM_OP_MOST_INPUTS], out[BM_OP_MOST_OUTPUTS];
+  bm_op_tensor in[BM_OP_MOST_INPUTS] = {{0}}, out[BM_OP_MOST_OUTPUTS];
   bm_op_plan plan;
   read_tensors(context, node->inputs, in);
   read_tensors(context, node->outputs, out);
@@ -123,7 +123,7 @@ static int prepare(Context* context, Node* node) {
 
 static int invoke(Context* context, Node* node) {
   const NodeData* data = node->user_data;
-  bm_op_tensor in[BM_OP_MOST_INPUTS], out[BM_OP_MOST_OUTPUTS];
+  bm_op_tensor in[BM_OP_MOST_INPUTS] = {{0}}, out[BM_OP_MOST_OUTPUTS];
   read_tensors(context, node->inputs, in);
   read_tensors(context, node->outputs, out);
   const bm_status status = bm_op_run(&data->op, in, out, scratch, sizeof scratch);

@@ -46,7 +46,7 @@ const char* bm_op_name(int kind);
 /* The version that this build runs; 0 where there is no such op. */
 int bm_op_version(int kind);
 
-int bm_op_inputs(int kind);
+int bm_op_inputs(int kind); /* those that may be left out too */
 int bm_op_outputs(int kind);
 
 /* ---- one node of a graph ---- */
@@ -108,7 +108,8 @@ typedef struct bm_op_plan {
  * an attribute that is missing, no integer, or out of range. */
 bool bm_op_read(int kind, const void* options, size_t bytes, bm_op* op, bm_op_reason* why);
 
-/* Has the node as many tensors as its op? To be asked before in[] and out[] below are filled. */
+/* Has the node as many tensors as its op? To be asked before in[] and out[] below are filled; an input that
+ * is left out is all zeros there. */
 bool bm_op_check_arity(int kind, int inputs, int outputs, bm_op_reason* why);
 
 /* Checks the inputs (types, shapes, constants, variables) and the outputs' types; *plan gets the shapes of

@@ -1,8 +1,9 @@
-/* BITMAR_ATTENTION(q [T, wq], kv [S, wkv], mask [S]) -> [T, width] */
+/* BITMAR_ATTENTION(q [T, wq], kv [S, wkv], mask [S], used [T]) -> [T, width] */
 #include "heads.h"
 #include "reason.h"
 #include "rules.h"
 #include "tensors.h"
+#include "used.h"
 
 /* `width` columns from `offset` on lie inside input i. */
 static bool check_slice(const bm_op_tensor* in, int i, int offset, int width, const char* name,
@@ -19,7 +20,7 @@ bool op_check_attention(const bm_op* op, const bm_op_tensor* in, bm_op_plan* pla
       !check_slice(in, 0, o->q_offset, o->width, "queries", why) ||
       !check_slice(in, 1, o->k_offset, o->width, "keys", why) ||
       !check_slice(in, 1, o->v_offset, o->width, "values", why) ||
-      !op_check_count(in, 2, keys, "mask", why)) {
+      !op_check_count(in, 2, keys, "mask", why) || !op_check_used(in, 3, row_count(&in[0]), why)) {
     return false;
   }
   plan->outputs[0] = (bm_op_shape){2, {row_count(&in[0]), o->width}};
@@ -30,8 +31,10 @@ bool op_check_attention(const bm_op* op, const bm_op_tensor* in, bm_op_plan* pla
 bm_status op_run_attention(const bm_op* op, const bm_op_tensor* in, const bm_op_tensor* out,
                            op_scratch scratch) {
   const bm_attention_options* o = &op->options.attention;
+  const int used = op_used_rows(&in[3], row_count(&in[0]), o->width, out[0].data);
+  if (used == 0) return BM_OK;
   const bm_attention_shape shape = {
-      .queries = row_count(&in[0]),
+      .queries = used,
       .keys = row_count(&in[1]),
       .q_stride = last_dim(&in[0]),
       .kv_stride = last_dim(&in[1]),

@@ -17,7 +17,8 @@ static const struct {
 
 bool bm_op_check_arity(int kind, int inputs, int outputs, bm_op_reason* why) {
   const int expected_inputs = bm_op_inputs(kind), expected_outputs = bm_op_outputs(kind);
-  if (inputs == expected_inputs && outputs == expected_outputs) return true;
+  const int least = expected_inputs - op_optional(op_table[kind].inputs[expected_inputs - 1]);
+  if (inputs >= least && inputs <= expected_inputs && outputs == expected_outputs) return true;
   return op_refuse(why, "%d inputs and %d outputs, expected %d and %d", inputs, outputs, expected_inputs,
                    expected_outputs);
 }
@@ -26,7 +27,9 @@ bool bm_op_check(const bm_op* op, const bm_op_tensor* in, const bm_op_tensor* ou
                  bm_op_reason* why) {
   const op_entry* entry = &op_table[op->kind];
   for (int i = 0; entry->inputs[i]; ++i) {
-    if (!op_check_input(in, i, entry->inputs[i], why)) return false;
+    const char letter = entry->inputs[i];
+    if (op_optional(letter) && !in[i].type) continue;
+    if (!op_check_input(in, i, op_optional(letter) ? (char)(letter - 'A' + 'a') : letter, why)) return false;
   }
   for (int i = 0; entry->outputs[i]; ++i) {
     if (!op_check_output(out, i, entry->outputs[i], why)) return false;
@@ -58,7 +61,7 @@ bm_status bm_op_run(const bm_op* op, const bm_op_tensor* in, const bm_op_tensor*
                     size_t scratch_bytes) {
   const op_entry* entry = &op_table[op->kind];
   for (int i = 0; entry->inputs[i]; ++i) {
-    if (!in[i].data) return BM_ERR_NULL;
+    if (!in[i].data && !op_optional(entry->inputs[i])) return BM_ERR_NULL;
   }
   for (int i = 0; entry->outputs[i]; ++i) {
     if (!out[i].data) return BM_ERR_NULL;

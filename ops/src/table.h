@@ -13,4 +13,7 @@ typedef struct op_entry {
 
 extern const op_entry op_table[BM_OP_COUNT];
 
+/* Of an input's letter: may it be left out? */
+static inline bool op_optional(char letter) { return letter >= 'A' && letter <= 'Z'; }
+
 #endif

@@ -1,10 +1,11 @@
-/* BITMAR_TERNARY_FC(x [..., cols], packed, gamma) -> [..., rows] */
+/* BITMAR_TERNARY_FC(x [..., cols], packed, gamma, used [...]) -> [..., rows] */
 #include <string.h>
 
 #include "matrix.h"
 #include "reason.h"
 #include "rules.h"
 #include "tensors.h"
+#include "used.h"
 
 enum { kTokensPerPass = 8 }; /* more tokens that share one pass over the weights make it no faster */
 
@@ -15,6 +16,7 @@ bool op_check_ternary_fc(const bm_op* op, const bm_op_tensor* in, bm_op_plan* pl
   if (o->activation > BM_ACTIVATION_SQUARED_RELU) {
     return op_refuse(why, "activation %d, expected 0 or 1", o->activation);
   }
+  if (!op_check_used(in, 3, row_count(&in[0]), why)) return false;
   bm_op_shape* y = &plan->outputs[0];
   y->rank = in[0].rank;
   memcpy(y->dims, in[0].dims, sizeof(int) * (size_t)y->rank);
@@ -29,6 +31,7 @@ bm_status op_run_ternary_fc(const bm_op* op, const bm_op_tensor* in, const bm_op
                             op_scratch scratch) {
   const bm_ternary_fc_options* o = &op->options.ternary_fc;
   const bm_ternary w = op_matrix(in, o->layout, o->rows, o->cols);
-  return bm_ternary_fc(&w, in[0].data, row_count(&in[0]), o->activation, out[0].data, scratch.memory,
-                       scratch.bytes);
+  const int used = op_used_rows(&in[3], row_count(&in[0]), o->rows, out[0].data);
+  if (used == 0) return BM_OK;
+  return bm_ternary_fc(&w, in[0].data, used, o->activation, out[0].data, scratch.memory, scratch.bytes);
 }

@@ -118,6 +118,39 @@ def attention_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"attention_{i}", graph, steps, expected)
 
 
+def used_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """The ops that leave out padding, with any number of used rows, gaps before the last of them too."""
+    n, width, heads = 9, 40, 4
+    masks = [np.arange(n) < count for count in (0, 1, 6, n)] + [np.arange(n) % 4 == 2]
+    w, gamma, g = ternary(rng, 23, width), rng.uniform(0.01, 2, 23).astype(F), rng.normal(size=width).astype(F)
+    offsets = {"q_offset": 0, "k_offset": width, "v_offset": 2 * width}
+
+    def fc(graph: GraphFile, x: np.ndarray) -> tuple[str, list[int], dict[str, int], np.ndarray]:
+        inputs = [graph.input("x", "float32", x.shape), *add_matrix(graph, w, gamma, spec.B3)]
+        return "BITMAR_TERNARY_FC", inputs, matrix_attrs(w, spec.B3, activation=0), spec.ternary_fc(x, w, gamma)
+
+    def norm(graph: GraphFile, x: np.ndarray) -> tuple[str, list[int], dict[str, int], np.ndarray]:
+        inputs = [graph.input("x", "float32", x.shape), graph.constant(g)]
+        return "BITMAR_RMS_NORM", inputs, {"version": 1}, spec.rms_norm(x, g)
+
+    def attention(graph: GraphFile, x: np.ndarray) -> tuple[str, list[int], dict[str, int], np.ndarray]:
+        q, every = graph.input("x", "float32", x.shape), np.ones(n, np.int32)
+        attrs = {"version": 1, "heads": heads, "width": width, **offsets}
+        return (
+            "BITMAR_ATTENTION",
+            [q, q, graph.constant(every)],
+            attrs,
+            spec.attention(x, x, every, heads, width, **offsets),
+        )
+
+    for make, shape in ((fc, (3, 3, width)), (norm, (n, width)), (attention, (n, 3 * width))):
+        graph, x = GraphFile(), tokens(rng, shape)
+        kind, inputs, attrs, y = make(graph, x)
+        graph.op(kind, [*inputs, graph.input("used", "int32", (n,))], {"y": "float32"}, attrs)
+        steps = [{"x": x, "used": mask.astype(np.int32)} for mask in masks]
+        yield Case(f"used_{make.__name__}", graph, steps, [{"y": spec.zero_padding(y, mask)} for mask in masks])
+
+
 def cached_attention_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Streams longer than the window: sinks stay, the others slide."""
     for i, (heads, width, window, sinks, length) in enumerate([(1, 1, 2, 1, 7), (4, 128, 32, 4, 80), (2, 6, 5, 0, 13)]):
@@ -162,6 +195,7 @@ FAMILIES = (
     topk_cases,
     norm_cases,
     attention_cases,
+    used_cases,
     cached_attention_cases,
     memory_read_cases,
 )

@@ -55,10 +55,13 @@ def test_the_page_of_the_ops_says_the_same() -> None:
 
 
 def types(row: str) -> str:
-    """ "x [n]; ids, mask int32 [k]" -> "fii": float32 unless said."""
+    """ "x [n]; ids, mask int32 [k]; used int32 [n] (may be left out)" -> "fiiI": float32 unless said."""
     letters = {"int32": "i", "uint8": "u"}
     found = ""
     for part in re.sub(r", variable tensors| const", "", row).split("; "):
-        names, kind = re.fullmatch(r"([\w, ]+?)(?: (int32|uint8))? \[.*\]", part).groups()
-        found += len(names.split(", ")) * letters.get(kind, "f")
+        names, kind, optional = re.fullmatch(
+            r"([\w, ]+?)(?: (int32|uint8))? \[.*\]( \(may be left out\))?", part
+        ).groups()
+        letter = letters.get(kind, "f")
+        found += len(names.split(", ")) * (letter.upper() if optional else letter)
     return found

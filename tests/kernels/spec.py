@@ -179,6 +179,13 @@ def ternary_fc(x: np.ndarray, w: np.ndarray, gamma: np.ndarray, activation: int 
     return y
 
 
+def zero_padding(y: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """With the input `used` int32 [rows], the rows of y after its last entry that is not 0 are 0."""
+    y = y.copy()
+    y.reshape(-1, y.shape[-1])[np.flatnonzero(used)[-1:].sum() + bool(np.any(used)) :] = 0
+    return y
+
+
 def ternary_embedding(ids: np.ndarray, w: np.ndarray, gamma: np.ndarray) -> np.ndarray:
     """BITMAR_TERNARY_EMBEDDING: y [n, cols] = w[ids] * gamma; IndexError if an id is outside [0, rows)."""
     ids = np.asarray(ids)

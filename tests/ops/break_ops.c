@@ -11,11 +11,11 @@ typedef struct {
 } sound_node;
 
 static const sound_node kSound[BM_OP_COUNT] = {
-    [BM_OP_TERNARY_FC] = {{1, BM_LAYOUT_B3, 20, 8, 0}, {{3, 8}, {32}, {1}}},
+    [BM_OP_TERNARY_FC] = {{1, BM_LAYOUT_B3, 20, 8, 0}, {{3, 8}, {32}, {1}, {3}}},
     [BM_OP_TERNARY_EMBEDDING] = {{1, BM_LAYOUT_B3, 20, 8}, {{5}, {32}, {20}}},
     [BM_OP_TERNARY_TOPK] = {{1, BM_LAYOUT_RM2, 20, 8, 3}, {{1, 8}, {40}, {1}}},
-    [BM_OP_RMS_NORM] = {{1}, {{2, 3, 6}, {6}}},
-    [BM_OP_ATTENTION] = {{1, 2, 6, 1, 0, 6}, {{4, 7}, {5, 12}, {5}}},
+    [BM_OP_RMS_NORM] = {{1}, {{2, 3, 6}, {6}, {6}}},
+    [BM_OP_ATTENTION] = {{1, 2, 6, 1, 0, 6}, {{4, 7}, {5, 12}, {5}, {4}}},
     [BM_OP_CACHED_ATTENTION] = {{1, 2, 6, 5, 2}, {{1, 18}, {1}, {5, 6}, {5, 6}}},
     [BM_OP_MEMORY_READ] = {{1}, {{4}, {4, 6}, {4}, {1}}},
 };
@@ -50,9 +50,9 @@ static void make_sound(void) {
     memcpy(node.dims[i], kSound[kind].dims[i], sizeof kSound[kind].dims[i]);
     while (t->rank < 3 && node.dims[i][t->rank]) t->rank++;
     t->dims = node.dims[i];
-    t->type = kInputs[kind][i];
+    t->type = letter(kInputs[kind][i]);
     t->bytes = BM_OP_ANY_BYTES;
-    t->constant = strncmp(bm_op_name(kind), "BITMAR_TERNARY", 14) == 0 && i > 0;
+    t->constant = strncmp(bm_op_name(kind), "BITMAR_TERNARY", 14) == 0 && (i == 1 || i == 2);
     t->variable = kind == BM_OP_CACHED_ATTENTION && i > 1;
   }
   for (int i = 0; kOutputs[kind][i]; i++) node.out[i].type = kOutputs[kind][i];

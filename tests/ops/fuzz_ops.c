@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (int d = 0; d <= BM_OP_MOST_RANK; d++) node.dims[i][d] = d < 3 ? dim(data[kDims + 3 * i + d]) : 1;
     t->dims = data[kFlags] & 1 ? NULL : node.dims[i];
     t->rank = data[kRanks + i] % (BM_OP_MOST_RANK + 2);
-    t->type = type(data[kTypes + i], inputs[i]);
+    t->type = type(data[kTypes + i], letter(inputs[i]));
     t->bytes = data[kFlags] & 2 ? 64 : BM_OP_ANY_BYTES;
     t->constant = !(data[kFlags] & 4);
     t->variable = !(data[kFlags] & 8);

@@ -65,10 +65,9 @@ class PreparedTensors {
   using Allocate = TfLiteTensor* (MicroContext::*)(const TfLiteNode*, int);
 
   PreparedTensors(MicroContext* context, const TfLiteNode* node, Allocate allocate, int count)
-      : context_(context), count_(count) {
+      : plain{}, context_(context), count_(count) {
     for (int i = 0; i < count; i++) {
       const TfLiteTensor* t = tensors_[i] = (context->*allocate)(node, i);
-      plain[i] = {};
       if (!t) continue;
       plain[i].dims = t->dims->data;
       plain[i].rank = t->dims->size;
@@ -120,7 +119,7 @@ inline bm_op_tensor plain(const TfLiteEvalTensor* tensor) {
 
 inline TfLiteStatus invoke(TfLiteContext* context, TfLiteNode* node) {
   const auto* op = static_cast<const bm_op*>(node->user_data);
-  bm_op_tensor in[BM_OP_MOST_INPUTS], out[BM_OP_MOST_OUTPUTS];
+  bm_op_tensor in[BM_OP_MOST_INPUTS] = {}, out[BM_OP_MOST_OUTPUTS];
   for (int i = 0; i < node->inputs->size; i++) in[i] = plain(GetEvalInput(context, node, i));
   for (int i = 0; i < node->outputs->size; i++) out[i] = plain(GetEvalOutput(context, node, i));
   const bm_status status = bm_op_run(op, in, out, op_scratch_memory(), kOpScratchBytes);
