@@ -82,6 +82,7 @@ def test_the_first_loss_that_is_not_finite_ends_the_run(uninterrupted, small_con
     good = (tmp_path / "checkpoint.npz").read_bytes()
     with monkeypatch.context() as patched:
         broken_from(5, patched)
+        patched.setattr("model.training.loop.CHECKPOINT_SECONDS", math.inf)  # none in between, however slow the machine
         with pytest.raises(BitmarError) as error:
             train(small_config, small_data, tmp_path, restore=True)
     message = str(error.value)
