@@ -116,6 +116,7 @@ static void try_second(lab_run* r, const lab_promise* promise, crash first, cons
         for (uint32_t j = 0; j < i; j++) epoch += log.entry[j].kind == LOG_SYNC;
         second = (crash){'d', epoch, (uint32_t)chance(r, first.b + i) | 1u << 31, 0};
       } else if (tear == 5) {
+        if (promise->is_lost) continue; /* two damages and a garbled region are more than is promised */
         second = (crash){'r', i, 2, 0};
       } else if (tear) {
         second = (crash){'t', i, chance(r, first.b + i + tear * 97) % log.entry[i].bytes, tear};

@@ -4,13 +4,17 @@ were taken, and the next write works. And: a store that is broken on purpose doe
 
 from __future__ import annotations
 
+import ctypes
+import random
 import re
+import zlib
 from pathlib import Path
 
 import pytest
 
 from tests.crashlab import laboratory
 from tests.crashlab.laboratory import SHAPES, Shard
+from tests.memstore import native
 from tests.memstore.reader import read_memory
 
 
@@ -34,6 +38,18 @@ def test_every_sequence_of_three_words() -> None:
     counts = laboratory.run_shard(laboratory.program(), Shard("three", 2, 1, sample=100, twice=0, words=3))
     assert counts["violations"] == 0, "\n".join(counts["messages"])
     assert counts["steps"] == 9 + 81 + 729
+
+
+def test_the_laboratorys_crc_is_the_stores() -> None:
+    fast = ctypes.CDLL(
+        str(native.build("fast_crc32.so", [laboratory.HERE / "fast" / "crc32.c"], flags=["-shared", "-fPIC"]))
+    )
+    fast.bm_crc32.restype = ctypes.c_uint32
+    fast.bm_crc32.argtypes = (ctypes.c_uint32, ctypes.c_char_p, ctypes.c_size_t)
+    rng = random.Random(1)
+    for size in (0, 1, 7, 8, 9, 60, 256, 511, 512):
+        start, data = rng.randrange(2**32), rng.randbytes(size)
+        assert fast.bm_crc32(start, data, size) == zlib.crc32(data, start)
 
 
 def test_the_largest_memory() -> None:
