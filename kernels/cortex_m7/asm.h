@@ -11,7 +11,7 @@
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-#define DSP_ASM __attribute__((naked, noinline))
+#define DSP_ASM __attribute__((naked, noinline, noipa))
 
 /* `op` eight times, with 0..7 for its \\i */
 #define DSP_EIGHT(op) ".irp i,0,1,2,3,4,5,6,7\n" op "\n.endr\n"

@@ -2,6 +2,9 @@
 #include "internal.h"
 
 float bm_lane_dot(const float* a, const float* b, int32_t n) {
+#if defined(BM_HAVE_DSP)
+  if (n % 16 == 0 && n > 0) return bm_dsp_lane_dot(a, b, n);
+#endif
   float acc[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   int32_t i = 0;
   for (; i + 4 <= n; i += 4) {
@@ -85,6 +88,9 @@ void bm_weighted_sum(const float* weights, const float* values, size_t stride, c
 }
 
 void bm_attend(const bm_attend_args* a, const float* q, float* s, float* y) {
+#if defined(BM_HAVE_DSP)
+  if (bm_dsp_attend(a, q, s, y)) return;
+#endif
   const float* key = a->keys;
   int32_t i = 0;
 #if defined(BM_LANES4)

@@ -286,6 +286,10 @@ static void run_all(void) {
     run_fc(layout, 128, 512, 2);
     run_fc(layout, 7, 4096, 1);
   }
+  run_attention(3, 9, 4, 32); /* what models have */
+  run_attention(2, 4, 2, 64);
+  run_cached_attention(9, 2, 4, 32);
+  run_cached_attention(5, 0, 2, 16);
 }
 
 int main(int argc, char** argv) {
