@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bitmar.bench import Figures
-    from bitmar.device import Answer, Device, Taught
+    from bitmar.device import Answer, Confirmed, Device, Taught
     from bitmar.engine import Picture
     from bitmar.errors import BitmarError
     from bitmar.memory import Slot, State
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "bitmar.device",
     "BitmarError": "bitmar.errors",
+    "Confirmed": "bitmar.device",
     "Device": "bitmar.device",
     "Figures": "bitmar.bench",
     "Picture": "bitmar.engine",
@@ -31,7 +32,7 @@ _HOMES = {
     "Taught": "bitmar.device",
     "Timing": "bitmar.timing",
 }
-__all__ = ["Answer", "BitmarError", "Device", "Figures", "Picture", "Slot", "State", "Taught", "Timing"]
+__all__ = ["Answer", "BitmarError", "Confirmed", "Device", "Figures", "Picture", "Slot", "State", "Taught", "Timing"]
 
 
 def __getattr__(name: str) -> Any:

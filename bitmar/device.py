@@ -19,15 +19,18 @@ from types import TracebackType
 
 import numpy as np
 
+from bitmar import memory_abi as abi
 from bitmar.bench import Figures, bench
-from bitmar.engine import Encoding, Engine
+from bitmar.engine import Engine, Picture
 from bitmar.errors import BitmarError
 from bitmar.find_model import find_model
-from bitmar.memory import Memory, Recalled, Shape, slots_on
+from bitmar.memory import Memory, Nearest, OtherNameError, Shape, slots_on
 from bitmar.model_folder import ModelFolder, read_model
 from bitmar.model_format import FILE
 from bitmar.native import library
 from bitmar.picture_source import PictureLike, PictureSource
+from bitmar.refusal import read_refusal
+from bitmar.teaching import NameWriter
 from bitmar.timing import Timing, measured
 from bitmar.tokenizer import Tokenizer
 
@@ -41,10 +44,13 @@ class Taught:
     Attributes:
       name: as it was stored: white space stripped and runs of it turned into one space.
       slot: where it lies in the memory.
-      action: "new", "merged" (the same name again: both episodes were averaged), "replaced" or "evicted".
+      action: "new", "merged" (the same name again: another view of the same thing), "replaced" or "evicted".
       saved: False where it is in RAM alone.
       cosine: of the new key and the nearest key that was there, -1 to 1.
       previous: the name that had to go, or None.
+      decodes: whether the decoder brings the name back; else the answer is the stored name.
+      tries: encodings that were tried until one came back, at most 12.
+      alike: another thing that it is easily confused with, or None.
       timing: what it cost.
     """
 
@@ -54,6 +60,9 @@ class Taught:
     saved: bool
     cosine: float
     previous: str | None
+    decodes: bool
+    tries: int
+    alike: str | None
     timing: Timing
 
 
@@ -62,20 +71,34 @@ class Answer:
     """What `ask`, `say` and `caption` answer.
 
     Attributes:
-      text: what the decoder wrote.
+      text: the name that was taught, or the caption; None where the device does not know.
       slot: the slot that fitted best; None where the memory is empty or was not asked.
-      name: the name stored with that slot, or None. It differs from `text` where decoding erred, and after `rename`.
-      score: cosine of the question and that slot's key, or None.
+      name: the name stored with that slot, or None.
+      score: cosine of the question and that slot's key; None where a name was looked for, or nothing.
       saved: whether that slot is on the card, or None.
       timing: what it cost.
+      verdict: "known", "perhaps" or "unknown"; None for a caption, and where the model has no criterion: it always names.
+      answer_from: where `text` comes from: "decoded" from the slot, or its "label".
+      found_by: of `say`: "name", "similar name" or "text".
     """
 
-    text: str
+    text: str | None
     slot: int | None
     name: str | None
     score: float | None
     saved: bool | None
     timing: Timing
+    verdict: str | None = None
+    answer_from: str | None = None
+    found_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What `right` did: how important the thing of this name is now, 0 to 1."""
+
+    name: str
+    importance: float
 
 
 def memory_shape(model: ModelFolder, card: Path | None, slots: int | None = None) -> Shape:
@@ -89,6 +112,8 @@ def memory_shape(model: ModelFolder, card: Path | None, slots: int | None = None
         alpha=model.alpha,
         merge_threshold=model.merge_threshold,
         min_importance=model.min_importance,
+        prototypes=abi.PROTOTYPES,
+        same_picture=abi.SAME_PICTURE,
     )
 
 
@@ -141,7 +166,10 @@ class Device:
         self.tokenizer = Tokenizer(self.model.path / "tokenizer.bin", library.load())
         check_special_tokens(self.model, self.tokenizer)
         self.pictures = PictureSource(self.model, None if data is None else Path(data), runtime)
+        self.refusal = read_refusal(self.model)
         self.memory = Memory(folder, memory_shape(self.model, folder, slots))
+        self.names = NameWriter(self.engine, self.tokenizer, self.memory)
+        self._last: tuple[Answer, Picture | None] | None = None  # what `right` and `wrong` speak of
 
     def __enter__(self) -> Device:
         """The device itself."""
@@ -162,51 +190,129 @@ class Device:
         """The instruction-set variant that the kernels run in, e.g. "avx2" or "neon"."""
         return library.load().bm_isa().decode()
 
-    def teach(self, picture: PictureLike, name: str, replace: bool = False) -> Taught:
-        """Remembers a picture under a name; on the card when this returns.
+    def teach(
+        self, picture: PictureLike, name: str, replace: bool = False, both: bool = False, keep: bool = False
+    ) -> Taught:
+        """Remembers a picture under a name; on the card when this returns. A name that is there is the same thing.
 
         Args:
-          replace: it takes the place of the slot that it resembles, whatever that is called; otherwise another name
-            always gets another slot.
+          replace: it takes the place of the slot of the same picture, whatever that is called.
+          both: the same picture under another name is another thing.
+          keep: the thing is never evicted or pruned.
 
         Raises:
+          OtherNameError: the same picture has another name; `replace` or `both` says what is meant.
           BitmarError: a picture that cannot be read, a name that is empty, longer than 63 bytes or than the model takes.
         """
+        if replace and both:
+            raise BitmarError("teach: --replace and --both, expected one of them")
         name = self.normalise(name)
         self.memory.check_name(name)
+        self._last = None
+        shown = self.pictures.read(picture)
         with measured(self.memory) as timing:
-            encoding = self.engine.encode(self.tokenizer.encode(name), self.pictures.read(picture))
-            written = self.memory.teach(name, encoding.episode, encoding.key, replace=replace)
-        previous = written.previous or None
-        return Taught(name, written.slot, written.action, written.saved, written.cosine, previous, timing)
+            return self._teach(shown, name, timing, replace=replace, both=both, keep=keep)
+
+    def _teach(self, shown: Picture, name: str, timing: Timing, **how: bool) -> Taught:
+        """A checked name and picture into the memory."""
+        seen = self.engine.encode(self.names.tokens(name), shown)
+        written = self.names.write(name, seen)
+        told = self.memory.teach(name, written.episode, seen.key, abi.TAUGHT, decodes=written.decodes, **how)
+        alike = told.alike if told.alike_cosine >= abi.EASILY_CONFUSED else None
+        where = (told.slot, told.action, told.saved, told.cosine, told.previous or None)
+        return Taught(name, *where, written.decodes, written.tries, alike, timing)
 
     def ask(self, picture: PictureLike) -> Answer:
         """What is this picture called?"""
+        self._last = None
+        shown = self.pictures.read(picture)
         with measured(self.memory) as timing:
-            return self._recall(self.engine.encode([], self.pictures.read(picture)), timing)
+            nearest = self.memory.nearest(self.engine.encode([], shown).query, self.refusal)
+            answer = self._answer(nearest, nearest.verdict if nearest else "unknown", timing)
+        self._last = answer, shown
+        return answer
 
     def say(self, text: str) -> Answer:
-        """What comes back for a text alone? BitmarError for an empty one."""
+        """What is remembered for a text alone? The thing of that name, of a similar one, or what the text is most like.
+
+        Raises:
+          BitmarError: an empty text, or one that is longer than the model takes.
+        """
         text = self.normalise(text)
         if not text:
             raise BitmarError("say: an empty text, expected some words")
+        self._last = None
         with measured(self.memory) as timing:
-            return self._recall(self.engine.encode(self.tokenizer.encode(text), None), timing)
+            slot = self.memory.find_similar(text)
+            if slot is not None:
+                exact = self.memory.name_of(slot) == text
+                known, found_by = ("known", "name") if exact else ("perhaps", "similar name")
+                answer = self._named(slot, None, known, timing, found_by)
+            else:
+                nearest = self.memory.nearest(self.engine.encode(self.tokenizer.encode(text), None).query)
+                answer = self._answer(nearest, "perhaps" if nearest else "unknown", timing, "text")
+        self._last = answer, None
+        return answer
+
+    def right(self) -> Confirmed:
+        """The last answer was right: its thing matters more. BitmarError where nothing was answered."""
+        answer, _ = self._answered("right")
+        self.memory.confirm(answer.slot, abi.RIGHT)
+        self._last = None
+        return Confirmed(answer.name, self.memory.importance(answer.slot))
+
+    def wrong(self, name: str) -> Taught:
+        """The picture that was asked about has another name: the thing that was answered matters less, the picture is taught.
+
+        Raises:
+          BitmarError: nothing was asked, the last question was no picture, the name is the one that was answered or cannot be
+            taught.
+        """
+        name = self.normalise(name)
+        self.memory.check_name(name)
+        self.names.tokens(name)
+        answer, shown = self._answered("wrong", unknown=True)
+        if shown is None:
+            raise BitmarError("wrong: the last question was a text, expected one about a picture")
+        if name == answer.text:
+            raise BitmarError(f"wrong: {name!r} is what was answered, expected another name")
+        self._last = None
+        with measured(self.memory) as timing:
+            if answer.text is not None:
+                self.memory.confirm(answer.slot, abi.WRONG)
+            try:
+                return self._teach(shown, name, timing)
+            except OtherNameError:  # it is said already which of the two names is wrong
+                return self._teach(shown, name, timing, replace=True)
+
+    def _answered(self, word: str, unknown: bool = False) -> tuple[Answer, Picture | None]:
+        """The last answer; without `unknown` only one that named something."""
+        answer, shown = self._last or (None, None)
+        named = answer is not None and answer.text is not None
+        there = named and self.memory.name_of(answer.slot) == answer.name  # not forgotten or renamed since
+        if answer is None or (named and not there) or not (named or unknown):
+            raise BitmarError(f"{word}: nothing was answered, expected it after an answer")
+        return answer, shown
 
     def caption(self, picture: PictureLike) -> Answer:
-        """Describes a picture without the memory."""
+        """Describes a picture without the memory: a guess, right for one in a hundred things that it was not trained on."""
+        self._last = None
+        shown = self.pictures.read(picture)
         with measured(self.memory) as timing:
-            encoding = self.engine.encode([], self.pictures.read(picture))
-            text = self._decode(self.engine.no_context(), encoding.latent, timing)
-        return Answer(text, None, None, None, None, timing)
+            encoding = self.engine.encode([], shown)
+            tokens = self._decode(self.engine.no_context(), encoding.latent, timing)
+        return Answer(self.tokenizer.decode(tokens), None, None, None, None, timing)
 
     def forget(self, name: str) -> int:
         """Erases every slot of that name; returns how many. BitmarError if there is none."""
         return self.memory.forget(self.normalise(name))
 
     def rename(self, old: str, new: str) -> None:
-        """Another name for the same episode. What `ask` decodes stays what was taught: teach again to change it."""
-        self.memory.rename(self.normalise(old), self.normalise(new))
+        """Another name for the same thing, and the episode that says it; its looks stay. BitmarError if there is none."""
+        old, new = self.normalise(old), self.normalise(new)
+        self.memory.check_name(new)
+        written = self.names.write(new, None)
+        self.memory.rename_thing(old, new, written.episode, written.decodes)
 
     def bench(self, tokens: int = 64) -> Figures:
         """How fast this model is on this machine; reads the memory, writes nothing to it."""
@@ -219,26 +325,34 @@ class Device:
         except UnicodeError:
             raise BitmarError(f"{words!r}: not valid UTF-8") from None
 
-    def _recall(self, encoding: Encoding, timing: Timing) -> Answer:
-        """The memory's answer to a question, with the slot that scored best."""
-        recalled = self.memory.recall(encoding.query, self.model.top_k)
-        text = self._decode(self._context(recalled), encoding.latent, timing)
-        if recalled.empty:
-            return Answer(text, None, None, None, None, timing)
-        slot = int(recalled.slots[0])
-        name, saved = self.memory.name_of(slot), self.memory.is_saved(slot)
-        return Answer(text, slot, name, float(recalled.scores[0]), saved, timing)
+    def _answer(
+        self, nearest: Nearest | None, verdict: str | None, timing: Timing, found_by: str | None = None
+    ) -> Answer:
+        """A question's answer by its best slot; None: the memory is empty."""
+        if nearest is None:
+            return Answer(None, None, None, None, None, timing, verdict, None, found_by)
+        if verdict == "unknown":
+            name, saved = self.memory.name_of(nearest.slot), self.memory.is_saved(nearest.slot)
+            return Answer(None, nearest.slot, name, nearest.cosine, saved, timing, verdict, None, found_by)
+        return self._named(nearest.slot, nearest.cosine, verdict, timing, found_by)
 
-    def _context(self, recalled: Recalled) -> np.ndarray:
-        """The memory's read-out for the decoder, float32 [1, D]; zeros if nothing is remembered."""
-        if recalled.empty:
-            return self.engine.no_context()
-        return self.engine.recall(recalled.scores, recalled.values, recalled.mask)
+    def _named(
+        self, slot: int, score: float | None, verdict: str | None, timing: Timing, found_by: str | None
+    ) -> Answer:
+        """The name of a slot: decoded from it where that is known to give the name, and does; else its label."""
+        episode, name = self.memory.read(slot), self.memory.name_of(slot)
+        answer_from = "label"
+        if self.memory.decodes(slot):
+            tokens = self._decode(self.engine.alone(episode), self.engine.no_picture(), timing)
+            if len(tokens) < self.model.max_tokens and self.tokenizer.decode_bytes(tokens) == name.encode():
+                answer_from = "decoded"
+        saved = self.memory.is_saved(slot)
+        return Answer(name, slot, name, score, saved, timing, verdict, answer_from, found_by)
 
-    def _decode(self, context: np.ndarray, latent: np.ndarray, timing: Timing) -> str:
-        """The decoder's greedy text; its cost goes into `timing`."""
+    def _decode(self, context: np.ndarray, latent: np.ndarray, timing: Timing) -> list[int]:
+        """The decoder's greedy tokens; their cost goes into `timing`."""
         start = time.perf_counter()
         tokens = self.engine.answer(context, latent)
         timing.decode_s = time.perf_counter() - start
         timing.tokens = len(tokens) + (len(tokens) < self.model.max_tokens)  # <eos> costs a step too
-        return self.tokenizer.decode(tokens)
+        return tokens

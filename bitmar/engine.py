@@ -111,6 +111,18 @@ class Engine:
         """The read-out of an empty memory."""
         return np.zeros((1, self.model.episode_dim), np.float32)
 
+    def no_picture(self) -> np.ndarray:
+        """The latent that a stored name is decoded with, whatever is asked with: zeros."""
+        return np.zeros(self.decoder.shape("latent"), np.float32)
+
+    def alone(self, episode: np.ndarray) -> np.ndarray:
+        """One slot [D] read alone: its weight is 1. context float32 [1, D]."""
+        k = self.model.top_k
+        scores, slots = np.zeros(k, np.float32), np.zeros((k, self.model.episode_dim), np.float32)
+        mask = np.zeros(k, np.int32)
+        slots[0], mask[0] = episode, 1
+        return self.recall(scores, slots, mask)
+
     def recall(self, scores: np.ndarray, slots: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """scores [k], slots [k, D], mask int32 [k] -> context float32 [1, D]."""
         return self.recaller.run(scores=scores, slots=slots, mask=mask)["context"]

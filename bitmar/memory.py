@@ -20,8 +20,10 @@ from bitmar import memory_abi as abi
 from bitmar.errors import BitmarError
 from bitmar.native import library
 from bitmar.paths import is_folder
+from bitmar.refusal import Refusal
 
 FOLDER = "bitmar_memory"
+OTHER_NAME = "teach: the same picture is called"
 MAX_SECONDS = (1 << 32) - 1  # a state's time has 32 bits
 
 
@@ -36,8 +38,8 @@ class CardError(BitmarError):
 class OtherNameError(CardError):
     """The same picture has another name in the memory: `name`; nothing was written."""
 
-    def __init__(self, message: str, name: str):
-        super().__init__(message, abi.E_OTHER_NAME)
+    def __init__(self, name: str):
+        super().__init__(f"{OTHER_NAME} {name}: --replace writes over it, --both keeps both", abi.E_OTHER_NAME)
         self.name = name
 
 
@@ -57,11 +59,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The best slot for a question: its cosine, and the mean cosine of the slots of other names (None if there are none)."""
+    """The best slot for a question: its cosine, and the mean cosine of the slots of other names (None if there are none).
+
+    verdict: "known", "perhaps" or "unknown", by the value of the model's criterion; None where it has none.
+    """
 
     slot: int
     cosine: float
     others: float | None
+    verdict: str | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -323,9 +330,7 @@ class Memory:
         z, k = self._vector(episode), self._vector(key)
         code = self.library.ms_teach(self.handle, raw, z.ctypes.data, k.ctypes.data, importance, flags, byref(result))
         if code == abi.E_OTHER_NAME:
-            raise OtherNameError(
-                f"{text(self.library.ms_strerror(code))}: {text(result.previous)}", text(result.previous)
-            )
+            raise OtherNameError(text(result.previous))
         self._check(code, f"name {name!r}")
         return Written(
             result.slot,
@@ -377,14 +382,34 @@ class Memory:
         """Adds to the importance of a slot's thing, within 0.05 and 1."""
         self._check(self.library.ms_confirm(self.handle, slot, step), f"slot {slot}")
 
-    def nearest(self, query: np.ndarray) -> Nearest | None:
-        """The best slot for a query [D], by the cosine of int8 keys; None where nothing is remembered."""
+    def nearest(self, query: np.ndarray, refusal: Refusal | None = None) -> Nearest | None:
+        """The best slot for a query [D], by the cosine of int8 keys; None where nothing is remembered.
+
+        Args: refusal: the model's criterion; None leaves verdict and value out.
+        """
         quantised, _ = self.quantise(query)
-        found = abi.Nearest()
+        found, value, verdict = abi.Nearest(), ctypes.c_float(), None
         self._check(self.library.ms_nearest(self.handle, quantised.ctypes.data, byref(found)))
         if found.slot < 0:
             return None
-        return Nearest(found.slot, found.cosine, found.others if found.other_slots else None)
+        if refusal:
+            arguments = (quantised.ctypes.data, byref(found), byref(refusal.struct), byref(value))
+            verdict = self.library.ms_judge(self.handle, *arguments)
+            self._check(min(verdict, 0))
+        others = found.others if found.other_slots else None
+        known = None if verdict is None else abi.VERDICTS[verdict]
+        return Nearest(found.slot, found.cosine, others, known, None if verdict is None else value.value)
+
+    def find_similar(self, words: str) -> int | None:
+        """The slot whose name is most like a text, if one is: exactly, else by edit distance."""
+        slot = self.library.ms_find_similar(self.handle, name_bytes(words))
+        return None if slot == abi.E_NOT_FOUND else slot
+
+    def as_stored(self, episode: np.ndarray) -> np.ndarray:
+        """An episode [D] as a slot would hold it, float32 [D]."""
+        values = self._vector(episode).copy()
+        self._check(self.library.ms_as_stored(self.handle, values.ctypes.data))
+        return values
 
     def read(self, slot: int) -> np.ndarray:
         """The numbers of a slot, float32 [D]; counts as an access to its thing."""
@@ -448,6 +473,14 @@ class Memory:
     def is_saved(self, slot: int) -> bool:
         """Whether a slot's episode is on the card."""
         return bool(self._info(slot).saved)
+
+    def decodes(self, slot: int) -> bool:
+        """Whether the decoder brings a slot's name back from it."""
+        return bool(self._info(slot).decodes)
+
+    def importance(self, slot: int) -> float:
+        """How much a slot's thing matters: 0.5 when taught, more or less after confirmations."""
+        return self._info(slot).importance
 
     def stats(self) -> abi.Stats:
         """Counters since the memory was opened."""

@@ -24,6 +24,12 @@ OPEN_READ_ONLY = 1
 OPEN_NO_CREATE = 2
 REPLACE, BOTH, DECODES, KEEP = 1, 2, 4, 8
 NO_SCORE = -3.402823466e38
+MAX_TOP = 64
+VERDICTS = ("unknown", "perhaps", "known")
+PROTOTYPES = 2
+SAME_PICTURE = 0.9
+EASILY_CONFUSED = 0.6
+TAUGHT, RIGHT, WRONG = 0.5, 0.1, -0.2  # importance, and its steps
 DTYPES = {"float16": 0, "int8": 1}
 ACTIONS = ("new", "merged", "replaced", "evicted")
 
@@ -135,6 +141,21 @@ class Nearest(ctypes.Structure):
     _fields_ = (("slot", c_int32), ("cosine", c_float), ("others", c_float), ("other_slots", c_uint32))
 
 
+class Refusal(ctypes.Structure):
+    """ms_refusal: when a device says that it does not know."""
+
+    _fields_ = (
+        ("cohort", c_void_p),
+        ("rows", c_uint32),
+        ("top", c_uint32),
+        ("weights", c_float * 8),
+        ("bias", c_float),
+        ("others_alone", c_float),
+        ("known", c_float),
+        ("perhaps", c_float),
+    )
+
+
 class Stats(ctypes.Structure):
     """ms_stats: counters since the memory was opened."""
 
@@ -194,6 +215,9 @@ SIGNATURES = {
     "ms_confirm": (c_int, [c_void_p, c_uint32, c_float]),
     "ms_prune": (c_int, [c_void_p, c_float, POINTER(c_uint32)]),
     "ms_nearest": (c_int, [c_void_p, c_void_p, POINTER(Nearest)]),
+    "ms_as_stored": (c_int, [c_void_p, c_void_p]),
+    "ms_judge": (c_int, [c_void_p, c_void_p, POINTER(Nearest), POINTER(Refusal), POINTER(c_float)]),
+    "ms_find_similar": (c_int32, [c_void_p, c_char_p]),
     "ms_read_slot": (c_int, [c_void_p, c_uint32, c_void_p]),
     "bm_quantise": (c_int, [c_void_p, c_int32, c_void_p, POINTER(c_float)]),
     "ms_recall": (c_int, [c_void_p, c_void_p, c_float, c_uint32, c_void_p, c_void_p, c_void_p, c_void_p]),
@@ -215,6 +239,7 @@ STRUCTS = {
     TeachResult: "ms_teach_result",
     Info: "ms_info",
     Nearest: "ms_nearest_slot",
+    Refusal: "ms_refusal",
     Stats: "ms_stats",
     State: "ms_state",
 }

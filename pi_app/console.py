@@ -23,8 +23,10 @@ class Console(LineLoop):
         super().__init__(as_json, output)
         self.device = device
         self.handlers: dict[str, Callable[[words.Call], Reply]] = {
-            "teach": lambda call: replies.teach(device, *call.arguments, replace="--replace" in call.options),
+            "teach": lambda call: replies.teach(device, *call.arguments, options=call.options),
             "ask": lambda call: replies.ask(device, *call.arguments),
+            "right": lambda call: replies.right(device),
+            "wrong": lambda call: replies.wrong(device, *call.arguments),
             "caption": lambda call: replies.caption(device, *call.arguments),
             "say": lambda call: replies.say(device, *call.arguments),
             "forget": lambda call: replies.forget(device, *call.arguments),

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TextIO
 
 from bitmar.errors import BitmarError
+from bitmar.memory import OtherNameError
 from pi_app import words
-from pi_app.terminal import error_line, json_line
+from pi_app.terminal import error_line, json_line, printable
 
 PROMPT = "bitmar> "
 HISTORY = Path.home() / ".bitmar_history"
@@ -44,13 +45,25 @@ class LineLoop:
         with line_editing():
             while True:
                 try:
-                    if not self.execute(input(PROMPT)):
+                    if not self.execute_asking(input(PROMPT)):
                         return
                 except BitmarError as error:
                     self.show_error(error)
                 except EOFError:
                     print(file=self.output)
                     return
+
+    def execute_asking(self, line: str) -> bool:
+        """`execute`; where the same picture has another name it asks what is meant, and any other answer changes nothing."""
+        try:
+            return self.execute(line)
+        except OtherNameError as error:
+            if self.as_json:
+                raise
+            print(f"the same picture is called {printable(error.name)}", file=self.output)
+        meant = input("replace|both> ").strip()
+        word, rest = line.split(maxsplit=1)
+        return self.execute(f"{word} --{meant} {rest}") if meant in ("replace", "both") else True
 
     def show_error(self, error: BitmarError) -> None:
         if self.as_json:

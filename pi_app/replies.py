@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Collection
 
 from bitmar.bench import MAX_TOKENS
-from bitmar.device import Answer, Device
+from bitmar.device import Answer, Device, Taught
 from bitmar.errors import BitmarError
 from bitmar.timing import measured
 from pi_app import words
@@ -40,11 +41,17 @@ def whole_number(text: str, last: int) -> int | None:
 # --- teaching and asking
 
 
-def teach(device: Device, picture: str, name: str, replace: bool = False) -> Reply:
-    taught = device.teach(picture, name, replace)
-    lines = [f"{taught.name}: {taught.action} in slot {taught.slot}" + ("" if taught.saved else " (not saved)")]
-    if taught.previous:
-        lines[0] += f", instead of {taught.previous}"
+def teach(device: Device, picture: str, name: str, options: Collection[str] = ()) -> Reply:
+    chosen = {option: f"--{option}" in options for option in ("replace", "both", "keep")}
+    return told("teach", device.teach(picture, name, **chosen))
+
+
+def told(word: str, taught: Taught) -> Reply:
+    """What was taught and where it is; a line more where it is easily confused with something."""
+    line = f"{taught.name}: {taught.action} in slot {taught.slot}" + ("" if taught.saved else " (not saved)")
+    lines = [line + (f", instead of {taught.previous}" if taught.previous else "")]
+    if taught.alike:
+        lines.append(f"  easily confused with {taught.alike}")
     fields = {
         "name": taught.name,
         "slot": taught.slot,
@@ -52,8 +59,11 @@ def teach(device: Device, picture: str, name: str, replace: bool = False) -> Rep
         "saved": taught.saved,
         "cosine": round(taught.cosine, 4),
         "previous": taught.previous,
+        "decodes": taught.decodes,
+        "tries": taught.tries,
+        "easily_confused_with": taught.alike,
     }
-    return Reply("teach", lines, fields, taught.timing)
+    return Reply(word, lines, fields, taught.timing)
 
 
 def ask(device: Device, picture: str) -> Reply:
@@ -64,20 +74,43 @@ def say(device: Device, text: str) -> Reply:
     return recalled("say", device.say(text))
 
 
+def right(device: Device) -> Reply:
+    confirmed = device.right()
+    line = f"{confirmed.name}: importance {confirmed.importance:.2f}"
+    return Reply("right", [line], {"name": confirmed.name, "importance": round(confirmed.importance, 4)})
+
+
+def wrong(device: Device, name: str) -> Reply:
+    return told("wrong", device.wrong(name))
+
+
 def caption(device: Device, picture: str) -> Reply:
     answer = device.caption(picture)
     return Reply("caption", [answer.text], {"text": answer.text}, answer.timing)
 
 
 def recalled(word: str, answer: Answer) -> Reply:
-    """The decoded text, and beside it the name that is stored with the slot."""
-    fields = {"text": answer.text, "slot": answer.slot, "name": answer.name}
+    """The name first; then what was seen of it."""
+    fields = {"text": answer.text, "verdict": answer.verdict, "answer_from": answer.answer_from}
+    fields |= {"slot": answer.slot, "name": answer.name}
+    if word == "say":
+        fields["found_by"] = answer.found_by
     if answer.slot is None:
-        return Reply(word, [f"{answer.text} (the memory is empty)"], fields, answer.timing)
-    line = f"{answer.text} (slot {answer.slot}: {answer.name}, score {answer.score:.3f}"
-    line += ("" if answer.saved else ", not saved") + ")"
-    fields |= {"score": round(answer.score, 4), "saved": answer.saved}
-    return Reply(word, [line], fields, answer.timing)
+        return Reply(word, ["unknown", "  nothing was taught yet"], fields, answer.timing)
+    fields |= {"score": None if answer.score is None else round(answer.score, 4), "saved": answer.saved}
+    name = (
+        "unknown" if answer.text is None else f"perhaps {answer.text}" if answer.verdict == "perhaps" else answer.text
+    )
+    parts = [f"slot {answer.slot}" if answer.text else f"nearest is slot {answer.slot}: {answer.name}"]
+    if answer.score is not None:
+        parts.append(f"score {answer.score:.3f}")
+    if answer.found_by:
+        parts.append(f"found by {answer.found_by}")
+    if answer.answer_from:
+        parts.append("decoded" if answer.answer_from == "decoded" else "from its label")
+    if not answer.saved:
+        parts.append("not saved")
+    return Reply(word, [name, "  " + ", ".join(parts)], fields, answer.timing)
 
 
 # --- the memory
@@ -101,9 +134,10 @@ def mem_show(device: Device) -> Reply:
     slots, stats, shape = device.memory.slots(), device.memory.stats(), device.memory.shape
     rows = []
     for s in slots:
-        row = [s.slot, s.name, s.uses, s.writes, f"{s.importance:.2f}", "yes" if s.hot else "no"]
-        rows.append([*row, when(s.time), "" if s.saved else "not saved"])
-    lines = table(["slot", "name", "uses", "writes", "importance", "in RAM", "taught (UTC)", ""], rows)
+        row = [s.slot, s.name, s.uses, s.views, f"{s.importance:.2f}" + (", kept" if s.kept else "")]
+        row += ["yes" if s.decodes else "no", "yes" if s.hot else "no", when(s.time), "" if s.saved else "not saved"]
+        rows.append(row)
+    lines = table(["slot", "name", "uses", "views", "importance", "decodes", "in RAM", "taught (UTC)", ""], rows)
     lines.append(f"{len(slots)} of {shape.slots} slots, {shape.dim} numbers each; {where(device)}")
     fields = {
         "slots": [vars(s) for s in slots],

@@ -5,7 +5,6 @@ The board's console knows the same words.
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 
 from bitmar.errors import BitmarError
@@ -48,17 +47,19 @@ WORDS = (
         "teach",
         "show a picture and say its name: it is remembered on the card",
         ("PICTURE", "NAME"),
-        ("--replace",),
+        ("--replace", "--both", "--keep"),
         True,
     ),
     Word("ask", "show a picture: what is it called?", ("PICTURE",)),
-    Word("caption", "describe a picture without the memory", ("PICTURE",)),
-    Word("say", "recall by text alone", ("TEXT",), (), True),
+    Word("right", "the last answer was right: its thing matters more"),
+    Word("wrong", "the last picture is something else: what it is called", ("NAME",), (), True),
+    Word("caption", "guess what a picture shows, without the memory: right for 1 in 100 new things", ("PICTURE",)),
+    Word("say", "recall by name: exact, similar, or what the text is most like", ("TEXT",), (), True),
     Word("forget", "erase what was taught under a name", ("NAME",), (), True),
-    Word("rename", "give a remembered thing another name", ("OLD", "NEW")),
-    Word("mem show", "list the slots: names, uses, ages"),
+    Word("rename", "give a remembered thing another name", ("OLD", "NEW"), (), True),
+    Word("mem show", "list the slots: names, uses, views, importance"),
     Word("mem verify", "check every slot and its mirror, repair what can be repaired"),
-    Word("mem prune", "forget what is less important than a number from 0 to 1", ("IMPORTANCE",)),
+    Word("mem prune", "forget what matters less (importance * unlikeness) than a number from 0 to 1", ("IMPORTANCE",)),
     Word("mem snapshot", "keep the whole memory as it is now in the archive"),
     Word("mem history", "list the archived states"),
     Word("mem restore", "go back to an archived state, by its number or its time", ("STATE",)),
@@ -69,12 +70,55 @@ WORDS = (
 BY_NAME = {word.name: word for word in WORDS}
 
 
+BLANKS = " \t\r\n"
+ESCAPED = BLANKS + "'\"\\#"  # what a backslash outside of quotes makes a letter
+
+
 def split_line(line: str) -> list[str]:
-    """Splits a line as a shell does: names with spaces stand in quotes; # begins a comment."""
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError as error:
-        raise BitmarError(f"{line.strip()!r}: {str(error).lower()}, expected quotes in pairs") from error
+    """Splits a line at blanks, as people type: a quotation begins at a word's start; an apostrophe that is not closed at a word's
+    end, or stands inside a word, is a letter; # begins a comment at a word's start only.
+
+    Raises:
+      BitmarError: a double quote at a word's start without another one.
+    """
+    parts, at = [], 0
+    while True:
+        while at < len(line) and line[at] in BLANKS:
+            at += 1
+        if at == len(line) or line[at] == "#":
+            return parts
+        part, at = next_part(line, at)
+        parts.append(part)
+
+
+def next_part(line: str, at: int) -> tuple[str, int]:
+    """The part that begins at a position, and where it ends."""
+    if line[at] == "'" and (end := closing_apostrophe(line, at + 1)):
+        return line[at + 1 : end], end + 1
+    letters: list[str] = []
+    quoted = line[at] == '"'
+    at += quoted
+    while at < len(line) and (quoted or line[at] not in BLANKS):
+        if quoted and line[at] == '"':
+            quoted = False
+        elif line[at] == "\\" and at + 1 < len(line) and line[at + 1] in ('"\\' if quoted else ESCAPED):
+            at += 1
+            letters.append(line[at])
+        else:
+            letters.append(line[at])
+        at += 1
+    if quoted:
+        raise BitmarError(f"{line.strip()!r}: no closing quotation, expected quotes in pairs")
+    return "".join(letters), at
+
+
+def closing_apostrophe(line: str, at: int) -> int:
+    """The first apostrophe that ends a word, or 0."""
+    while (at := line.find("'", at)) >= 0:
+        if at + 1 == len(line) or line[at + 1] in BLANKS:
+            return at
+        at += 1
+    return 0
 
 
 def find_word(parts: list[str]) -> tuple[Word, list[str]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.model_format import FILE, read_description
+from bitmar.refusal import COHORT_FILE, read_values
+from bitmar.refusal import FILE as REFUSAL_FILE
 from convert.aot import graph
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
@@ -41,7 +43,9 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     report = _report(model, description, plans, weights, engine) | {"matrices": matrices}
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(model)
-    files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_model.h": model_header(description, plans, report)}
+    refusal, cohort = _refusal(model, description)
+    header = model_header(description, plans, report, refusal)
+    files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_cohort.bin": cohort, "bitmar_model.h": header}
     if engine == "aot":
         files["bitmar_weights.bin"] = bytes(weights.block)
         files["bitmar_model.c"] = _source(sources)
@@ -50,6 +54,8 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
         for name in GRAPHS:
             files[f"bitmar_{name}.tflite"] = (model / f"{name}.tflite").read_bytes()
         blobs = {name: f"bitmar_{name}.tflite" for name in GRAPHS} | {"tokenizer": "bitmar_tokenizer.bin"}
+    if refusal:
+        blobs["cohort"] = "bitmar_cohort.bin"
     files["bitmar_model_data.S"] = _data(blobs, files)
     files["plan.json"] = json.dumps(report, indent=2) + "\n"
     for name, content in files.items():  # bitmar_model_data.S after what it includes
@@ -71,6 +77,19 @@ def _tokenizer(model: Path) -> bytes:
     """The table, or nothing: sizes can be measured without a vocabulary, and the firmware then refuses texts."""
     path = model / "tokenizer.bin"
     return path.read_bytes() if path.is_file() else b""
+
+
+def _refusal(model: Path, description: dict) -> tuple[dict | None, bytes]:
+    """refusal.json and cohort.bin; (None, nothing): the model has no criterion and names everything."""
+    if REFUSAL_FILE not in description["files"]:
+        return None, b""
+    values, path = read_values(model / REFUSAL_FILE), model / COHORT_FILE
+    cohort = path.read_bytes() if path.is_file() else b""
+    if len(cohort) != values["cohort"] * description["memory"]["dim"]:
+        raise BitmarError(
+            f"{path}: {len(cohort)} bytes, expected {values['cohort']} rows of {description['memory']['dim']}"
+        )
+    return values, cohort
 
 
 def _check_interface(model: Path, plans: dict[str, Plan]) -> None:
@@ -186,4 +205,5 @@ def _report(model: Path, description: dict, plans: dict[str, Plan], weights: Wei
         },
         "weights_bytes": len(weights.block),
         "tokenizer_bytes": len(_tokenizer(model)),
+        "cohort_bytes": len(_refusal(model, description)[1]),
     }

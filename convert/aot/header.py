@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
 
-def model_header(description: dict, plans: dict, report: dict) -> str:
-    """The header for `description` (model.json) and the plans of the three graphs."""
+from bitmar.refusal import WEIGHTS
+
+REFUSAL = {"BIAS": "bias", "OTHERS_ALONE": "others_alone", "KNOWN_FROM": "known", "PERHAPS_FROM": "perhaps"}
+
+
+def c_float(value: float) -> str:
+    """The nearest float32, exactly, as a constant in C."""
+    return f"{float(np.float32(value))!r}f"
+
+
+def refusal_macros(refusal: dict | None) -> dict[str, str | int]:
+    """refusal.json (None: the model names everything) for mcu_app/src/app/refusal.cpp."""
+    if refusal is None:
+        return {"BITMAR_COHORT_ROWS": 0}
+    weights = ", ".join(c_float(refusal["weights"][name]) for name in WEIGHTS)
+    numbers = {f"BITMAR_{macro}": c_float(refusal[name]) for macro, name in REFUSAL.items()}
+    rows = {"BITMAR_COHORT_ROWS": refusal["cohort"], "BITMAR_COHORT_TOP": refusal["top"]}
+    return {**rows, "BITMAR_WEIGHTS": f"{{{weights}}}", **numbers}
+
+
+def model_header(description: dict, plans: dict, report: dict, refusal: dict | None) -> str:
+    """The header for `description` (model.json), the plans of the three graphs and refusal.json."""
     encoder, recall, decoder = (plans[name] for name in ("encoder", "recall", "decoder"))
     memory, cache, special = (description[key] for key in ("memory", "cache", "special_tokens"))
     code_of = {"float16": 0, "int8": 1}
@@ -52,13 +73,14 @@ def model_header(description: dict, plans: dict, report: dict) -> str:
         f'#define BITMAR_MODEL_NAME "{description["name"]}"',
         f"#define BITMAR_MODEL_HASH {{{model_hash}}}",
         f'#define BITMAR_MODEL_DIGEST "{report["digest"]}" /* of the three flatbuffers */',
-        *(f"#define {name} {value}" for name, value in sizes.items()),
+        *(f"#define {name} {value}" for name, value in (sizes | refusal_macros(refusal)).items()),
         "",
         "#ifndef BITMAR_ARENA /* the section that a board wants the arena in */",
         "#define BITMAR_ARENA",
         "#endif",
         "",
         "extern const uint8_t bitmar_tokenizer[], bitmar_tokenizer_end[];",
+        *(["extern const int8_t bitmar_cohort[]; /* BITMAR_COHORT_ROWS keys */"] if refusal else []),
     ]
     if report["engine"] == "aot":
         lines += [

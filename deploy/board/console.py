@@ -20,6 +20,7 @@ import numpy as np
 
 from bitmar.bench import random_picture
 from bitmar.errors import BitmarError
+from bitmar.memory import OTHER_NAME, OtherNameError
 from bitmar.model_folder import read_model
 from bitmar.picture_source import PictureSource
 from deploy.board.link import BoardLink, check_card, open_emulator, open_serial
@@ -46,6 +47,12 @@ def picture_line(q: np.ndarray, scale: float) -> str:
 def quoted(text: str) -> str:
     """One argument for the board's parser, which reads quotes as a shell does."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def board_error(text: str) -> BitmarError:
+    """What the board says about a line."""
+    name, found, _ = text.removeprefix(f"{OTHER_NAME} ").rpartition(": --replace")
+    return OtherNameError(name) if found and text.startswith(OTHER_NAME) else BitmarError(text)
 
 
 class BoardConsole(LineLoop):
@@ -116,7 +123,7 @@ class BoardConsole(LineLoop):
         except ValueError as error:
             raise BitmarError(f"the board's answer is not JSON: {answer[-300:]!r}") from error
         if "error" in fields:
-            raise BitmarError(fields["error"])
+            raise board_error(fields["error"])
         return fields
 
     def _show_text(self) -> None:
@@ -128,7 +135,7 @@ class BoardConsole(LineLoop):
                 self._show(held)
                 held, shown = "", True
         if held.startswith(ERROR):
-            raise BitmarError(held.removeprefix(ERROR).strip())
+            raise board_error(held.removeprefix(ERROR).strip())
         self._show(held)
 
     def _show(self, text: str) -> None:

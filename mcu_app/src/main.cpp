@@ -15,7 +15,7 @@ extern "C" int bitmar_main(int argc, char** argv) {
   put(", engine ");
   put(engine_name());
   put("\n");
-  if (const char* problem = bitmar::session_open()) {
+  if (const char* problem = bitmar::inference_open()) {
     put("error: ");
     put(problem);
     put("\n");

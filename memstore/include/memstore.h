@@ -26,6 +26,16 @@ extern "C" {
 #define MS_NAME_BYTES 64u /* room for a name of at most 63 bytes of UTF-8 and its NUL */
 #define MS_MAX_SLOTS 32768u
 #define MS_MAX_DIM 256u
+
+/* What the consoles set in ms_config and pass to ms_teach and ms_confirm (docs/decisions.md: measured). */
+#define MS_PROTOTYPES 2u
+#define MS_SAME_PICTURE \
+  0.9f /* one in 10,000 pairs of different things is as alike, a picture is like itself */
+#define MS_EASILY_CONFUSED 0.6f /* said when taught: 3 of 1,000 pairs of different things are as alike */
+#define MS_TAUGHT 0.5f          /* importance of what is taught */
+#define MS_RIGHT 0.1f           /* its step where an answer was right */
+#define MS_WRONG (-0.2f)        /* and where it was wrong */
+
 #define MS_NO_SCORE (-3.402823466e+38f) /* ms_scores' value for an empty slot */
 
 typedef enum {
@@ -265,6 +275,27 @@ typedef struct {
 /* The best slot for a query int8[D] and how the others compare. Reads RAM only. */
 int ms_nearest(const ms_memory* memory, const int8_t* query, ms_nearest_slot* nearest);
 
+#define MS_FEATURES 8u /* of a judgement */
+#define MS_MAX_TOP 64u /* highest cosines with the cohort that count */
+
+/* When a device says that it does not know: a model's refusal.json and cohort.bin. With top, spread and all
+ * of a key: mean and standard deviation of its `top` highest cosines with the cohort, mean of all of them. */
+typedef struct {
+  const int8_t* cohort; /* [rows * D] */
+  uint32_t rows, top;   /* top: 1..MS_MAX_TOP */
+  float weights[8];     /* best; top, spread, all of the query; of the best slot's key; others */
+  float bias;
+  float others_alone; /* stands for `others` where there are none */
+  float known, perhaps;
+} ms_refusal;
+
+typedef enum { MS_UNKNOWN = 0, MS_PERHAPS = 1, MS_KNOWN = 2 } ms_verdict;
+
+/* *value = bias + weights . features; an ms_verdict by the two thresholds, or an ms_error. An empty memory is
+ * MS_UNKNOWN. 2 * rows * D multiply-adds. */
+int ms_judge(const ms_memory* memory, const int8_t* query, const ms_nearest_slot* nearest,
+             const ms_refusal* refusal, float* value);
+
 /* The k best of scores[K], best first, equal ones by lower slot; slots[k] gets -1 after the last. Returns how
  * many. */
 uint32_t ms_top_k(const ms_memory* memory, const float* scores, uint32_t k, int32_t* slots);
@@ -272,6 +303,9 @@ uint32_t ms_top_k(const ms_memory* memory, const float* scores, uint32_t k, int3
 /* The content of a slot as float[D], from the hot cache or the card; counts as an access to its thing.
  * MS_E_NOT_FOUND: empty. MS_E_DAMAGED: both copies are. */
 int ms_read_slot(ms_memory* memory, uint32_t slot, float* values);
+
+/* float[D] as a slot would hold it: through its type and back, in place. */
+int ms_as_stored(const ms_memory* memory, float* values);
 
 /* ms_scores, ms_top_k and ms_read_slot in one, without a buffer of K floats: scores[k], values[k * D],
  * mask[k] (1 = filled; else zeros), slots[k] (-1 = none). Returns MS_OK, or the error of the slots it had to
@@ -301,6 +335,14 @@ int ms_slot_info(const ms_memory* memory, uint32_t slot, ms_info* info);
 
 /* The lowest slot >= from of that name, or MS_E_NOT_FOUND. */
 int32_t ms_find(const ms_memory* memory, const char* name, uint32_t from);
+
+#define MS_MOST_EDITS \
+  34u /* percent of the longer text's characters: beyond it two names have little in common */
+
+/* The lowest slot of that name; else the slot whose name needs the fewest edits for its length (Levenshtein's
+ * distance in characters, capitals of Latin, Greek and Cyrillic counting as small letters; at most
+ * MS_MOST_EDITS; of equals the lowest); or MS_E_NOT_FOUND. */
+int32_t ms_find_similar(const ms_memory* memory, const char* text);
 
 /* MS_OK or which rule of names this one breaks. */
 int ms_check_name(const char* name);

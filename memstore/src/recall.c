@@ -82,6 +82,14 @@ int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {
   return MS_OK;
 }
 
+int ms_as_stored(const ms_memory* m, float* values) {
+  if (!m || !values) return MS_E_ARGUMENT;
+  uint8_t bytes[2 * MS_MAX_DIM];
+  float scale = ms_encode_slot(&m->header.layout, values, bytes);
+  ms_decode_slot(&m->header.layout, bytes, scale, values);
+  return MS_OK;
+}
+
 int ms_recall(ms_memory* m, const int8_t* query, float scale, uint32_t k, float* scores, float* values,
               int32_t* mask, int32_t* slots) {
   if (!m || !query || !k || !scores || !values || !mask || !slots) return MS_E_ARGUMENT;

@@ -32,6 +32,27 @@ def c_layout(folder: Path) -> dict[str, dict[str, int]]:
     return found
 
 
+CONSTANTS = {
+    "MS_PROTOTYPES": abi.PROTOTYPES,
+    "MS_SAME_PICTURE": abi.SAME_PICTURE,
+    "MS_EASILY_CONFUSED": abi.EASILY_CONFUSED,
+    "MS_TAUGHT": abi.TAUGHT,
+    "MS_RIGHT": abi.RIGHT,
+    "MS_WRONG": abi.WRONG,
+    "MS_MAX_TOP": abi.MAX_TOP,
+}
+
+
+def test_constants_are_the_headers(tmp_path: Path) -> None:
+    lines = "".join(f'printf("%.6f\\n", (double)({name}));' for name in CONSTANTS)
+    source, program = tmp_path / "constants.c", tmp_path / "constants"
+    source.write_text(f'#include <stdio.h>\n#include "memstore.h"\nint main(void) {{ {lines} return 0; }}\n')
+    include = f"-I{ROOT / 'memstore' / 'include'}"
+    subprocess.run([*build.compiler(), "-std=c11", include, source, "-o", program], check=True)
+    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()
+    assert [f"{value:.6f}" for value in CONSTANTS.values()] == said
+
+
 def test_structs_have_the_compilers_layout(tmp_path: Path) -> None:
     expected = c_layout(tmp_path)
     for struct, name in abi.STRUCTS.items():

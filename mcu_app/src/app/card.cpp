@@ -38,6 +38,8 @@ static ms_config model_config() {
   config.slot_dtype = BITMAR_SLOT_DTYPE;
   config.alpha = BITMAR_ALPHA;
   config.merge_threshold = BITMAR_MERGE_THRESHOLD;
+  config.prototypes = MS_PROTOTYPES;
+  config.same_picture = MS_SAME_PICTURE;
   config.min_importance = BITMAR_MIN_IMPORTANCE;
   std::memcpy(config.model_hash, engine_model_hash(), sizeof config.model_hash);
   return config;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bench.h"
 #include "board.h"
 #include "json.h"
 #include "memory_words.h"
@@ -88,8 +89,10 @@ static Problem execute(const Call& call, bool json) {
   char* const* a = call.arguments;
   const char* word = kWords[call.word].name;
   const auto is = [word](const char* name) { return std::strcmp(word, name) == 0; };
-  if (is("teach")) return teach(a[0], a[1], call.option, json);
+  if (is("teach")) return teach(a[0], a[1], call.options, json);
   if (is("ask")) return ask(a[0], json);
+  if (is("right")) return right(json);
+  if (is("wrong")) return wrong(a[0], json);
   if (is("caption")) return caption(a[0], json);
   if (is("say")) return say(a[0], json);
   if (is("forget")) return forget(a[0], json);

@@ -7,6 +7,7 @@
 #include "card.h"
 #include "json.h"
 #include "output.h"
+#include "teaching.h"
 #include "text.h"
 
 namespace bitmar {
@@ -95,9 +96,14 @@ Problem forget(char* name, bool as_json) {
 }
 
 Problem rename(char* old_name, char* new_name, bool as_json) {
+  static WrittenName written;
   normalise(old_name);
   normalise(new_name);
-  if (const int error = ms_rename(memory(), old_name, new_name)) return ms_strerror(error);
+  if (Problem problem = check_name(new_name)) return problem;
+  if (Problem problem = write_name(memory(), new_name, nullptr, &written)) return problem;
+  const uint32_t flags = written.decodes ? MS_DECODES : 0;
+  if (const int error = ms_rename_thing(memory(), old_name, new_name, written.episode, flags))
+    return ms_strerror(error);
   Json json(as_json);
   json.begin("rename");
   json.text("old", old_name);
@@ -121,14 +127,19 @@ Problem mem_show(bool as_json) {
     json.text("name", info.name);
     json.number("uses", info.uses);
     json.number("writes", info.writes);
+    json.number("views", info.views);
+    json.boolean("decodes", info.decodes);
+    json.boolean("kept", info.kept);
     json.decimal("importance", info.importance, 2);
     json.boolean("hot", info.hot);
     json.boolean("saved", info.saved);
     json.number("time", info.time);
     json.end_item();
     if (as_json) continue;
-    put_number(slot), put("  "), put_text(info.name), put("  uses "), put_number(info.uses), put(", writes ");
-    put_number(info.writes), put(info.hot ? ", in RAM" : ""), put(info.saved ? "\n" : ", not saved\n");
+    put_number(slot), put("  "), put_text(info.name), put("  uses "), put_number(info.uses), put(", views ");
+    put_number(info.views), put(", importance "), put_decimal(info.importance, 2);
+    put(info.kept ? ", kept" : ""), put(info.decodes ? ", decodes" : ", from its label");
+    put(info.hot ? ", in RAM" : ""), put(info.saved ? "\n" : ", not saved\n");
   }
   json.end_list();
   ms_stats stats;

@@ -17,12 +17,18 @@ void compose(char* buffer, uint32_t capacity, std::initializer_list<const char*>
 void put(const char* text, uint32_t bytes) { board_write(text, bytes); }
 void put(const char* text) { put(text, std::strlen(text)); }
 
-void put_number(uint32_t value) {
-  char digits[10];
-  uint32_t count = 0;
-  do digits[sizeof digits - ++count] = static_cast<char>('0' + value % 10);
+const char* number_text(uint32_t value, char* text) {
+  uint32_t count = 1;
+  for (uint32_t rest = value; rest /= 10;) count++;
+  text[count] = 0;
+  do text[--count] = static_cast<char>('0' + value % 10);
   while (value /= 10);
-  put(digits + sizeof digits - count, count);
+  return text;
+}
+
+void put_number(uint32_t value) {
+  char digits[12];
+  put(number_text(value, digits));
 }
 
 void put_decimal(float value, uint32_t digits) {

@@ -12,6 +12,8 @@ void compose(char* buffer, uint32_t capacity, std::initializer_list<const char*>
 void put(const char* text);
 void put(const char* text, uint32_t bytes);
 void put_number(uint32_t value);
+/** The digits of a number as a text: at most ten and a zero. */
+const char* number_text(uint32_t value, char* text);
 /** Rounded to `digits` decimals; NaN and infinities become 0 (JSON has none). */
 void put_decimal(float value, uint32_t digits);
 void put_hex(uint32_t value); /**< eight digits */

@@ -8,57 +8,102 @@ namespace bitmar {
 
 /* The words of pi_app/words.py, in its order; tests/mcu/test_words.py compares the two tables. */
 const Word kWords[] = {
-    {"teach", "teach PICTURE NAME [--replace]",
-     "show a picture and say its name: it is remembered on the card", 2, 2, true, "--replace"},
-    {"ask", "ask PICTURE", "show a picture: what is it called?", 1, 1, false, nullptr},
-    {"caption", "caption PICTURE", "describe a picture without the memory", 1, 1, false, nullptr},
-    {"say", "say TEXT", "recall by text alone", 1, 1, true, nullptr},
-    {"forget", "forget NAME", "erase what was taught under a name", 1, 1, true, nullptr},
-    {"rename", "rename OLD NEW", "give a remembered thing another name", 2, 2, false, nullptr},
-    {"mem show", "mem show", "list the slots: names, uses, ages", 0, 0, false, nullptr},
-    {"mem verify", "mem verify", "check every slot and its mirror, repair what can be repaired", 0, 0, false,
-     nullptr},
-    {"mem prune", "mem prune IMPORTANCE", "forget what is less important than a number from 0 to 1", 1, 1,
-     false, nullptr},
-    {"mem snapshot", "mem snapshot", "keep the whole memory as it is now in the archive", 0, 0, false,
-     nullptr},
-    {"mem history", "mem history", "list the archived states", 0, 0, false, nullptr},
-    {"mem restore", "mem restore STATE", "go back to an archived state, by its number or its time", 1, 1,
-     false, nullptr},
-    {"bench", "bench [TOKENS]", "measure tokens/s, recall and card times", 0, 1, false, nullptr},
-    {"help", "help [WORD]", "list the words, or explain one", 0, 1, true, nullptr},
-    {"quit", "quit", "leave; nothing is lost", 0, 0, false, nullptr},
-    {"digest", "digest PICTURE", "checksum of everything that the model computes from a picture", 1, 1, false,
-     nullptr},
-    {"provoke", "provoke WHAT", "test the protection: null, stack, model or hang", 1, 1, false, nullptr},
+    {"teach",
+     "teach PICTURE NAME [--replace] [--both] [--keep]",
+     "show a picture and say its name: it is remembered on the card",
+     2,
+     2,
+     true,
+     {"--replace", "--both", "--keep"}},
+    {"ask", "ask PICTURE", "show a picture: what is it called?", 1, 1, false, {}},
+    {"right", "right", "the last answer was right: its thing matters more", 0, 0, false, {}},
+    {"wrong", "wrong NAME", "the last picture is something else: what it is called", 1, 1, true, {}},
+    {"caption",
+     "caption PICTURE",
+     "guess what a picture shows, without the memory: right for 1 in 100 new things",
+     1,
+     1,
+     false,
+     {}},
+    {"say", "say TEXT", "recall by name: exact, similar, or what the text is most like", 1, 1, true, {}},
+    {"forget", "forget NAME", "erase what was taught under a name", 1, 1, true, {}},
+    {"rename", "rename OLD NEW", "give a remembered thing another name", 2, 2, true, {}},
+    {"mem show", "mem show", "list the slots: names, uses, views, importance", 0, 0, false, {}},
+    {"mem verify",
+     "mem verify",
+     "check every slot and its mirror, repair what can be repaired",
+     0,
+     0,
+     false,
+     {}},
+    {"mem prune",
+     "mem prune IMPORTANCE",
+     "forget what matters less (importance * unlikeness) than a number from 0 to 1",
+     1,
+     1,
+     false,
+     {}},
+    {"mem snapshot", "mem snapshot", "keep the whole memory as it is now in the archive", 0, 0, false, {}},
+    {"mem history", "mem history", "list the archived states", 0, 0, false, {}},
+    {"mem restore",
+     "mem restore STATE",
+     "go back to an archived state, by its number or its time",
+     1,
+     1,
+     false,
+     {}},
+    {"bench", "bench [TOKENS]", "measure tokens/s, recall and card times", 0, 1, false, {}},
+    {"help", "help [WORD]", "list the words, or explain one", 0, 1, true, {}},
+    {"quit", "quit", "leave; nothing is lost", 0, 0, false, {}},
+    {"digest",
+     "digest PICTURE",
+     "checksum of everything that the model computes from a picture",
+     1,
+     1,
+     false,
+     {}},
+    {"provoke", "provoke WHAT", "test the protection: null, stack, model or hang", 1, 1, false, {}},
 };
 const uint32_t kWordCount = sizeof kWords / sizeof *kWords;
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Moves one word to *to; returns where it ends, nullptr: a double quote without another one. */
+static const char* take_word(const char* from, char** to) {
+  if (*from == '\'') { /* the first apostrophe that ends a word closes it; without one it is a letter */
+    const char* end = std::strchr(from + 1, '\'');
+    while (end && end[1] && !is_blank(end[1])) end = std::strchr(end + 1, '\'');
+    if (end) {
+      for (from++; from < end;) *(*to)++ = *from++;
+      return end + 1;
+    }
+  }
+  bool quoted = *from == '"';
+  for (from += quoted; *from && (quoted || !is_blank(*from)); from++) {
+    if (quoted && *from == '"') {
+      quoted = false;
+      continue;
+    }
+    if (*from == '\\' && from[1] && std::strchr(quoted ? "\"\\" : " \t'\"\\#", from[1])) from++;
+    *(*to)++ = *from;
+  }
+  return quoted ? nullptr : from;
+}
 
 const char* split_line(char* text, Line* line) {
   char* to = text;
   line->count = 0;
   for (const char* from = text;;) {
-    while (*from == ' ' || *from == '\t') from++;
+    while (is_blank(*from)) from++;
     if (*from == 0 || *from == '#') return nullptr;
     if (line->count == kMaxArguments) return "more than 256 words";
     line->arguments[line->count++] = to;
-    while (*from && *from != ' ' && *from != '\t' && *from != '#') {
-      if (*from == '\'' || *from == '"') {
-        const char quote = *from++;
-        while (*from && *from != quote) {
-          if (quote == '"' && *from == '\\' && (from[1] == '"' || from[1] == '\\')) from++;
-          *to++ = *from++;
-        }
-        if (!*from++) return "no closing quotation, expected quotes in pairs";
-      } else {
-        if (*from == '\\' && !*++from) return "no escaped character, expected quotes in pairs";
-        *to++ = *from++;
-      }
-    }
-    const bool comment = *from == '#', more = *from != 0;
+    from = take_word(from, &to);
+    if (!from) return "no closing quotation, expected quotes in pairs";
+    const bool more = *from != 0;
     if (more) from++;
     *to++ = 0; /* never past `from`: at least one character was a separator or the end */
-    if (comment || !more) return nullptr;
+    if (!more) return nullptr;
   }
 }
 
@@ -87,8 +132,15 @@ static void join(char** arguments, uint32_t first, uint32_t count) {
   }
 }
 
+/* The bit of a word's flag, or 0. */
+static uint32_t find_option(const Word& word, const char* text) {
+  for (uint32_t i = 0; i < 3 && word.options[i]; i++)
+    if (std::strcmp(text, word.options[i]) == 0) return 1u << i;
+  return 0;
+}
+
 bool parse_call(Line* line, Call* call, char* error, uint32_t capacity) {
-  *call = Call{-1, {nullptr, nullptr}, 0, false};
+  *call = Call{-1, {nullptr, nullptr}, 0, 0};
   if (line->count == 0) return true;
   uint32_t used = 0;
   const int32_t index = find_word(*line, &used);
@@ -100,8 +152,9 @@ bool parse_call(Line* line, Call* call, char* error, uint32_t capacity) {
   static char* arguments[kMaxArguments];
   uint32_t count = 0;
   for (uint32_t i = used; i < line->count; i++) {
-    if (word.option && std::strcmp(line->arguments[i], word.option) == 0) {
-      call->option = true;
+    const uint32_t option = find_option(word, line->arguments[i]);
+    if (option) {
+      call->options |= option;
     } else if (std::strncmp(line->arguments[i], "--", 2) == 0) {
       compose(error, capacity,
               {word.name, ": unknown option ", line->arguments[i], ", expected: ", word.usage});

@@ -1,4 +1,6 @@
-/** Lines into words as the Pi's console takes them: quotes as in a shell, # begins a comment. */
+/** Lines into words as the Pi's console takes them (pi_app/words.py): a quotation begins at a word's start,
+ * an apostrophe that is not closed at a word's end or stands inside a word is a letter, # begins a comment at
+ * a word's start. */
 #pragma once
 #include <cstdint>
 
@@ -14,15 +16,15 @@ struct Line {
 /** Splits in place; nullptr, or what is wrong with the line. */
 const char* split_line(char* text, Line* line);
 
-/** A word of the console: how many arguments it takes, which flag, and whether the last takes the rest of the
- * line. */
+/** A word of the console: how many arguments it takes, whether the last takes the rest of the line, and its
+ * flags, nullptr after the last. */
 struct Word {
   const char* name;
   const char* usage;
   const char* summary;
   uint8_t needed, most;
   bool free_text;
-  const char* option;
+  const char* options[3];
 };
 
 extern const Word kWords[];
@@ -33,7 +35,7 @@ struct Call {
   int32_t word;
   char* arguments[2];
   uint32_t count;
-  bool option;
+  uint32_t options; /**< bit i: the word's i-th flag was given */
 };
 
 /** Finds the word and checks its arguments. `error` (of `capacity` bytes) gets a sentence where it returns

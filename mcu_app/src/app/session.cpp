@@ -6,320 +6,316 @@
 #include "board.h"
 #include "bpe.h"
 #include "card.h"
-#include "engine.h"
 #include "json.h"
 #include "measure.h"
 #include "output.h"
 #include "picture.h"
+#include "refusal.h"
+#include "teaching.h"
 #include "text.h"
 
 namespace bitmar {
 
-enum { kMaxTextBytes = 255, kMaxTextTokens = BITMAR_TOKENS - 1 };
-
-static bpe_table tokenizer;
-static bool has_tokenizer; /* false: a build for measurements, of a model without a vocabulary */
 static engine_picture picture;
 static engine_encoding encoding;
 static float context[BITMAR_DIM];
-static float scores[BITMAR_TOP_SLOTS], values[BITMAR_TOP_SLOTS * BITMAR_DIM];
-static int32_t mask[BITMAR_TOP_SLOTS], slots[BITMAR_TOP_SLOTS];
-static int32_t ids[BITMAR_TOP_TOKENS];
-static float logits[BITMAR_TOP_TOKENS];
 
-static const char kEngineFailed[] = "the engine failed: the model does not fit this firmware";
+/* What `right` and `wrong` speak of: the last answer. The picture stays in `picture`. */
+static struct {
+  bool valid, named, pictured;
+  uint32_t slot;
+  char name[MS_NAME_BYTES];
+} last;
 
-Problem session_open() {
-  const size_t bytes = static_cast<size_t>(bitmar_tokenizer_end - bitmar_tokenizer);
-  const int error = bytes ? bpe_open(&tokenizer, bitmar_tokenizer, bytes) : BPE_OK;
-  has_tokenizer = bytes && error == BPE_OK;
-  return error == BPE_OK ? engine_open() : bpe_error_text(error);
-}
+static void normalise(char* text) { text[bpe_normalise(text, std::strlen(text))] = 0; }
 
-/* -- the steps of an answer */
-
-/* Ids of a text that is already normalised; < 0: too long. One entry per byte is scratch of the tokenizer. */
-static int32_t tokenize(const char* text, const int32_t** tokens) {
-  static int32_t buffer[kMaxTextBytes + 2];
-  *tokens = buffer;
-  const int32_t count =
-      bpe_encode(&tokenizer, text, std::strlen(text), buffer, sizeof buffer / sizeof *buffer);
-  return count > kMaxTextTokens ? -1 : count;
-}
-
-static Problem encode(const char* text, const engine_picture* seen) {
-  const int32_t* tokens = nullptr;
-  if (*text && !has_tokenizer) return "this firmware was built without a tokenizer: it takes no texts";
-  const int32_t count = *text ? tokenize(text, &tokens) : 0;
-  if (count < 0) return "the text is too long for the model";
-  return engine_encode(tokens, count, seen, &encoding) ? nullptr : kEngineFailed;
-}
-
-/* The best slots for encoding.query into `context` (zeros if nothing is remembered). */
-static Problem recall() {
-  int8_t query[BITMAR_DIM];
-  float scale;
-  bm_quantise(encoding.query, BITMAR_DIM, query, &scale);
-  const int error = ms_recall(memory(), query, scale, BITMAR_TOP_SLOTS, scores, values, mask, slots);
-  if (error != MS_OK && slots[0] < 0) return ms_strerror(error);
-  std::memset(context, 0, sizeof context);
-  if (slots[0] < 0) return nullptr;
-  return engine_recall(scores, values, mask, context) ? nullptr : kEngineFailed;
-}
-
-/* Greedy tokens until <eos>; streams them to the console in text mode, collects them for JSON. */
-struct Answer {
-  char text[512];
-  uint32_t length;
-};
-static Answer answer;
-
-static Problem decode(bool json, Measure* measure) {
-  TextStream shown; /* a token may end inside a character */
-  answer.length = 0;
-  engine_start(context, encoding.latent);
-  measure->decode_begin();
-  int32_t token = BITMAR_BOS;
-  for (uint32_t count = 0; count <= BITMAR_TOKENS; count++) {
-    if (!engine_step(token, ids, logits)) return kEngineFailed;
-    board_watchdog_feed();
-    token = ids[0];
-    if (count < BITMAR_TOKENS || token == BITMAR_EOS) measure->tokens = count + 1;
-    if (token == BITMAR_EOS || count == BITMAR_TOKENS) break;
-    char bytes[256];
-    const int32_t length = has_tokenizer ? bpe_decode(&tokenizer, token, bytes, sizeof bytes) : 0;
-    if (length < 0) return bpe_error_text(length);
-    if (!json) shown.write(bytes, static_cast<uint32_t>(length));
-    for (int32_t i = 0; i < length && answer.length < sizeof answer.text; i++)
-      answer.text[answer.length++] = bytes[i];
-  }
-  shown.end();
-  measure->decode_end();
-  return nullptr;
-}
-
-static void finish(Json* json, const Measure& measure) {
+static void finish(Json* json, const Measure* measure) {
   const char* problem = card_problem();
   if (json->on()) {
     json->text("card", problem ? problem : "ok");
-    measure.write(json);
+    if (measure) measure->write(json);
     json->end();
   } else {
     if (problem) put("  (not saved: "), put(problem), put(")");
     put("\n");
-    measure.write_text();
+    if (measure) measure->write_text();
   }
 }
 
-/* The answer with the slot that scored best: its stored name beside what was decoded. */
-static void write_recalled(const char* word, bool as_json, const Measure& measure) {
+/* -- answers */
+
+static const char* const kVerdicts[] = {"unknown", "perhaps", "known"};
+static const char* const kFound[] = {"name", "similar name", "text"};
+enum Found { kByName, kBySimilarName, kByText, kByPicture };
+
+/* The name of the best slot: decoded from it where that is known to give the name, and does; else its label.
+ */
+struct Answer {
+  int32_t slot; /* -1: the memory is empty */
+  int verdict;  /* ms_verdict, < 0: the model has no criterion */
+  float score;
+  bool has_score, named, decoded;
+  Found found;
+  ms_info info;
+};
+
+static Problem name_slot(Answer* answer, Measure* measure) {
+  static float episode[BITMAR_DIM];
+  const uint32_t slot = static_cast<uint32_t>(answer->slot);
+  if (const int error = ms_read_slot(memory(), slot, episode)) return ms_strerror(error);
+  ms_slot_info(memory(), slot, &answer->info);
+  answer->named = true;
+  if (!answer->info.decodes) return nullptr;
+  if (Problem problem = read_alone(episode, context)) return problem;
+  measure->decode_begin();
+  Problem problem = says(context, answer->info.name, &answer->decoded, &measure->tokens);
+  measure->decode_end();
+  return problem;
+}
+
+/* By the best slot for encoding.query; `judged`: as well as the model's criterion lets it. */
+static Problem answer_query(bool judged, Answer* answer, Measure* measure) {
+  int8_t query[BITMAR_DIM];
+  float scale;
+  ms_nearest_slot nearest;
+  bm_quantise(encoding.query, BITMAR_DIM, query, &scale);
+  if (const int error = ms_nearest(memory(), query, &nearest)) return ms_strerror(error);
+  answer->slot = nearest.slot;
+  answer->score = nearest.cosine;
+  answer->has_score = true;
+  answer->verdict = nearest.slot < 0 ? MS_UNKNOWN : judged ? judge(memory(), query, &nearest) : MS_PERHAPS;
+  if (nearest.slot < 0) return nullptr;
+  if (answer->verdict != MS_UNKNOWN) return name_slot(answer, measure);
+  ms_slot_info(memory(), static_cast<uint32_t>(nearest.slot), &answer->info);
+  return nullptr;
+}
+
+static void remember(const Answer& answer) {
+  last.valid = true;
+  last.named = answer.named;
+  last.pictured = answer.found == kByPicture;
+  last.slot = static_cast<uint32_t>(answer.slot);
+  std::memcpy(last.name, answer.info.name, sizeof last.name);
+}
+
+static void write_details(const Answer& answer) {
+  put("\n  ");
+  if (answer.slot < 0) return put("nothing was taught yet");
+  put(answer.named ? "slot " : "nearest is slot "), put_number(static_cast<uint32_t>(answer.slot));
+  if (!answer.named) put(": "), put_text(answer.info.name);
+  if (answer.has_score) put(", score "), put_decimal(answer.score, 3);
+  if (answer.found != kByPicture) put(", found by "), put(kFound[answer.found]);
+  if (answer.named) put(answer.decoded ? ", decoded" : ", from its label");
+  if (!answer.info.saved) put(", not saved");
+}
+
+static void write_answer(const char* word, bool as_json, const Answer& answer, const Measure& measure) {
   Json json(as_json);
   json.begin(word);
-  json.text("text", answer.text, answer.length);
-  if (slots[0] < 0) {
+  json.text("text", answer.named ? answer.info.name : nullptr);
+  json.text("verdict", answer.verdict < 0 ? nullptr : kVerdicts[answer.verdict]);
+  json.text("answer_from", !answer.named ? nullptr : answer.decoded ? "decoded" : "label");
+  if (answer.found != kByPicture) json.text("found_by", kFound[answer.found]);
+  if (answer.slot < 0) {
     json.null("slot");
     json.null("name");
-    if (!as_json) put(" (the memory is empty)");
   } else {
-    ms_info info;
-    ms_slot_info(memory(), static_cast<uint32_t>(slots[0]), &info);
-    json.number("slot", static_cast<uint32_t>(slots[0]));
-    json.text("name", info.name);
-    json.decimal("score", scores[0], 4);
-    json.boolean("saved", info.saved);
-    if (!as_json) {
-      put(" (slot "), put_number(static_cast<uint32_t>(slots[0])), put(": "), put_text(info.name),
-          put(", score ");
-      put_decimal(scores[0], 3);
-      if (!info.saved) put(", not saved");
-      put(")");
-    }
+    json.number("slot", static_cast<uint32_t>(answer.slot));
+    json.text("name", answer.info.name);
+    if (answer.has_score)
+      json.decimal("score", answer.score, 4);
+    else
+      json.null("score");
+    json.boolean("saved", answer.info.saved);
   }
-  finish(&json, measure);
+  if (!as_json) {
+    if (answer.named && answer.verdict == MS_PERHAPS) put("perhaps ");
+    put_text(answer.named ? answer.info.name : "unknown");
+    write_details(answer);
+  }
+  finish(&json, &measure);
 }
 
 /* -- the words */
 
-Problem teach(const char* picture_text, char* name, bool replace, bool as_json) {
-  name[bpe_normalise(name, std::strlen(name))] = 0;
-  if (const int error = ms_check_name(name)) return ms_strerror(error);
-  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
-  Measure measure(memory());
-  if (Problem problem = encode(name, &picture)) return problem;
+static Problem teach_picture(const char* word, const char* name, uint32_t flags, bool as_json,
+                             Measure* measure) {
+  static engine_encoding seen;
+  static WrittenName written;
+  static int32_t ids[kMaxTextBytes + 2];
+  static char question[160];
+  const int32_t count = tokenize(name, std::strlen(name), ids, 0);
+  if (Problem problem = encode(ids, count, &picture, &seen)) return problem;
   board_watchdog_feed();
+  if (Problem problem = write_name(memory(), name, seen.episode, &written)) return problem;
   ms_teach_result result;
+  if (written.decodes) flags |= MS_DECODES;
   ms_set_time(memory(), board_time());
-  const int error =
-      ms_teach(memory(), name, encoding.episode, encoding.key, 1.0f, replace ? MS_REPLACE : 0, &result);
+  int error = ms_teach(memory(), name, written.episode, seen.key, MS_TAUGHT, flags, &result);
+  if (error == MS_E_OTHER_NAME && std::strcmp(word, "wrong") == 0) /* which name is wrong is said already */
+    error = ms_teach(memory(), name, written.episode, seen.key, MS_TAUGHT, flags | MS_REPLACE, &result);
+  if (error == MS_E_OTHER_NAME) {
+    compose(question, sizeof question,
+            {"teach: the same picture is called ", result.previous,
+             ": --replace writes over it, --both keeps both"});
+    return question;
+  }
   if (error != MS_OK) return ms_strerror(error);
-  measure.end();
+  measure->end();
   static const char* const actions[] = {"new", "merged", "replaced", "evicted"};
+  const bool alike = result.alike[0] && result.alike_cosine >= MS_EASILY_CONFUSED;
   Json json(as_json);
-  json.begin("teach");
+  json.begin(word);
   json.text("name", name);
   json.number("slot", result.slot);
   json.text("action", actions[result.action]);
   json.boolean("saved", result.saved);
   json.decimal("cosine", result.cosine, 4);
   json.text("previous", result.previous[0] ? result.previous : nullptr);
+  json.boolean("decodes", written.decodes);
+  json.number("tries", written.tries);
+  json.text("easily_confused_with", alike ? result.alike : nullptr);
   if (!as_json) {
     put_text(name), put(": "), put(actions[result.action]), put(" in slot "), put_number(result.slot);
     if (!result.saved) put(" (not saved)");
     if (result.previous[0]) put(", instead of "), put_text(result.previous);
+    if (alike) put("\n  easily confused with "), put_text(result.alike);
   }
   finish(&json, measure);
   return nullptr;
 }
 
-Problem ask(const char* picture_text, bool as_json) {
+Problem teach(const char* picture_text, char* name, uint32_t options, bool as_json) {
+  static const uint32_t flags[] = {MS_REPLACE, MS_BOTH, MS_KEEP}; /* in the order of kWords */
+  uint32_t chosen = 0;
+  for (uint32_t i = 0; i < 3; i++) chosen |= options >> i & 1 ? flags[i] : 0;
+  if ((chosen & MS_REPLACE) && (chosen & MS_BOTH)) return "teach: --replace and --both, expected one of them";
+  normalise(name);
+  if (Problem problem = check_name(name)) return problem;
+  last.valid = false;
   if (Problem problem = picture_decode(picture_text, &picture)) return problem;
   Measure measure(memory());
-  if (Problem problem = encode("", &picture)) return problem;
+  return teach_picture("teach", name, chosen, as_json, &measure);
+}
+
+Problem ask(const char* picture_text, bool as_json) {
+  last.valid = false;
+  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
+  Measure measure(memory());
+  if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
   board_watchdog_feed();
-  if (Problem problem = recall()) return problem;
-  if (Problem problem = decode(as_json, &measure)) return problem;
+  Answer answer = {};
+  answer.found = kByPicture;
+  if (Problem problem = answer_query(true, &answer, &measure)) return problem;
   measure.end();
-  write_recalled("ask", as_json, measure);
+  remember(answer);
+  write_answer("ask", as_json, answer, measure);
   return nullptr;
 }
 
 Problem say(char* text, bool as_json) {
-  text[bpe_normalise(text, std::strlen(text))] = 0;
+  static int32_t ids[kMaxTextBytes + 2];
+  normalise(text);
   if (!text[0]) return "say: an empty text, expected some words";
   if (std::strlen(text) > kMaxTextBytes) return "say: more than 255 bytes";
+  last.valid = false;
   Measure measure(memory());
-  if (Problem problem = encode(text, nullptr)) return problem;
-  board_watchdog_feed();
-  if (Problem problem = recall()) return problem;
-  if (Problem problem = decode(as_json, &measure)) return problem;
+  Answer answer = {};
+  answer.slot = ms_find_similar(memory(), text);
+  if (answer.slot >= 0) {
+    ms_slot_info(memory(), static_cast<uint32_t>(answer.slot), &answer.info);
+    const bool exact = std::strcmp(answer.info.name, text) == 0;
+    answer.found = exact ? kByName : kBySimilarName;
+    answer.verdict = exact ? MS_KNOWN : MS_PERHAPS;
+    if (Problem problem = name_slot(&answer, &measure)) return problem;
+  } else {
+    answer.found = kByText;
+    const int32_t count = tokenize(text, std::strlen(text), ids, 0);
+    if (count <= 0) return "this firmware was built without a tokenizer: it takes no texts";
+    if (count > static_cast<int32_t>(kMaxTextTokens)) return "the text is too long for the model";
+    if (Problem problem = encode(ids, count, nullptr, &encoding)) return problem;
+    board_watchdog_feed();
+    if (Problem problem = answer_query(false, &answer, &measure)) return problem;
+  }
   measure.end();
-  write_recalled("say", as_json, measure);
+  remember(answer);
+  write_answer("say", as_json, answer, measure);
   return nullptr;
+}
+
+/* Is there an answer to speak of, and its thing still where it was? */
+static bool answered() {
+  ms_info info;
+  if (!last.valid) return false;
+  if (!last.named) return true;
+  return ms_slot_info(memory(), last.slot, &info) == MS_OK && std::strcmp(info.name, last.name) == 0;
+}
+
+Problem right(bool as_json) {
+  if (!answered() || !last.named) return "right: nothing was answered, expected it after an answer";
+  if (const int error = ms_confirm(memory(), last.slot, MS_RIGHT)) return ms_strerror(error);
+  last.valid = false;
+  ms_info info;
+  ms_slot_info(memory(), last.slot, &info);
+  Json json(as_json);
+  json.begin("right");
+  json.text("name", info.name);
+  json.decimal("importance", info.importance, 4);
+  if (!as_json) put_text(info.name), put(": importance "), put_decimal(info.importance, 2);
+  finish(&json, nullptr);
+  return nullptr;
+}
+
+Problem wrong(char* name, bool as_json) {
+  static char problem[160];
+  normalise(name);
+  if (Problem wrong_name = check_name(name)) return wrong_name;
+  if (!answered()) return "wrong: nothing was answered, expected it after an answer";
+  if (!last.pictured) return "wrong: the last question was a text, expected one about a picture";
+  if (last.named && std::strcmp(name, last.name) == 0) {
+    compose(problem, sizeof problem, {"wrong: '", name, "' is what was answered, expected another name"});
+    return problem;
+  }
+  last.valid = false;
+  Measure measure(memory());
+  if (last.named)
+    if (const int error = ms_confirm(memory(), last.slot, MS_WRONG)) return ms_strerror(error);
+  return teach_picture("wrong", name, 0, as_json, &measure);
 }
 
 Problem caption(const char* picture_text, bool as_json) {
+  struct {
+    char text[512];
+    uint32_t length;
+  } static said;
+  last.valid = false;
   if (Problem problem = picture_decode(picture_text, &picture)) return problem;
   Measure measure(memory());
-  if (Problem problem = encode("", &picture)) return problem;
+  if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
   board_watchdog_feed();
   std::memset(context, 0, sizeof context);
-  if (Problem problem = decode(as_json, &measure)) return problem;
-  measure.end();
-  Json json(as_json);
-  json.begin("caption");
-  json.text("text", answer.text, answer.length);
-  finish(&json, measure);
-  return nullptr;
-}
-
-/* -- measurements */
-
-static uint32_t random_state;
-static uint32_t next_random() {
-  random_state = random_state * 1664525u + 1013904223u;
-  return random_state >> 8;
-}
-
-Problem bench(uint32_t tokens, bool as_json) {
-  random_state = 7;
-  for (int8_t& q : picture.q) q = static_cast<int8_t>(static_cast<int32_t>(next_random() % 255) - 127);
-  picture.scale = 0.02f;
-  Measure measure(memory());
-  const uint32_t begin = board_count();
-  if (Problem problem = encode("", &picture)) return problem;
-  const uint32_t encoded = board_count();
-  board_watchdog_feed();
-  int8_t query[BITMAR_DIM];
-  float scale;
-  bm_quantise(encoding.query, BITMAR_DIM, query, &scale);
-  const int error = ms_recall(memory(), query, scale, BITMAR_TOP_SLOTS, scores, values, mask, slots);
-  if (error != MS_OK) return ms_strerror(error);
-  const uint32_t looked_up = board_count();
-  if (!engine_recall(scores, values, mask, context)) return kEngineFailed;
-  const uint32_t recalled = board_count();
-  if (slots[0] < 0) std::memset(context, 0, sizeof context);
-  const uint32_t before_start = board_count();
-  engine_start(context, encoding.latent);
-  const uint32_t start = board_count() - before_start;
+  said.length = 0;
+  TextStream shown; /* a token may end inside a character */
+  Stream stream(context, encoding.latent);
   measure.decode_begin();
-  uint32_t most = 0;
-  int32_t token = BITMAR_BOS;
-  for (uint32_t i = 0; i < tokens; i++) {
-    const uint32_t before = board_count();
-    if (!engine_step(token, ids, logits)) return kEngineFailed;
-    const uint32_t cost = board_count() - before;
-    most = cost > most ? cost : most;
-    token = ids[0];
-    board_watchdog_feed();
+  for (uint32_t count = 0; count < BITMAR_TOKENS; count++) {
+    int32_t token;
+    char piece[255];
+    uint32_t length;
+    if (Problem problem = stream.next(&token, piece, &length)) return problem;
+    measure.tokens = count + 1;
+    if (token == BITMAR_EOS) break;
+    if (!as_json) shown.write(piece, length);
+    for (uint32_t i = 0; i < length && said.length < sizeof said.text; i++)
+      said.text[said.length++] = piece[i];
   }
-  measure.tokens = tokens;
+  shown.end();
   measure.decode_end();
   measure.end();
   Json json(as_json);
-  json.begin("bench");
-  json.text("model", BITMAR_MODEL_NAME);
-  json.text("board", board_name());
-  json.text("engine", engine_name());
-  json.text("isa", bm_isa());
-  json.text("unit", board_unit());
-  json.number("encode", encoded - begin);
-  json.number("memory", looked_up - encoded);
-  json.number("recall", recalled - looked_up);
-  json.number("start", start);
-  json.number("per_token", measure.per_token());
-  json.number("most_per_token", most);
-  json.number("slots", memory_slots());
-  json.number("stack_used", board_stack_used());
-  json.number("stack_size", board_stack_size());
-  json.number("arena", engine_arena_bytes());
-  json.number("memory_bytes", memory_bytes());
-  json.number("hot_bytes", memory_hot_bytes());
-  json.number("card_bytes", card_bytes());
-  if (!as_json) {
-    const struct {
-      const char* name;
-      uint32_t value;
-    } rows[] = {{"encode   ", encoded - begin},      {"memory   ", looked_up - encoded},
-                {"read-out ", recalled - looked_up}, {"start    ", start},
-                {"token    ", measure.per_token()},  {"slowest  ", most}};
-    put(BITMAR_MODEL_NAME " on "), put(board_name()), put(", engine "), put(engine_name()), put(", kernels "),
-        put(bm_isa());
-    for (const auto& row : rows) put("\n"), put(row.name), put_number(row.value), put(" "), put(board_unit());
-    put("\nstack    "), put_number(board_stack_used()), put(" of "), put_number(board_stack_size()),
-        put(" bytes\narena    ");
-    put_number(engine_arena_bytes()), put(" bytes");
-  }
-  finish(&json, measure);
-  return nullptr;
-}
-
-Problem digest(const char* picture_text, bool as_json) {
-  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
-  if (Problem problem = encode("", &picture)) return problem;
-  uint32_t crc = bm_crc32(0, encoding.episode, sizeof encoding.episode);
-  crc = bm_crc32(crc, encoding.key, sizeof encoding.key);
-  crc = bm_crc32(crc, encoding.query, sizeof encoding.query);
-  crc = bm_crc32(crc, encoding.latent, sizeof encoding.latent);
-  board_watchdog_feed();
-  if (Problem problem = recall()) return problem;
-  crc = bm_crc32(crc, context, sizeof context);
-  engine_start(context, encoding.latent);
-  for (uint32_t i = 0; i < 8; i++) {
-    const int32_t forced = i ? static_cast<int32_t>((i * 37 + 11) % BITMAR_VOCABULARY) : BITMAR_BOS;
-    if (!engine_step(forced, ids, logits)) return kEngineFailed;
-    crc = bm_crc32(crc, ids, sizeof ids);
-    crc = bm_crc32(crc, logits, sizeof logits);
-    board_watchdog_feed();
-  }
-  char text[9];
-  for (int i = 7; i >= 0; i--, crc >>= 4) text[i] = "0123456789abcdef"[crc & 15];
-  text[8] = 0;
-  Json json(as_json);
-  json.begin("digest");
-  json.text("model", BITMAR_MODEL_DIGEST);
-  json.text("digest", text);
-  json.end();
-  if (!as_json) put(text), put("\n");
+  json.begin("caption");
+  json.text("text", said.text, said.length);
+  finish(&json, &measure);
   return nullptr;
 }
 

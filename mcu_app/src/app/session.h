@@ -1,27 +1,17 @@
-/** Teaching and asking: the answering loop, the same as the Pi's (pi_app/session.py), printed as it goes. */
+/** Teaching and asking: the answering loop, the same as the Pi's (bitmar/device.py), printed as it goes. */
 #pragma once
 #include <cstdint>
 
-#include "output.h"
+#include "inference.h"
 
 namespace bitmar {
 
-/** What a word came to: nullptr, or a sentence for the user. Nothing was changed where it is not nullptr. */
-using Problem = const char*;
-
-/** `picture` and `name` are arguments as they came; `name` is normalised in place. */
-Problem teach(const char* picture, char* name, bool replace, bool json);
+/** `picture` and `name` are arguments as they came; `name` is normalised in place; `options` as in Call. */
+Problem teach(const char* picture, char* name, uint32_t options, bool json);
 Problem ask(const char* picture, bool json);
+Problem right(bool json);
+Problem wrong(char* name, bool json);
 Problem caption(const char* picture, bool json);
 Problem say(char* text, bool json);
-
-/** Exact costs: instructions (or microseconds) per token, encoding, memory look-up and read-out. */
-Problem bench(uint32_t tokens, bool json);
-
-/** CRC-32 of the encoder's outputs and of ids and logits of eight teacher-forced steps after recalling. */
-Problem digest(const char* picture, bool json);
-
-/** Opens the tokenizer; nullptr, or what is wrong with it. */
-Problem session_open();
 
 }  // namespace bitmar

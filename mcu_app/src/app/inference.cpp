@@ -1,0 +1,78 @@
+#include "inference.h"
+
+#include <cstring>
+
+#include "bitmar_kernels.h"
+#include "board.h"
+
+namespace bitmar {
+
+static bpe_table tokenizer;
+static bool has_tokenizer; /* false: a build for measurements, of a model without a vocabulary */
+
+static const char kEngineFailed[] = "the engine failed: the model does not fit this firmware";
+
+Problem inference_open() {
+  const size_t bytes = static_cast<size_t>(bitmar_tokenizer_end - bitmar_tokenizer);
+  const int error = bytes ? bpe_open(&tokenizer, bitmar_tokenizer, bytes) : BPE_OK;
+  has_tokenizer = bytes && error == BPE_OK;
+  return error == BPE_OK ? engine_open() : bpe_error_text(error);
+}
+
+int32_t tokenize(const char* text, uint32_t bytes, int32_t* ids, int32_t count) {
+  const size_t room = kMaxTextBytes + 2 - static_cast<uint32_t>(count);
+  const int32_t added = has_tokenizer ? bpe_encode(&tokenizer, text, bytes, ids + count, room) : 0;
+  return added < 0 ? added : count + added;
+}
+
+Problem encode(const int32_t* tokens, int32_t count, const engine_picture* seen, engine_encoding* encoding) {
+  return engine_encode(tokens, count, seen, encoding) ? nullptr : kEngineFailed;
+}
+
+Problem read_alone(const float* episode, float* context) {
+  static float scores[BITMAR_TOP_SLOTS], slots[BITMAR_TOP_SLOTS * BITMAR_DIM];
+  static const int32_t mask[BITMAR_TOP_SLOTS] = {1};
+  std::memcpy(slots, episode, BITMAR_DIM * sizeof *slots);
+  return engine_recall(scores, slots, mask, context) ? nullptr : kEngineFailed;
+}
+
+Stream::Stream(const float* context, const float* latent) {
+  static const float none[BITMAR_LATENT] = {};
+  engine_start(context, latent ? latent : none);
+}
+
+Problem Stream::next(int32_t* token, char* bytes, uint32_t* length) {
+  static int32_t ids[BITMAR_TOP_TOKENS];
+  static float logits[BITMAR_TOP_TOKENS];
+  if (!engine_step(token_, ids, logits)) return kEngineFailed;
+  board_watchdog_feed();
+  *token = token_ = ids[0];
+  *length = 0;
+  if (token_ == BITMAR_EOS || !has_tokenizer) return nullptr;
+  const int32_t found = bpe_decode(&tokenizer, token_, bytes, 255);
+  if (found < 0) return bpe_error_text(found);
+  *length = static_cast<uint32_t>(found);
+  return nullptr;
+}
+
+Problem says(const float* context, const char* name, bool* yes, uint32_t* steps) {
+  Stream stream(context, nullptr);
+  const uint32_t bytes = std::strlen(name);
+  uint32_t said = 0, length;
+  *yes = false;
+  for (uint32_t i = 0; i < BITMAR_TOKENS; i++) {
+    int32_t token;
+    char piece[255];
+    if (Problem problem = stream.next(&token, piece, &length)) return problem;
+    *steps += 1;
+    if (token == BITMAR_EOS) {
+      *yes = said == bytes;
+      return nullptr;
+    }
+    if (length > bytes - said || std::memcmp(name + said, piece, length) != 0) return nullptr;
+    said += length;
+  }
+  return nullptr;
+}
+
+}  // namespace bitmar
