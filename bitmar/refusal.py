@@ -1,11 +1,8 @@
-"""I don't know: a model's refusal.json and cohort.bin, which tell a known thing from an unknown one (memstore/src/refusal.c)."""
+"""I don't know: a model's criterion, which tells a known thing from an unknown one, as memstore takes it."""
 
 from __future__ import annotations
 
 import ctypes
-import json
-import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +10,7 @@ import numpy as np
 from bitmar import memory_abi as abi
 from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder
-
-FILE, COHORT_FILE = "refusal.json", "cohort.bin"
-WEIGHTS = (
-    *("best", "question_top", "question_spread", "question_all"),
-    *("key_top", "key_spread", "key_all", "others"),
-)
-NUMBERS = ("bias", "others_alone", "known", "perhaps")
+from bitmar.refusal_format import COHORT_FILE, FILE, NUMBERS, WEIGHTS, read_cohort, read_values
 
 
 class Refusal:
@@ -53,26 +44,5 @@ def read_refusal(model: ModelFolder) -> Refusal | None:
         missing = COHORT_FILE if here[0] == FILE else FILE
         raise BitmarError(f"{model.path}: {here[0]} without {missing}, expected both or neither")
     values = read_values(model.path / FILE)
-    raw = np.frombuffer((model.path / COHORT_FILE).read_bytes(), np.int8)
-    if raw.size != values["cohort"] * model.episode_dim:
-        raise BitmarError(
-            f"{model.path / COHORT_FILE}: {raw.size} bytes, expected {values['cohort']} rows of {model.episode_dim}"
-        )
-    return Refusal(values, raw.reshape(-1, model.episode_dim))
-
-
-def read_values(file: Path) -> dict[str, Any]:
-    """refusal.json, checked. BitmarError names the key."""
-    try:
-        values = json.loads(file.read_bytes())
-        numbers = {name: values[name] for name in NUMBERS} | {f"weights.{n}": values["weights"][n] for n in WEIGHTS}
-        counts = {name: values[name] for name in ("top", "cohort")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BitmarError(f"{file}: {error!r}, expected what `pipeline.py train` wrote") from None
-    for name, value in numbers.items():
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(np.float32(value)):
-            raise BitmarError(f"{file}: {name} is {value!r}, expected a number")
-    for name, most in (("top", abi.MAX_TOP), ("cohort", 65536)):
-        if type(counts[name]) is not int or not 1 <= counts[name] <= most:
-            raise BitmarError(f"{file}: {name} is {counts[name]!r}, expected a whole number, 1 to {most}")
-    return values
+    raw = read_cohort(model.path / COHORT_FILE, values["cohort"], model.episode_dim)
+    return Refusal(values, np.frombuffer(raw, np.int8).reshape(-1, model.episode_dim))

@@ -30,8 +30,9 @@ class Written:
 class StatefulMemory(keras.layers.Layer):
     """K slots that are taught and asked one at a time; its variables are what the card holds.
 
-    - teach: if a slot of the same name has a key whose cosine is at least `merge_threshold`, slot and key become
-      (1 - alpha) old + alpha new. Otherwise an empty slot is taken, or the one with the lowest retention score
+    - teach: if a slot of the same name has a key whose cosine is at least `merge_threshold`, the n-th view weighs max(1 / n,
+      alpha) in its key, which is of unit length again, and the newer episode is taken (the card keeps one that is known to
+      decode). Otherwise an empty slot is taken, or the one with the lowest retention score
       importance * (1 + floor(log2(1 + uses))) / (1 + age), age in accesses of the memory; ties: the lower slot.
       With `replace` the slot that looks alike, else the one of that name, is overwritten.
     - ask: cosines of int8 keys, then `EpisodicMemory`'s read over the occupied slots; reads count as accesses.
@@ -53,6 +54,7 @@ class StatefulMemory(keras.layers.Layer):
         self.names = state("names", (self.count, NAME_BYTES), "uint8")
         self.last_access = state("last_access", (self.count,), "int32")
         self.uses = state("uses", (self.count,), "int32")
+        self.views = state("views", (self.count,), "int32")
         self.importance = state("importance", (self.count,), "float32")
         self.clock = state("clock", (), "int32")
 
@@ -77,10 +79,12 @@ class StatefulMemory(keras.layers.Layer):
             )
         slot, action = self._choose(name, key, replace)
         labels = self.labels()
-        uses = 0
+        uses, views = 0, 1
         if action == "merged":
-            episode = (1 - self.alpha) * self.episodes.numpy()[slot] + self.alpha * episode
-            key = (1 - self.alpha) * self.keys.numpy()[slot] + self.alpha * key
+            views = int(self.views.numpy()[slot]) + 1
+            rate = max(1 / views, self.alpha)
+            key = (1 - rate) * self.keys.numpy()[slot] + rate * key
+            key = (key / max(np.linalg.norm(key), 1e-9)).astype(np.float32)
             importance = max(importance, float(self.importance.numpy()[slot]))
             uses = int(self.uses.numpy()[slot])
         self._set(self.episodes, slot, np.asarray(half_rounded(ops.convert_to_tensor(episode, "float32"))))
@@ -89,6 +93,7 @@ class StatefulMemory(keras.layers.Layer):
         self._set(self.names, slot, np.frombuffer(encoded.ljust(NAME_BYTES, b"\0"), np.uint8))
         self._set(self.importance, slot, importance)
         self._set(self.uses, slot, uses)
+        self._set(self.views, slot, views)
         self.clock.assign(self.clock + 1)
         self._set(self.last_access, slot, self.clock.numpy())
         return Written(slot, action, labels[slot] if action in ("evicted", "replaced") else "")
@@ -110,7 +115,8 @@ class StatefulMemory(keras.layers.Layer):
         """Empty every slot of that name; how many there were."""
         slots = [i for i, label in enumerate(self.labels()) if label == name]
         for slot in slots:
-            for variable in (self.episodes, self.keys, self.names, self.uses, self.importance, self.last_access):
+            counters = (self.uses, self.views, self.importance, self.last_access)
+            for variable in (self.episodes, self.keys, self.names, *counters):
                 self._set(variable, slot, np.zeros(variable.shape[1:], variable.dtype))
         return len(slots)
 

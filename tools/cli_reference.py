@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from pi_app import words  # noqa: E402
 from pipeline import COMMANDS  # noqa: E402
+from tools import transcripts  # noqa: E402
 
 PAGE = ROOT / "docs" / "cli.md"
 
@@ -45,26 +46,30 @@ The same on this machine (`console --target here`; on a Pi `bitmar`, where only 
 `--script F` (`#` begins a comment; the first error ends it and names its line), or from a pipe. `--json` prints one JSON
 object per answer.
 
-A PICTURE is an image file, a `.npy` of 768 numbers, or SET/CODE from the data, e.g. `noto/1f353`. Names are quoted as
-in a shell; where a NAME or TEXT comes last, the quotes may be left out.
+A PICTURE is an image file, a `.npy` of 768 numbers, or SET/CODE from the data, e.g. `noto/1f353`. Names are typed as
+they are: where a NAME or TEXT comes last no quotes are needed, and an apostrophe is a letter unless it opens a word and
+another one ends one. `"..."` and `'...'` hold an argument with spaces together; a backslash makes a blank, a quote, `#` or
+another backslash a letter.
 """
 
 AFTER_WORDS = """
-After an answer, in brackets: tokens/s, ms/token, the whole time, the time on the card, and how many of the slots that
-were read were in RAM.
+Below each word stands what the console says to it, one after the other on one card (recorded by `python tools/transcripts.py`,
+replayed by a test; `NAME.npy` and `NAME-2.npy` are two artists' drawings). Left out: the line in brackets after an answer,
+with tokens/s, ms/token, the whole time, the time on the card, and how many of the slots that were read were in RAM.
+`not saved` marks what is in RAM alone.
 
-`ask` shows what was decoded from the slot and, behind it, the slot's stored name: they differ where decoding erred,
-and after `rename`, which changes the name and not the episode (`teach` the new name to change both). `not saved`
-marks what is in RAM alone.
-
-```
-bitmar> teach strawberry.png "grandma's strawberry"
-grandma's strawberry: new in slot 0
-bitmar> ask another-strawberry.jpg
-grandma's strawberry (slot 0: grandma's strawberry, score 0.871)
-```
-
-`mem restore` takes a state's number, or a time such as `2026-01-31 12:00` (UTC): the last state until then.
+- An answer begins with the name that was taught, `perhaps` before it where the device is not sure, or `unknown`; the next
+  line says what was seen: the slot, the cosine of its key, and whether the name was decoded from the slot or taken from its
+  label. `teach` reads back what it is about to write, in up to 12 encodings of the name, and notes whether one came back.
+  `--json` has `verdict` (`known`, `perhaps`, `unknown`; null where the model has no criterion) and `answer_from`
+  (`decoded`, `label`).
+- The same name is the same thing: another view of it. The same picture under another name is a question,
+  `replace|both`; in a script an error, unless `--replace` or `--both` says what is meant.
+- `right` adds 0.1 to the importance (0.5 when taught, at most 1), `wrong NAME` takes 0.2 (at least 0.05) and teaches the
+  picture under its name. `--keep` saves a thing from eviction and from `mem prune`. Unlikeness is 1 less the highest cosine
+  with another thing.
+- `caption` is a guess: of things that it was not trained on, about one in a hundred is named exactly.
+- `mem restore` takes a state's number, or a time such as `2026-01-31 12:00` (UTC): the last state until then.
 """
 
 
@@ -97,7 +102,8 @@ def page() -> str:
         parts.append(f"## pipeline.py {name}\n\n{command.help[0].upper()}{command.help[1:]}.\n")
         parts.append("\n".join(["| option | |", "|---|---|", *option_rows(parser)]) + "\n")
     table = ["| word | |", "|---|---|", *(f"| `{word.usage}` | {word.summary} |" for word in words.WORDS)]
-    return "\n".join([*parts, CONSOLE, "\n".join(table), AFTER_WORDS])
+    shown = [f"### {word}\n\n```\n{said.rstrip()}\n```\n" for word, said in transcripts.blocks().items()]
+    return "\n".join([*parts, CONSOLE, "\n".join(table), AFTER_WORDS, *shown])
 
 
 def main() -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.model_format import FILE, read_description
-from bitmar.refusal import COHORT_FILE, read_values
-from bitmar.refusal import FILE as REFUSAL_FILE
+from bitmar.refusal_format import COHORT_FILE, read_cohort, read_values
+from bitmar.refusal_format import FILE as REFUSAL_FILE
 from convert.aot import graph
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
@@ -83,13 +83,8 @@ def _refusal(model: Path, description: dict) -> tuple[dict | None, bytes]:
     """refusal.json and cohort.bin; (None, nothing): the model has no criterion and names everything."""
     if REFUSAL_FILE not in description["files"]:
         return None, b""
-    values, path = read_values(model / REFUSAL_FILE), model / COHORT_FILE
-    cohort = path.read_bytes() if path.is_file() else b""
-    if len(cohort) != values["cohort"] * description["memory"]["dim"]:
-        raise BitmarError(
-            f"{path}: {len(cohort)} bytes, expected {values['cohort']} rows of {description['memory']['dim']}"
-        )
-    return values, cohort
+    values = read_values(model / REFUSAL_FILE)
+    return values, read_cohort(model / COHORT_FILE, values["cohort"], description["memory"]["dim"])
 
 
 def _check_interface(model: Path, plans: dict[str, Plan]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitmar.refusal import WEIGHTS
+from bitmar.refusal_format import WEIGHTS
 
 REFUSAL = {"BIAS": "bias", "OTHERS_ALONE": "others_alone", "KNOWN_FROM": "known", "PERHAPS_FROM": "perhaps"}
 

@@ -83,8 +83,8 @@ def test_the_same_lessons_give_the_same_slots(
     board = start(card, 8)
     with Device(other, model, slots=8) as pi:
         for seed, name, replace in lessons:
-            told = pi.teach(picture_file(tmp_path, seed), name, replace)
-            flag = " --replace" if replace else ""
+            told = pi.teach(picture_file(tmp_path, seed), name, replace=replace, both=not replace)
+            flag = " --replace" if replace else " --both"
             answer = board.ask(f'teach{flag} {board_picture(tmp_path, seed)} "{name}"')
             assert (answer["slot"], answer["action"]) == (told.slot, told.action)
     board.link.quit()
@@ -107,7 +107,7 @@ def test_archived_states_come_back(start: Callable[..., Board], card: Path, mode
     assert [slot["name"] for slot in board.ask("mem show")["slots"]] == ["fox"]
     assert board.ask("mem restore 1960-01-01") == {"error": "not found"}
     assert board.ask("mem restore 9999-12-31")["state"] == 1
-    assert board.ask("mem prune 0.5")["count"] == 0
+    assert board.ask("mem prune 0.01")["count"] == 0
     assert "agree" in board.ask("mem verify")["report"]
     board.link.quit()
     board.link.close()

@@ -39,17 +39,14 @@ def test_digests_of_200_pictures(start: Callable[..., Board], engine: Engine) ->
 
 
 def test_text_and_answers(start: Callable[..., Board], engine: Engine, model: Path) -> None:
-    """Tokenizer, encoder, memory and decoder together: the words of `caption` and `say` with an empty memory."""
+    """Tokenizer, encoder and decoder together: the words of `caption`; with an empty memory `say` knows nothing."""
     board, tokenizer = start(), Tokenizer(model / "tokenizer.bin", library.load())
     picture = seeded_picture(77)
     said = board.ask(f"caption {picture_line(picture.q, picture.scale)}")["text"]
     expected = engine.answer(engine.no_context(), engine.encode([], picture).latent)
     assert said == tokenizer.decode(expected)
-    words = "a  red\tfox,   NAÏVE café 42"
-    said = board.ask(f'say "{words}"')["text"]
-    normal = tokenizer.normalise(words).decode()
-    encoding = engine.encode(tokenizer.encode(normal), None)
-    assert said == tokenizer.decode(engine.answer(engine.no_context(), encoding.latent))
+    said = board.ask('say "a  red\tfox,   NAÏVE café 42"')
+    assert (said["text"], said["verdict"], said["slot"]) == (None, "unknown", None)
 
 
 def test_a_digest_sees_one_changed_number(start: Callable[..., Board]) -> None:

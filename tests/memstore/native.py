@@ -310,6 +310,10 @@ class Memory:
         """Any other function that takes the memory first; raises StoreError on an error code."""
         return self.check(getattr(self.lib, f"ms_{function}")(self.handle, *arguments))
 
+    def call_any(self, function: str, *arguments) -> int:
+        """The same, whatever it returns."""
+        return getattr(self.lib, f"ms_{function}")(self.handle, *arguments)
+
     def verify(self) -> Report:
         report = Report()
         self.call("verify", c.byref(report))

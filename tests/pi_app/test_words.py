@@ -50,6 +50,19 @@ def test_every_word_has_a_handler() -> None:
         ("say  a   red apple", ("a red apple",)),
         ("bench", (None,)),
         ("ask x.npy # a comment", ("x.npy",)),
+        ("teach a.png Bob's car", ("a.png", "Bob's car")),
+        ("say grandma's strawberry", ("grandma's strawberry",)),
+        ("say the dogs' bowl isn't 'ere", ("the dogs' bowl isn't 'ere",)),
+        ("say 'it's mine' # comment", ("it's mine",)),
+        ("say 'tis rock 'n' roll", ("tis rock 'n roll",)),
+        ("forget banana#2", ("banana#2",)),
+        ("forget banana #2", ("banana",)),
+        ('teach a.png "a \\"big\\" dog"', ("a.png", 'a "big" dog')),
+        ('say a 5" pipe', ('a 5" pipe',)),
+        (r"teach my\ photo.png AC\DC", ("my photo.png", r"AC\DC")),
+        ("rename 'old name' a new name", ("old name", "a new name")),
+        ("wrong Bob's other car", ("Bob's other car",)),
+        ("say 'open", ("'open",)),
     ],
 )
 def test_quoting(line: str, arguments: tuple) -> None:
@@ -60,13 +73,13 @@ def test_quoting(line: str, arguments: tuple) -> None:
     ("line", "message"),
     [
         ("teech a b", "'teech' is not a word, expected teach, ask"),
-        ("teach a.png", r"teach: 1 arguments, expected: teach PICTURE NAME \[--replace\]"),
+        ("teach a.png", r"teach: 1 arguments, expected: teach PICTURE NAME \[--replace\] \[--both\] \[--keep\]"),
         ("ask", "ask: 0 arguments, expected: ask PICTURE"),
         ("ask a b", "ask: 2 arguments"),
         ("teach a.png b --force", "unknown option --force"),
         ("mem", "mem: nothing follows, expected show, verify"),
         ("mem erase", "mem: 'erase' follows"),
-        ("say 'open", "expected quotes in pairs"),
+        ('say "open', "expected quotes in pairs"),
     ],
 )
 def test_mistakes_name_what_was_expected(line: str, message: str) -> None:

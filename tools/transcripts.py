@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""What the console says to its words, for docs/cli.md: docs/console.txt, which a test replays.
+
+python tools/transcripts.py           # plays the lines below on the shipped model and writes the file
+python tools/transcripts.py --check   # exit code 1 if the console says something else
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bitmar.device import Device  # noqa: E402
+from bitmar.errors import BitmarError  # noqa: E402
+from pi_app import words  # noqa: E402
+from pi_app.console import Console  # noqa: E402
+from pi_app.terminal import error_line  # noqa: E402
+
+FILE = ROOT / "docs" / "console.txt"
+PICTURES = ROOT / "tests" / "fixtures" / "pictures.npz"
+MODEL = ROOT / "models" / "ultra_tiny"
+
+# word -> what is typed to show it, one after the other on one card; NAME.npy and NAME-2.npy are two artists' drawings
+TYPED = {
+    "teach": (
+        "teach owl.npy grandma's owl",
+        "teach cactus.npy Bob's cactus --keep",
+        "teach owl.npy Eule",
+        "teach owl.npy Eule --both",
+    ),
+    "ask": ("forget Eule", "ask owl-2.npy", "ask helicopter.npy"),
+    "right": ("ask owl-2.npy", "right"),
+    "wrong": ("ask helicopter.npy", "wrong a toy helicopter"),
+    "caption": ("caption cactus.npy",),
+    "say": ("say grandma's owl", "say Bobs cactus"),
+    "forget": ("forget a toy helicopter",),
+    "rename": ("rename \"Bob's cactus\" Ann's cactus", "ask cactus-2.npy"),
+    "mem show": ("mem show",),
+    "mem verify": ("mem verify",),
+    "mem prune": ("mem prune 0.1",),
+    "mem snapshot": ("mem snapshot",),
+    "mem history": ("forget grandma's owl", "mem history"),
+    "mem restore": ("mem restore 0",),
+    "bench": ("bench 16",),
+    "help": ("help say",),
+    "quit": ("quit",),
+}
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+COST = re.compile(r"^  \[.*\]\n", re.MULTILINE)
+NUMBERS = re.compile(r"\d+\.\d+|(?<=\()\d+(?= of)")
+
+
+def write_pictures(folder: Path) -> None:
+    """The drawings that the lines name, as files."""
+    named = {part[:-4] for lines in TYPED.values() for line in lines for part in line.split() if part.endswith(".npy")}
+    with np.load(PICTURES) as arrays:
+        names, q, scale = (arrays[key] for key in ("name", "q", "scale"))
+    for name in named:
+        thing, _, second = name.partition("-")
+        row = int(np.flatnonzero(names == thing)[0]) + bool(second)
+        np.save(folder / f"{name}.npy", q[row].astype(np.float32) * scale[row])
+
+
+def comparable(text: str, word: str) -> str:
+    """Without what differs from time to time and from machine to machine."""
+    text = TIME.sub("2026-01-31 12:00:00", COST.sub("", text))
+    text = re.sub(r"card \S+$", "card /media/card", text, flags=re.MULTILINE)
+    if word == "bench":
+        text = re.sub(r"on [\w-]+, kernels: \S+", "on tflite-runtime, kernels: neon", NUMBERS.sub("0.5", text))
+    return text
+
+
+def play() -> str:
+    """All lines and what the console says to them, under the words that they show."""
+    parts, home = [], Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        card = Path(folder) / "card"
+        card.mkdir()
+        write_pictures(Path(folder))
+        os.chdir(folder)
+        try:
+            with Device(card, MODEL) as device:
+                for word, lines in TYPED.items():
+                    said = "".join(f"bitmar> {line}\n" + comparable(answer(device, line), word) for line in lines)
+                    parts.append(f"## {word}\n{said}")
+        finally:
+            os.chdir(home)
+    return "\n".join(parts)
+
+
+def answer(device: Device, line: str) -> str:
+    """What the console prints."""
+    output = io.StringIO()
+    try:
+        Console(device, output=output).execute(line)
+    except BitmarError as error:
+        return error_line(error) + "\n"
+    return output.getvalue()
+
+
+def blocks() -> dict[str, str]:
+    """The file's transcripts by word."""
+    text = FILE.read_text(encoding="utf-8")
+    return dict(part.split("\n", 1) for part in text.removeprefix("## ").split("\n## "))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    assert set(TYPED) == {word.name for word in words.WORDS}
+    fresh = play()
+    if parser.parse_args().check:
+        return int(not FILE.exists() or FILE.read_text(encoding="utf-8") != fresh)
+    FILE.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
