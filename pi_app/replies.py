@@ -140,7 +140,7 @@ def mem_show(device: Device) -> Reply:
     lines = table(["slot", "name", "uses", "views", "importance", "decodes", "in RAM", "taught (UTC)", ""], rows)
     lines.append(f"{len(slots)} of {shape.slots} slots, {shape.dim} numbers each; {where(device)}")
     fields = {
-        "slots": [vars(s) for s in slots],
+        "slots": [vars(s) | {"importance": round(s.importance, 4)} for s in slots],
         "size": shape.slots,
         "dim": shape.dim,
         "sectors_read": stats.sectors_read,

@@ -21,7 +21,8 @@ def board_words() -> dict[str, tuple[str, str]]:
     source = (ROOT / "mcu_app" / "src" / "app" / "parse.cpp").read_text(encoding="utf-8")
     table = source[source.index("const Word kWords[]") : source.index("const uint32_t kWordCount")]
     texts = r'"((?:[^"\\]|\\.)*)"'
-    return {name: (usage, summary) for name, usage, summary in re.findall(rf"\{{{texts},\s*{texts},\s*{texts}", table)}
+    rows = re.findall(rf"\{{{texts},\s*{texts},\s*{texts}", table)
+    return {name: (usage, summary) for name, usage, summary in rows if not name.startswith("--")}
 
 
 def test_the_tables_are_equal() -> None:

@@ -35,7 +35,7 @@ forget a new name
 mem history
 mem restore 0
 mem verify
-mem prune 0.5
+mem prune 0.1
 help ask
 quit
 this line is never read

@@ -130,7 +130,7 @@ Problem mem_show(bool as_json) {
     json.number("views", info.views);
     json.boolean("decodes", info.decodes);
     json.boolean("kept", info.kept);
-    json.decimal("importance", info.importance, 2);
+    json.decimal("importance", info.importance, 4);
     json.boolean("hot", info.hot);
     json.boolean("saved", info.saved);
     json.number("time", info.time);
