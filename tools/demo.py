@@ -120,6 +120,7 @@ def ask(console: Console, device: str, things: list[Thing]) -> list[dict[str, An
     for thing in things:
         answer = console.say(f"ask {thing.asked}")
         right = answer["text"] == thing.name
+        answer["text"] = answer["text"] or "unknown"
         answers.append(
             {
                 "device": device,

@@ -19,9 +19,11 @@ Problem inference_open() {
   return error == BPE_OK ? engine_open() : bpe_error_text(error);
 }
 
-int32_t tokenize(const char* text, uint32_t bytes, int32_t* ids, int32_t count) {
+int32_t token_ids[kMaxTextBytes + 2]; /* one entry per byte is scratch of the tokenizer */
+
+int32_t tokenize(const char* text, uint32_t bytes, int32_t count) {
   const size_t room = kMaxTextBytes + 2 - static_cast<uint32_t>(count);
-  const int32_t added = has_tokenizer ? bpe_encode(&tokenizer, text, bytes, ids + count, room) : 0;
+  const int32_t added = has_tokenizer ? bpe_encode(&tokenizer, text, bytes, token_ids + count, room) : 0;
   return added < 0 ? added : count + added;
 }
 

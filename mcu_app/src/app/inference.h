@@ -15,9 +15,11 @@ enum : uint32_t { kMaxTextBytes = 255, kMaxTextTokens = BITMAR_TOKENS - 1 };
 /** Opens tokenizer and engine; nullptr, or what is wrong with them. */
 Problem inference_open();
 
-/** Ids of `bytes` of a text behind the `count` that are in `ids` (room for kMaxTextBytes + 2 in all); the new
- * count, < 0: no room. */
-int32_t tokenize(const char* text, uint32_t bytes, int32_t* ids, int32_t count);
+/** The tokens of the last text. */
+extern int32_t token_ids[kMaxTextBytes + 2];
+
+/** Ids of `bytes` of a text behind the `count` that are in `token_ids`; the new count, < 0: no room. */
+int32_t tokenize(const char* text, uint32_t bytes, int32_t count);
 
 /** Tokens (0: no text) and a picture (nullptr: none). */
 Problem encode(const int32_t* tokens, int32_t count, const engine_picture* seen, engine_encoding* encoding);

@@ -142,10 +142,9 @@ static Problem teach_picture(const char* word, const char* name, uint32_t flags,
                              Measure* measure) {
   static engine_encoding seen;
   static WrittenName written;
-  static int32_t ids[kMaxTextBytes + 2];
   static char question[160];
-  const int32_t count = tokenize(name, std::strlen(name), ids, 0);
-  if (Problem problem = encode(ids, count, &picture, &seen)) return problem;
+  const int32_t count = tokenize(name, std::strlen(name), 0);
+  if (Problem problem = encode(token_ids, count, &picture, &seen)) return problem;
   board_watchdog_feed();
   if (Problem problem = write_name(memory(), name, seen.episode, &written)) return problem;
   ms_teach_result result;
@@ -214,7 +213,6 @@ Problem ask(const char* picture_text, bool as_json) {
 }
 
 Problem say(char* text, bool as_json) {
-  static int32_t ids[kMaxTextBytes + 2];
   normalise(text);
   if (!text[0]) return "say: an empty text, expected some words";
   if (std::strlen(text) > kMaxTextBytes) return "say: more than 255 bytes";
@@ -230,10 +228,10 @@ Problem say(char* text, bool as_json) {
     if (Problem problem = name_slot(&answer, &measure)) return problem;
   } else {
     answer.found = kByText;
-    const int32_t count = tokenize(text, std::strlen(text), ids, 0);
+    const int32_t count = tokenize(text, std::strlen(text), 0);
     if (count <= 0) return "this firmware was built without a tokenizer: it takes no texts";
     if (count > static_cast<int32_t>(kMaxTextTokens)) return "the text is too long for the model";
-    if (Problem problem = encode(ids, count, nullptr, &encoding)) return problem;
+    if (Problem problem = encode(token_ids, count, nullptr, &encoding)) return problem;
     board_watchdog_feed();
     if (Problem problem = answer_query(false, &answer, &measure)) return problem;
   }

@@ -9,7 +9,6 @@ namespace bitmar {
 
 enum { kMostTries = 12 };
 
-static int32_t ids[kMaxTextBytes + 2];
 static engine_encoding encoding;
 
 /* A token list, to try none twice. */
@@ -24,12 +23,12 @@ static uint32_t lists;
 static bool remember(int32_t count) {
   for (uint32_t i = 0; i < lists; i++) {
     bool same = tried[i].count == count;
-    for (int32_t j = 0; same && j < count; j++) same = tried[i].id[j] == ids[j];
+    for (int32_t j = 0; same && j < count; j++) same = tried[i].id[j] == token_ids[j];
     if (same) return false;
   }
   if (lists == kMostTries) return true;
   tried[lists].count = count;
-  for (int32_t j = 0; j < count; j++) tried[lists].id[j] = static_cast<uint16_t>(ids[j]);
+  for (int32_t j = 0; j < count; j++) tried[lists].id[j] = static_cast<uint16_t>(token_ids[j]);
   lists++;
   return true;
 }
@@ -37,7 +36,7 @@ static bool remember(int32_t count) {
 Problem check_name(const char* name) {
   static char text[160];
   if (const int error = ms_check_name(name)) return ms_strerror(error);
-  const int32_t count = tokenize(name, std::strlen(name), ids, 0);
+  const int32_t count = tokenize(name, std::strlen(name), 0);
   if (count >= 0 && count <= static_cast<int32_t>(kMaxTextTokens)) {
     return count ? nullptr : "this firmware was built without a tokenizer: it takes no texts";
   }
@@ -72,10 +71,10 @@ static uint32_t byte_of(const char* name, uint32_t character) {
 static Problem try_cut(const ms_memory* memory, const char* name, uint32_t character, WrittenName* written) {
   const uint32_t at = byte_of(name, character), bytes = std::strlen(name);
   if (name[at] == ' ' || name[at - 1] == ' ') return nullptr;
-  int32_t count = tokenize(name, at, ids, 0);
-  if (count >= 0) count = tokenize(name + at, bytes - at, ids, count);
+  int32_t count = tokenize(name, at, 0);
+  if (count >= 0) count = tokenize(name + at, bytes - at, count);
   if (count < 0 || count > static_cast<int32_t>(kMaxTextTokens) || !remember(count)) return nullptr;
-  if (Problem problem = encode(ids, count, nullptr, &encoding)) return problem;
+  if (Problem problem = encode(token_ids, count, nullptr, &encoding)) return problem;
   board_watchdog_feed();
   return try_episode(memory, name, encoding.episode, written);
 }
@@ -87,9 +86,9 @@ Problem write_name(const ms_memory* memory, const char* name, const float* seen,
   written->tries = 0;
   written->decodes = false;
   lists = 0;
-  const int32_t count = tokenize(name, bytes, ids, 0);
+  const int32_t count = tokenize(name, bytes, 0);
   remember(count);
-  if (Problem problem = encode(ids, count, nullptr, &encoding)) return problem;
+  if (Problem problem = encode(token_ids, count, nullptr, &encoding)) return problem;
   board_watchdog_feed();
   if (Problem problem = try_episode(memory, name, encoding.episode, written)) return problem;
   if (seen && !written->decodes)
