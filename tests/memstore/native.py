@@ -161,7 +161,9 @@ NEW, MERGE, REPLACED, EVICTED = range(4)
 
 @functools.cache
 def library() -> c.CDLL:
-    lib = c.CDLL(str(build("libmemstore.so", [*SOURCES, POSIX], flags=["-shared", "-fPIC"])))
+    # $MEMSTORE_LIBRARY: one that was built otherwise, with coverage
+    ours = os.environ.get("MEMSTORE_LIBRARY") or build("libmemstore.so", [*SOURCES, POSIX], flags=["-shared", "-fPIC"])
+    lib = c.CDLL(str(ours))
     lib.ms_strerror.restype = c.c_char_p
     lib.ms_memory_size.restype = lib.ms_posix_size.restype = lib.ms_report_text.restype = c.c_size_t
     lib.ms_history_capacity.restype = c.c_uint64
