@@ -174,7 +174,7 @@ def test_model_json(ultra_tiny):
         "dim": 128,
         "hot": 4,
         "alpha": 0.2,
-        "merge_threshold": 0.8,
+        "merge_threshold": 0.0,
         "top_k": 4,
         "slot_dtype": "float16",
     }
