@@ -18,6 +18,8 @@ BENCHMARKS = (
     "sizes",
     "tokenizer",
     "kernels",
+    "host_kernels",
+    "model",
     "anomaly",
     "mcu",
     "vision",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -14,6 +15,9 @@ from model.functional import KeyValueCache
 # What BitMar's graphs may have beside BITMAR_*: exact element by element or moving data only, so the same bits everywhere; with
 # the newest version of each that tflite-runtime 2.14 has.
 BUILTINS = {"ADD": 1, "MUL": 1, "CAST": 1, "RESHAPE": 1, "GATHER": 1}
+
+
+Traced = Callable[[], AbstractContextManager[None]]  # replaces the layers' functions while a graph is traced
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,19 @@ def _spec(
     method: Callable[..., dict[str, tf.Tensor]],
     inputs: dict[str, tf.TensorSpec],
     outputs: tuple[str, ...],
+    traced: Traced | None,
     variables: dict[str, tf.TensorSpec] | None = None,
 ) -> GraphSpec:
-    """A graph of the model's own layers, packed as its configuration says."""
+    """A graph of the model's own layers; BITMAR_* ops packed as its configuration says, or what `traced` makes of them."""
 
     def build(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        with target(model.config.layout):
+        with traced() if traced else target(model.config.layout):
             return method(**tensors)
 
     return GraphSpec(name, build, inputs, outputs, f"BitMar {name}", BUILTINS, variables or {})
 
 
-def encoder(model: BitMar) -> GraphSpec:
+def encoder(model: BitMar, traced: Traced | None = None) -> GraphSpec:
     """tokens, mask int32 [T], vision float32 [1, 768] -> episode, key, query float32 [1, D], latent float32 [1, L].
 
     The roundings of storage (episode to half, key to int8) are the store's: the graph gives what goes in.
@@ -62,10 +67,10 @@ def encoder(model: BitMar) -> GraphSpec:
         "mask": tf.TensorSpec((c.max_seq_len,), tf.int32),
         "vision": tf.TensorSpec((1, c.vision_dim), tf.float32),
     }
-    return _spec(model, "encoder", model.encode, inputs, ("episode", "key", "query", "latent"))
+    return _spec(model, "encoder", model.encode, inputs, ("episode", "key", "query", "latent"), traced)
 
 
-def recall(model: BitMar) -> GraphSpec:
+def recall(model: BitMar, traced: Traced | None = None) -> GraphSpec:
     """scores float32 [k], slots float32 [k, D], mask int32 [k] -> context float32 [1, D]."""
     c = model.config
 
@@ -77,10 +82,10 @@ def recall(model: BitMar) -> GraphSpec:
         "slots": tf.TensorSpec((c.memory_top_k, c.episode_dim), tf.float32),
         "mask": tf.TensorSpec((c.memory_top_k,), tf.int32),
     }
-    return _spec(model, "recall", read, inputs, ("context",))
+    return _spec(model, "recall", read, inputs, ("context",), traced)
 
 
-def decoder(model: BitMar) -> GraphSpec:
+def decoder(model: BitMar, traced: Traced | None = None) -> GraphSpec:
     """token, position, slot int32 [1], context float32 [1, D], latent float32 [1, L] -> ids int32, logits float32 [top_k]."""
     c = model.config
 
@@ -108,4 +113,4 @@ def decoder(model: BitMar) -> GraphSpec:
     }
     cache = tf.TensorSpec((c.max_seq_len, c.text_dim), tf.float32)
     caches = {f"{kind}_cache_{i}": cache for i in range(c.text_decoder_layers) for kind in "kv"}
-    return _spec(model, "decoder", step, inputs, ("ids", "logits"), caches)
+    return _spec(model, "decoder", step, inputs, ("ids", "logits"), traced, caches)

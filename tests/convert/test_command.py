@@ -32,6 +32,10 @@ def test_options_that_do_not_go_together(capsys, tmp_path):
     assert "expected --config C and no --run" in fails(capsys, "--untrained", "--out", str(tmp_path / "x"))
     assert "expected --out DIR" in fails(capsys, "--untrained", "--config", ULTRA)
     assert "expected --run R" in fails(capsys, "--config", ULTRA)
+    assert "without a converted model" in fails(capsys, "--stock", "int2")
+    assert "without a converted model" in fails(
+        capsys, "--stock", "int2", "--out", str(CONFIGS.parent / "models/ultra_tiny")
+    )
 
 
 def test_missing_run(capsys, tmp_path):
