@@ -14,7 +14,6 @@ import json
 import re
 import subprocess
 import sys
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -22,28 +21,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from benchmarks.cmsis import cmsis_nn
 from bitmar.errors import BitmarError
 from bitmar.runtime import Graph
 from examples.anomaly.int8_c import interpreter, run_int8
 from tests.kernels.build import KERNEL_SOURCES, TARGETS, compile_to
 
 ROOT = Path(__file__).resolve().parents[1]
-BAKENN = "bakenn==1.0.0"
 PAGE = ROOT / "docs" / "own-models.md"
 M7 = TARGETS["cortex-m7"]
 FLAGS = ["-std=gnu11", "-w", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-Wl,--undefined=vectors"]
-
-
-def cmsis_nn(folder: Path) -> Path:
-    """CMSIS's folder of the bakenn wheel, downloaded once. Raises BitmarError where PyPI cannot be reached."""
-    vendor = folder / "bakenn" / "backend" / "cmsis_nn" / "vendor"
-    if not vendor.is_dir():
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d", str(folder), BAKENN]
-        if subprocess.run(command, capture_output=True).returncode:
-            raise BitmarError(f"{BAKENN}: pip cannot download it, expected a package index")
-        with zipfile.ZipFile(next(folder.glob("bakenn-*.whl"))) as wheel:
-            wheel.extractall(folder, [name for name in wheel.namelist() if "/cmsis_nn/vendor/" in name])
-    return vendor
 
 
 def sizes(elf: Path) -> tuple[int, int]:
@@ -60,7 +47,7 @@ def measure(model: Path, kind: str | None) -> dict[str, object]:
         sources.append(model / f"{kind}.c")
         flags.append(f"-D{kind.upper()}")
     if kind == "int8":
-        vendor = cmsis_nn(ROOT / "build" / "bakenn")
+        vendor = cmsis_nn()
         source = vendor / "cmsis_nn" / "Source"
         sources += [source / "FullyConnectedFunctions" / "arm_fully_connected_s8.c"]
         sources += [source / "NNSupportFunctions" / "arm_nn_vec_mat_mult_t_s8.c"]

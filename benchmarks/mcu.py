@@ -19,7 +19,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-COUNTED = ("encode", "memory", "recall", "per_token", "most_per_token")
+MACHINE = ROOT / "mcu_app" / "platforms" / "qemu_cortex_m7" / "support" / "common"
+COUNTED = ("encode", "memory", "recall", "start", "per_token", "most_per_token")
+TEXT = 6  # tokens of the text that is encoded with the picture
 SIZES = (
     "flash_weights",
     "flash_tokenizer",
@@ -50,18 +52,36 @@ def bench(firmware: Any, tokens: int, slots: int) -> dict[str, Any]:
         return json.loads(link.read_answer())
 
 
+def encode_text(firmware: Any, tokens: int) -> int:
+    """Instructions of encoding a picture and a text of `tokens` tokens by the firmware's plan (benchmarks/engine_count.c)."""
+    from tests.kernels.build import KERNEL_SOURCES, TARGETS, compile_to
+
+    plan, target = firmware.elf.parent / "model", TARGETS["cortex-m7"]
+    sources = [ROOT / "benchmarks" / "engine_count.c", ROOT / "mcu_app" / "src" / "engine_aot" / "engine_aot.c"]
+    sources += [MACHINE / "clock.c", plan / "bitmar_model.c", plan / "bitmar_model_data.S", *KERNEL_SOURCES]
+    flags = [
+        f"-I{plan}",
+        f"-I{MACHINE}",
+        f"-I{ROOT / 'mcu_app' / 'include'}",
+        f"-Wa,-I{plan}",
+        "-DBITMAR_MODEL_SECTION=.rodata.bitmar",
+    ]
+    return int(target.run(compile_to("engine_count", target, sources, flags), str(tokens)))
+
+
 def measure(model: Path, tokens: int) -> dict[str, Any]:
     """One model: counts, sizes of both engines."""
     from deploy import fit, flash
     from deploy.firmware import build
 
     report = flash.measure(model, fit.load_board("qemu"))
-    counts = bench(build(model), tokens, slots=4)
+    firmware = build(model)
+    counts = bench(firmware, tokens, slots=4)
     return {
         "model": report["model"],
         "isa": counts["isa"],
         "tokens": tokens,
-        "instructions": {name: counts[name] for name in COUNTED},
+        "instructions": {name: counts[name] for name in COUNTED} | {"encode_text": encode_text(firmware, TEXT)},
         "aot": {name: report["engines"]["aot"][name] for name in SIZES},
         "tflm": {name: report["engines"]["tflm"][name] for name in ("flash_weights", "flash_code", "ram_total", "ram")},
     }
@@ -75,9 +95,12 @@ def lines(rows: list[dict[str, Any]]) -> str:
     ]
     table = [
         ("instructions: encode a picture", lambda r: r["instructions"]["encode"]),
+        (f"instructions: encode a picture and {TEXT} tokens", lambda r: r["instructions"]["encode_text"]),
         ("instructions: search the memory", lambda r: r["instructions"]["memory"]),
         ("instructions: read-out (recall)", lambda r: r["instructions"]["recall"]),
-        ("instructions: a token", lambda r: r["instructions"]["per_token"]),
+        ("instructions: begin a stream", lambda r: r["instructions"]["start"]),
+        ("instructions: a token, on average", lambda r: r["instructions"]["per_token"]),
+        ("instructions: a token, at most (a full window)", lambda r: r["instructions"]["most_per_token"]),
         ("weights in flash, bytes", lambda r: r["aot"]["flash_weights"]),
         ("tokenizer in flash, bytes", lambda r: r["aot"]["flash_tokenizer"]),
         ("code, bytes", lambda r: r["aot"]["flash_code"]),

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "kernels",
     "host_kernels",
     "model",
+    "kernels_m7",
     "anomaly",
     "mcu",
     "vision",
