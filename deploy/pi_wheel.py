@@ -24,6 +24,7 @@ PACKAGE_FOLDERS = (  # without models/: a bundle has its model beside the wheel
     "pi_app",
     "kernels",
     "ops",
+    "picture",
     "memstore/include",
     "memstore/src",
     "memstore/posix",

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {
     "kernels": ("kernels",),
     "ops": ("ops",),
+    "picture": ("picture/src", "picture/include"),
     "tokenizer": ("tokenizer/src", "tokenizer/include"),
     "memstore": ("memstore/src", "memstore/include"),
     "delegate": ("bitmar/native",),
@@ -29,15 +30,16 @@ FOLDERS = {
         "mcu_app/platforms",
     ),
 }
-LIBRARIES = ("kernels", "ops", "tokenizer", "memstore")
+LIBRARIES = ("kernels", "ops", "picture", "tokenizer", "memstore")
 # who may need whom
 ARROWS = {
     "kernels": set(),
     "ops": {"kernels"},
+    "picture": set(),
     "tokenizer": {"kernels"},
     "memstore": {"kernels"},
     "delegate": {"kernels", "ops"},
-    "app": {"kernels", "tokenizer", "memstore"},
+    "app": {"kernels", "picture", "tokenizer", "memstore"},
 }
 # what a library may take from outside: strings, and what the compiler itself puts in
 OUTSIDE = re.compile(r"mem(cmp|cpy|move|set)|str(cmp|cspn|len|ncmp)|sqrtf|__cpu_\w+|_GLOBAL_OFFSET_TABLE_")

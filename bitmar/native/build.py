@@ -1,4 +1,4 @@
-"""Builds libbitmar.so from kernels/, ops/, memstore/, tokenizer/ and the delegate, with `cc` or the compiler named by $CC.
+"""Builds libbitmar.so from the libraries in C and the delegate, with `cc` or the compiler named by $CC.
 
 python -m bitmar.native.build --out libbitmar.so
 CC=aarch64-linux-gnu-gcc python -m bitmar.native.build --out libbitmar.so
@@ -20,7 +20,7 @@ from bitmar.errors import BitmarError
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = Path(__file__).resolve().parent
-LIBRARIES = ("kernels", "ops", "memstore", "tokenizer")
+LIBRARIES = ("kernels", "ops", "picture", "memstore", "tokenizer")
 NAME = "libbitmar.so"
 
 # No contraction of a*b+c into one rounding: every target computes the same bits.
@@ -39,6 +39,7 @@ def sources() -> list[Path]:
     folders = [
         ROOT / "kernels",
         ROOT / "ops",
+        ROOT / "picture" / "src",
         ROOT / "memstore" / "src",
         ROOT / "memstore" / "posix",
         ROOT / "tokenizer" / "src",

@@ -75,6 +75,19 @@ size_t bm_block_most_scratch(const bm_block* block);
 bm_status bm_block_run(const bm_block* block, int8_t* in, int8_t* out, int32_t picture_zero_point, void* work,
                        size_t work_bytes);
 
+#define BM_POOL_SIDE 8 /* largest side of a map that bm_object_pool takes */
+
+/* Object-centred pooling of an int8 map [side][side][channels] into four soft quadrants about the object,
+ * standardised: out[4 * channels] (upper left, upper right, lower left, lower right).
+ *
+ *   b      = mean of the map's border cells;  D_i = |cell_i - b|^2;  w_i = D_i / sum D (all equal where that
+ * is 0) centre = sum w_i (y_i, x_i);  lower_y = sigmoid((y - centre_y) / (side / 10)), upper_y = 1 - lower_y,
+ * x alike out    = scale * sum w_i quadrant_i (q_i - zero_point) + shift
+ *
+ * A thing in front of a wall weighs more than the wall, and where it stands does not matter. D is exact. */
+bm_status bm_object_pool(const int8_t* map, int32_t zero_point, int32_t side, int32_t channels,
+                         const float* scale, const float* shift, float* out);
+
 #ifdef __cplusplus
 }
 #endif

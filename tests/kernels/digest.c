@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bitmar_kernels.h"
+#include "bitmar_vision.h"
 
 static int hostile;
 static uint32_t seed;
@@ -258,6 +259,17 @@ static void run_halves(size_t n) {
   free_all();
 }
 
+static void run_object_pool(int32_t side, int32_t channels) {
+  int32_t cells = side * side * channels, plain = between(0, 3) == 0;
+  size_t numbers = 4 * (size_t)channels;
+  int8_t* map = make((size_t)cells);
+  for (int32_t i = 0; i < cells; i++) map[i] = (int8_t)(plain ? 7 : between(-128, 127));
+  float *scale = positive(numbers), *shift = floats(numbers), *out = make(numbers * sizeof *out);
+  check_status(bm_object_pool(map, between(-128, 127), side, channels, scale, shift, out), "object pool");
+  hash(out, numbers * sizeof *out);
+  free_all();
+}
+
 /* a size in low..high; calls in one argument list would come in an unspecified order */
 #define SIZE(name, low, high) int32_t name = between(low, high)
 
@@ -290,6 +302,11 @@ static void run_all(void) {
   run_attention(2, 4, 2, 64);
   run_cached_attention(9, 2, 4, 32);
   run_cached_attention(5, 0, 2, 16);
+  for (int32_t i = 0; i < 20; i++) {
+    SIZE(side, 2, BM_POOL_SIDE);
+    SIZE(channels, 1, 50);
+    run_object_pool(side, channels);
+  }
 }
 
 int main(int argc, char** argv) {

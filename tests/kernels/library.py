@@ -100,6 +100,15 @@ class Kernels:
         if status:
             raise KernelError(status, self.lib.bm_status_text(status).decode())
 
+    # ---- vision ----
+
+    def object_pool(self, map_: np.ndarray, zero_point: int, scale, shift) -> np.ndarray:
+        side, channels = map_.shape[0], map_.shape[2]
+        out = np.zeros(4 * channels, F)
+        map_, scale, shift = np.ascontiguousarray(map_, np.int8), f32(scale), f32(shift)
+        self.check(self.lib.bm_object_pool(ptr(map_), zero_point, side, channels, ptr(scale), ptr(shift), ptr(out)))
+        return out
+
     # ---- instruction sets ----
 
     def isa(self) -> str:

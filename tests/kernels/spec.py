@@ -269,3 +269,39 @@ def memory_read(scores: np.ndarray, values: np.ndarray, mask: np.ndarray, temper
 def index_scores(query: np.ndarray, query_scale: float, keys: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """float32 [K]: (float)(query . key) * (query_scale * scale) for int8 query [D], keys [K, D], scales [K]."""
     return _exact_dot(query, keys).astype(F) * (F(query_scale) * np.asarray(scales, F))
+
+
+def object_pool(map_: np.ndarray, zero_point: int, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """bm_object_pool: map int8 [side, side, channels], scale and shift float32 [4 * channels] -> float32 [4 * channels]."""
+    side, channels = map_.shape[0], map_.shape[2]
+    cells = map_.reshape(side * side, channels).astype(np.int64)
+    border = np.ones((side, side), bool)
+    border[1:-1, 1:-1] = False
+    count, sums = int(border.sum()), cells[border.ravel()].sum(0)
+    distance = ((count * cells - sums) ** 2).sum(1)
+    total = int(distance.sum())
+    weight = distance.astype(F) / F(total) if total else np.full(side * side, F(1) / F(side * side), F)
+    centre = [F(0), F(0)]
+    for i in range(side * side):
+        for axis, place in enumerate((i // side, i % side)):
+            centre[axis] = centre[axis] + weight[i] * F(place)
+
+    def far(middle: np.floating) -> list[np.floating]:
+        shares = []
+        for i in range(side):
+            t = (F(i) - middle) / (F(0.1) * F(side))
+            e = exp32(np.array([-np.abs(t)], F))[0]
+            shares.append((e if t < 0 else F(1)) / (F(1) + e))
+        return shares
+
+    down, right = far(centre[0]), far(centre[1])
+    out = np.zeros(4 * channels, F)
+    for quadrant in range(4):
+        total_of = np.zeros(channels, F)
+        for i in range(side * side):
+            v, h = down[i // side], right[i % side]
+            share = weight[i] * ((v if quadrant & 2 else F(1) - v) * (h if quadrant & 1 else F(1) - h))
+            total_of = total_of + share * (cells[i] - zero_point).astype(F)
+        part = slice(quadrant * channels, (quadrant + 1) * channels)
+        out[part] = total_of * scale[part] + shift[part]
+    return out

@@ -268,3 +268,38 @@ def test_errors(kernels):
     assert kernels.lib.bm_memory_read(None, None, None, 1, 1, 1, None) == 1
     texts = [kernels.lib.bm_status_text(i) for i in range(8)]
     assert len(set(texts)) == 8 and all(texts)
+
+
+# ---- object-centred pooling ----
+
+
+@settings(RANDOM, max_examples=40)
+@given(side=st.integers(2, 8), channels=st.integers(1, 40), zero_point=st.integers(-128, 127), seed=SEED)
+def test_object_pool(kernels, side, channels, zero_point, seed):
+    rng = np.random.default_rng(seed)
+    map_ = rng.integers(-128, 128, (side, side, channels)).astype(np.int8)
+    if rng.integers(3) == 0:
+        map_[1:] = map_[0, 0]  # nearly or quite flat
+    scale, shift = rng.uniform(0.1, 3, 4 * channels).astype(F), rng.standard_normal(4 * channels).astype(F)
+    same_bits(kernels.object_pool(map_, zero_point, scale, shift), spec.object_pool(map_, zero_point, scale, shift))
+
+
+def test_object_pool_follows_the_object(kernels):
+    """An object on a plain wall, moved by a cell: the same numbers; twice the contrast: twice the numbers."""
+    rng = np.random.default_rng(3)
+    thing, ones, zeros = rng.integers(-30, 30, (2, 2, 24)), np.ones(96), np.zeros(96)
+    maps = []
+    for y, x, contrast in ((1, 1, 1), (2, 3, 1), (1, 1, 2)):
+        map_ = np.zeros((6, 6, 24), np.int8)
+        map_[y : y + 2, x : x + 2] = thing * contrast
+        maps.append(kernels.object_pool(map_, 0, ones, zeros))
+    assert np.abs(maps[0] - maps[1]).max() < 0.02 * np.abs(maps[0]).max()
+    assert np.abs(2 * maps[0] - maps[2]).max() < 1e-4 * np.abs(maps[2]).max()
+
+
+def test_object_pool_refuses_shapes(kernels):
+    for shape in ((1, 1, 4), (9, 9, 4)):
+        with pytest.raises(KernelError):
+            kernels.object_pool(np.zeros(shape, np.int8), 0, np.ones(16), np.ones(16))
+    with pytest.raises(KernelError):
+        kernels.object_pool(np.zeros((4, 4, 4), np.int8), 200, np.ones(16), np.ones(16))
