@@ -4,9 +4,9 @@
     python benchmarks/vision.py [--size 128] [--pictures 200]
 
 Builds EfficientNet-Lite0 to its sixth stage from the packaged weights (data/ of `pipeline.py data`), int8 to the ends, and
-generates its C. The map of every picture must be TensorFlow Lite's reference's, bit for bit: on this machine for all of them, on
-the emulated M7 for four. Instructions are exact and repeatable (QEMU's -icount); they are not cycles. Writes
-benchmarks/results/vision.json.
+generates its C; CMSIS-NN (PyPI's bakenn) runs the same network layer by layer. The map of every picture must be TensorFlow
+Lite's reference's, bit for bit: on this machine for all of them, on the emulated M7 for four. Instructions are exact and
+repeatable (QEMU's -icount); they are not cycles. Writes benchmarks/results/vision.json.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def measure(size: int, count: int, folder: Path) -> dict:
     """Build, generate, compare, count."""
     import numpy as np
 
+    from benchmarks import vision_cmsis
     from convert.aot.vision.generate import generate_vision
+    from convert.aot.vision.network import load
     from model.data import lite0
     from tests.convert.vision_build import reference_maps, run_c
     from tests.kernels.build import HOST, TARGETS
@@ -68,6 +70,7 @@ def measure(size: int, count: int, folder: Path) -> dict:
     counts, found = run_c(path, pictures[:4], TARGETS["cortex-m7"], folder)
     different_m7 = int((found != np.broadcast_to(expected[:4], found.shape)).any((2, 3, 4)).sum())
     report = generate_vision(path, folder, "vision_net")
+    cmsis, found = vision_cmsis.run(load(path), pictures[:1], folder)
     return {
         "size": size,
         "pictures": count,
@@ -75,6 +78,8 @@ def measure(size: int, count: int, folder: Path) -> dict:
         "different_from_reference_m7": different_m7,
         "instructions": counts["dsp"],
         "instructions_portable": counts["portable"],
+        "instructions_cmsis_nn": cmsis,
+        "different_from_reference_cmsis_nn": int((found != expected[:1]).any((1, 2, 3)).sum()),
         "ram": report["arena_bytes"],
         "ram_lower_bound": report["arena_lower_bound"],
         "flash_constants": report["constants_bytes"],

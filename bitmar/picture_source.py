@@ -15,7 +15,8 @@ from PIL import Image
 from bitmar import picture
 from bitmar.engine import Picture
 from bitmar.errors import BitmarError
-from bitmar.image_file import open_image
+from bitmar.eye import NETWORK, Eye
+from bitmar.image_file import eight_bits, open_image, small
 from bitmar.model_folder import ModelFolder
 from bitmar.paths import exists
 from bitmar.runtime import Graph
@@ -62,6 +63,8 @@ class PictureSource:
 
     def from_image(self, image: Image.Image, where: object) -> Picture:
         """The features of an image; `where` it came from, for the error's text."""
+        if self.kind == "lite0_128":
+            return Picture(*picture.quantise_features(self.eye.features(small(eight_bits(image, where)))))
         prepared = picture.prepare_image(image, where)  # before the network is loaded: files may be broken
         return Picture(*picture.quantise_features(picture.vision_features(prepared, self.vision(where))))
 
@@ -86,11 +89,20 @@ class PictureSource:
     @cached_property
     def graph(self) -> Graph:
         """vision.tflite, from the model's folder or the data's."""
+        return Graph(self.vision_folder() / NETWORK, self.runtime, ternary=False, threads=2)
+
+    @cached_property
+    def eye(self) -> Eye:
+        """The int8 network that boards have too (`vision: lite0_128`), from the same folders."""
+        return Eye(self.vision_folder(), self.runtime)
+
+    def vision_folder(self) -> Path:
+        """Where vision.tflite is."""
         folders = [self.model.path] + ([self.data] if self.data else [])
         for folder in folders:
-            if (folder / "vision.tflite").exists():
-                return Graph(folder / "vision.tflite", self.runtime, ternary=False, threads=2)
-        raise BitmarError(f"vision.tflite is missing, expected in {' or '.join(map(str, folders))}")
+            if (folder / NETWORK).exists():
+                return folder
+        raise BitmarError(f"{NETWORK} is missing, expected in {' or '.join(map(str, folders))}")
 
     def from_data(self, set_name: str, code: str) -> Picture:
         """The stored features of a drawing."""

@@ -16,9 +16,12 @@ from convert.aot.plan import TILES, Plan, make_plans
 from convert.aot.repack import BUDGET, repack
 from convert.aot.source import function, macros, write_changed
 from convert.aot.stream import STREAM
+from convert.aot.vision.generate import generate_vision
 from convert.aot.weights import Weights
 
 GRAPHS = ("encoder", "recall", "decoder")
+EYE = "bitmar_eye"  # the generated vision network
+POOLING = "vision.bin"  # beside vision.tflite: scale and shift (float32 [768] each) of the pooled numbers
 
 
 def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES, budget: int = BUDGET) -> dict:
@@ -42,6 +45,9 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
         sources.append(function(plan, weights, f"bm_status bitmar_{name}(void)", start))
     report = _report(model, description, plans, weights, engine) | {"matrices": matrices}
     out.mkdir(parents=True, exist_ok=True)
+    sees = POOLING in description["files"]
+    if sees:
+        _eye(model, out, engine, report)
     tokenizer = _tokenizer(model)
     refusal, cohort = _refusal(model, description)
     header = model_header(description, plans, report, refusal)
@@ -56,13 +62,39 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
         blobs = {name: f"bitmar_{name}.tflite" for name in GRAPHS} | {"tokenizer": "bitmar_tokenizer.bin"}
     if refusal:
         blobs["cohort"] = "bitmar_cohort.bin"
+    if sees:
+        files["bitmar_pooling.bin"] = _pooling(model)
+        blobs["pooling"] = "bitmar_pooling.bin"
     files["bitmar_model_data.S"] = _data(blobs, files)
     files["plan.json"] = json.dumps(report, indent=2) + "\n"
     for name, content in files.items():  # bitmar_model_data.S after what it includes
         write_changed(out / name, content.encode() if isinstance(content, str) else content)
     for name in {"bitmar_model.c", "bitmar_weights.bin", *(f"bitmar_{g}.tflite" for g in GRAPHS)} - set(files):
         (out / name).unlink(missing_ok=True)  # of the other engine
+    if not sees:
+        for name in (f"{EYE}.h", f"{EYE}.c", f"{EYE}.bin", f"{EYE}_data.S", "bitmar_pooling.bin"):
+            (out / name).unlink(missing_ok=True)  # of another model
     return report
+
+
+def _eye(model: Path, out: Path, engine: str, report: dict) -> None:
+    """The C of the vision network; the aot engine's arena is its arena too, because they never run at the same time."""
+    eye = generate_vision(model / "vision.tflite", out, EYE, report["arena_bytes"] if engine == "aot" else 0)
+    if eye["picture_side"] != 128 or 4 * eye["map"][2] != 768:
+        raise BitmarError(
+            f"{model}/vision.tflite: {eye['picture_side']} px, map {eye['map']}; expected 128 px, 192 channels"
+        )
+    report["vision"] = eye
+    report["weights_bytes"] += eye["constants_bytes"]
+    report["arena_bytes"] = max(report["arena_bytes"], eye["arena_bytes"] if engine == "aot" else 0)
+
+
+def _pooling(model: Path) -> bytes:
+    """Scale and shift of the pooled numbers."""
+    content = (model / POOLING).read_bytes()
+    if len(content) != 2 * 768 * 4:
+        raise BitmarError(f"{model / POOLING}: {len(content)} bytes, expected two float32 arrays of 768")
+    return content
 
 
 def _description(model: Path) -> dict:

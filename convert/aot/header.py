@@ -82,6 +82,9 @@ def model_header(description: dict, plans: dict, report: dict, refusal: dict | N
         "extern const uint8_t bitmar_tokenizer[], bitmar_tokenizer_end[];",
         *(["extern const int8_t bitmar_cohort[]; /* BITMAR_COHORT_ROWS keys */"] if refusal else []),
     ]
+    if "vision" in report:
+        lines += ["#define BITMAR_SEES 1 /* bitmar_eye.h: the vision network; scale and shift of its pooled map */"]
+        lines += ["extern const uint8_t bitmar_pooling[];"]
     if report["engine"] == "aot":
         lines += [
             "extern const uint8_t bitmar_weights[];",

@@ -34,6 +34,7 @@ from pi_app.line_loop import LineLoop
 from pi_app.terminal import json_line, printable
 
 PICTURE = "PICTURE"
+CAMERA, ON_CARD = "camera", "card:"  # pictures that the board has, not this side
 LINE_KEYS = "\n\r\0\x04\x08\x7f"  # what the board's line editor takes for itself (mcu_app/src/app/console.cpp)
 ERROR = "error: "
 
@@ -80,7 +81,9 @@ class BoardConsole(LineLoop):
         for parameter, argument in zip(call.word.parameters, call.arguments, strict=True):
             if argument is None:
                 continue
-            if parameter == PICTURE:
+            if parameter == PICTURE and (argument == CAMERA or argument.startswith(ON_CARD)):
+                parts.append(quoted(argument))  # the board sees for itself
+            elif parameter == PICTURE:
                 seen = self.pictures.read(argument)
                 parts.append(picture_line(seen.q, seen.scale))
             else:

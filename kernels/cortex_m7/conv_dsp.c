@@ -13,25 +13,28 @@
 
 /* How one channel's sums become int8; a copy, because a store of bytes may change what pointers lead to. */
 typedef struct scaling {
-  int32_t multiplier, up, down, half, zero_point, low, high;
+  int32_t multiplier, right, half, zero_point, low, high;
 } scaling;
 
+/* right 0: the general way. Products add up to less than 2^27, so that with a bias below 2^29 a sum can be
+ * doubled; converters give channels of nearly no weight a bias of up to 2^30. */
 static inline scaling scaling_of(const bm_conv* conv, int32_t c) {
-  const int32_t shift = conv->shift[c], right = shift > 0 ? 0 : -shift;
-  return (scaling){conv->multiplier[c],
-                   (shift > 0 ? shift : 0) + 1,
-                   right,
-                   right ? 1 << (right - 1) : 0,
-                   conv->zero_point,
-                   conv->low,
-                   conv->high};
+  const int32_t bias = conv->bias[c], most = 1 << 29, right = -conv->shift[c];
+  const int32_t fast = right > 0 && bias > -most && bias < most;
+  return (scaling){conv->multiplier[c], fast ? right : 0, fast ? 1 << (right - 1) : 0,
+                   conv->zero_point,    conv->low,        conv->high};
+}
+
+static __attribute__((noinline)) int8_t general(const bm_conv* conv, int32_t c, int32_t sum) {
+  return bm_requantise(conv, c, sum);
 }
 
 /* bm_requantise: SMMULR is (a b + 2^31) >> 32, and a carries srdhm's factor of two. */
-static inline int8_t scaled(const scaling* s, int32_t sum) {
+static inline int8_t scaled(const scaling* s, const bm_conv* conv, int32_t c, int32_t sum) {
   int32_t y;
-  __asm__("smmulr %0, %1, %2" : "=r"(y) : "r"(sum << s->up), "r"(s->multiplier));
-  if (s->down) y = (y + s->half + (y >> 31)) >> s->down;
+  if (__builtin_expect(s->right == 0, 0)) return general(conv, c, sum);
+  __asm__("smmulr %0, %1, %2" : "=r"(y) : "r"(sum << 1), "r"(s->multiplier));
+  y = (y + s->half + (y >> 31)) >> s->right;
   return (int8_t)bm_clamp(y + s->zero_point, s->low, s->high);
 }
 
@@ -85,11 +88,11 @@ static void channel_pair(const bm_conv* conv, int32_t c, const int16_t* halves, 
                        :
                        : "cc", "memory");
     }
-    y[0] = scaled(&first, s0);
-    y[channel] = scaled(&second, s1);
+    y[0] = scaled(&first, conv, c, s0);
+    y[channel] = scaled(&second, conv, c + 1, s1);
     if (pixels > 1) {
-      y[pixel] = scaled(&first, s2);
-      y[pixel + channel] = scaled(&second, s3);
+      y[pixel] = scaled(&first, conv, c, s2);
+      y[pixel + channel] = scaled(&second, conv, c + 1, s3);
     }
   }
 }
@@ -145,7 +148,7 @@ static inline void row_of_fours(const bm_conv* conv, int32_t c, int32_t kernel, 
 #pragma GCC unroll 5
     for (int32_t i = 0; i < kernel; i++) four(rows[i] + x * stride, kernel, stride, &w[i], sum);
 #pragma GCC unroll 4
-    for (int32_t j = 0; j < 4; j++) y[j * pixel] = scaled(&s, sum[j]);
+    for (int32_t j = 0; j < 4; j++) y[j * pixel] = scaled(&s, conv, c, sum[j]);
   }
 }
 

@@ -21,7 +21,7 @@ extern "C" {
 
 #define BM_CONV_LEFT 4        /* largest left shift of a multiplier */
 #define BM_CONV_KERNEL 5      /* largest side of a depthwise kernel; they are 3 or 5 */
-#define BM_CONV_INPUTS 4096   /* most inputs of a channel, so that sums stay below 2^28 */
+#define BM_CONV_INPUTS 4096   /* most inputs of a channel: products add up to 2^27 at most */
 #define BM_STEM_INPUTS 32     /* of the stem: 3 x 3 x 3 weights and five zeros */
 #define BM_CONV_MOST_SIDE 512 /* largest side of a map */
 

@@ -25,6 +25,19 @@ const ms_port* board_card(void);
 /** A file of the card into RAM: its bytes, or -1 if it is missing or larger than `capacity`. */
 int32_t board_load(const char* name, void* to, uint32_t capacity);
 
+/** A file of the card, for reading; one at a time. 0, or -1 if it is missing. */
+int32_t board_file_open(const char* name);
+/** A whole transfer from `offset`: 0, or -1 where the file ends before. */
+int32_t board_file_read(uint32_t offset, void* to, uint32_t bytes);
+void board_file_close(void);
+
+/** Takes a picture and says its size: 0, or -1 where there is no camera (or it fails). Rows stay until the
+ * next picture. The emulator's camera is the card's file camera.rgb565: two int32 (width, height), then the
+ * frame. */
+int32_t board_camera(int32_t* width, int32_t* height);
+/** Row y of that picture: `width` pixels RGB565, little-endian, red in the upper bits. 0, or -1. */
+int32_t board_camera_row(int32_t y, uint8_t* row);
+
 /** Slots of a new memory; 0: as many as the model says. */
 uint32_t board_slots(void);
 

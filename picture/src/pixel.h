@@ -14,7 +14,11 @@ static inline void pic_ink(pic_format format, const uint8_t* pixel, uint32_t ink
     ink[2] = 255u - (blue << 3 | blue >> 2);
     return;
   }
-  const uint32_t a = format == PIC_RGBA ? pixel[3] : 255u;
+  if (format == PIC_RGB || pixel[3] == 255) {
+    for (int32_t i = 0; i < PIC_CHANNELS; i++) ink[i] = 255u - pixel[i];
+    return;
+  }
+  const uint32_t a = pixel[3];
   for (int32_t i = 0; i < PIC_CHANNELS; i++) ink[i] = 255u - (pixel[i] * a + 255u * (255u - a) + 127u) / 255u;
 }
 

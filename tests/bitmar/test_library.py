@@ -78,5 +78,5 @@ def test_the_library_tells_which_ops_it_runs() -> None:
 def test_only_the_public_names_are_exported() -> None:
     table = subprocess.run(["nm", "-D", "--defined-only", library.checked_path()], capture_output=True, text=True)
     names = {line.split()[-1].split("@")[0] for line in table.stdout.splitlines()}
-    assert {"tflite_plugin_create_delegate", "bm_isa", "bm_op_name", "ms_open", "bpe_open"} <= names
-    assert all(re.match(r"(tflite_plugin_|bm_|ms_|bpe_)", name) for name in names)
+    assert {"tflite_plugin_create_delegate", "bm_isa", "bm_op_name", "ms_open", "bpe_open", "pic_prepare"} <= names
+    assert all(re.match(r"(tflite_plugin_|bm_|ms_|bpe_|pic_)", name) for name in names)

@@ -72,7 +72,8 @@ def generate_vision(source: Path, out: Path, name: str = "bitmar_vision", arena_
       arena_bytes: RAM that the firmware has for it anyway (the arena of its other graphs): see `plan.make_plan`.
 
     Returns:
-      arena_bytes, arena_lower_bound, constants_bytes, the map's shape, and of each block its rows at a time and its work memory.
+      arena_bytes, arena_lower_bound, constants_bytes, the picture's side, the map's shape, and of each block its rows at a
+      time and its work memory.
     """
     network = load(source)
     plan, constants = make_plan(network, arena_bytes), Constants(name)
@@ -100,6 +101,7 @@ def generate_vision(source: Path, out: Path, name: str = "bitmar_vision", arena_
         "arena_bytes": plan.arena_bytes,
         "arena_lower_bound": plan.lower_bound,
         "constants_bytes": len(constants.block),
+        "picture_side": 2 * network.blocks[0].side,
         "map": [last.out_side, last.out_side, last.project.channels],
         "blocks": [{"strip": place.strip, "work_bytes": place.work_bytes} for place in plan.places],
     }

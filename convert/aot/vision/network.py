@@ -261,6 +261,9 @@ class _Reader:
         if shift.max() > LEFT:
             raise RefusedError(f"weights {weights.name}: a multiplier of 2^{shift.max()}, expected at most 2^{LEFT}")
         folded = bias.data.astype(np.int64) - x.zero_point * matrix.astype(np.int64).sum(1)
+        most = (np.abs(folded) + 128 * np.abs(matrix.astype(np.int64)).sum(1)) << np.maximum(shift, 0)
+        if most.max() >= 2**31:
+            raise RefusedError(f"weights {weights.name}: sums of up to {most.max()}, expected less than 2^31")
         low, high = activation_range(activation, y.scales[0], y.zero_point)
         matrix = np.ascontiguousarray(matrix)
         return Conv(weights.name, matrix, folded.astype(np.int32), multiplier, shift, y.zero_point, low, high)

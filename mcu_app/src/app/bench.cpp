@@ -5,10 +5,10 @@
 #include "bitmar_kernels.h"
 #include "board.h"
 #include "card.h"
+#include "eye.h"
 #include "json.h"
 #include "measure.h"
 #include "output.h"
-#include "picture.h"
 
 namespace bitmar {
 
@@ -123,7 +123,7 @@ Problem bench(uint32_t tokens, bool as_json) {
 }
 
 Problem digest(const char* picture_text, bool as_json) {
-  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
+  if (Problem problem = see(picture_text, &picture)) return problem;
   if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
   uint32_t crc = bm_crc32(0, encoding.episode, sizeof encoding.episode);
   crc = bm_crc32(crc, encoding.key, sizeof encoding.key);

@@ -65,7 +65,9 @@ static Problem help(const char* name, bool as_json) {
   }
   if (as_json) put("]}\n");
   if (!as_json && !name)
-    put("PICTURE is base64 of 768 int8, their float32 scale and a CRC-32; pipeline.py console sends it.\n");
+    put("PICTURE is a BMP or PPM file of the card, camera, or base64 of 768 int8, their float32 scale and a "
+        "CRC-32, "
+        "which pipeline.py console sends.\n");
   return !as_json && first ? "help: no such word" : nullptr;
 }
 

@@ -6,10 +6,10 @@
 #include "board.h"
 #include "bpe.h"
 #include "card.h"
+#include "eye.h"
 #include "json.h"
 #include "measure.h"
 #include "output.h"
-#include "picture.h"
 #include "refusal.h"
 #include "teaching.h"
 #include "text.h"
@@ -29,17 +29,29 @@ static struct {
 
 static void normalise(char* text) { text[bpe_normalise(text, std::strlen(text))] = 0; }
 
+/* The picture that a word names; `seeing`: what it cost where this board saw it, until it is shown. */
+static uint32_t seeing;
+static Problem look(const char* what) {
+  const uint32_t begin = board_count();
+  const Problem problem = see(what, &picture);
+  seeing = !problem && is_seen_here(what) ? board_count() - begin : 0;
+  return problem;
+}
+
 static void finish(Json* json, const Measure* measure) {
   const char* problem = card_problem();
   if (json->on()) {
     json->text("card", problem ? problem : "ok");
+    if (seeing) json->number("seeing", seeing);
     if (measure) measure->write(json);
     json->end();
   } else {
     if (problem) put("  (not saved: "), put(problem), put(")");
     put("\n");
     if (measure) measure->write_text();
+    if (seeing) put("  [seeing: "), put_number(seeing), put(" "), put(board_unit()), put("]\n");
   }
+  seeing = 0;
 }
 
 /* -- answers */
@@ -192,14 +204,14 @@ Problem teach(const char* picture_text, char* name, uint32_t options, bool as_js
   normalise(name);
   if (Problem problem = check_name(name)) return problem;
   last.valid = false;
-  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
+  if (Problem problem = look(picture_text)) return problem;
   Measure measure(memory());
   return teach_picture("teach", name, chosen, as_json, &measure);
 }
 
 Problem ask(const char* picture_text, bool as_json) {
   last.valid = false;
-  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
+  if (Problem problem = look(picture_text)) return problem;
   Measure measure(memory());
   if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
   board_watchdog_feed();
@@ -287,7 +299,7 @@ Problem caption(const char* picture_text, bool as_json) {
     uint32_t length;
   } static said;
   last.valid = false;
-  if (Problem problem = picture_decode(picture_text, &picture)) return problem;
+  if (Problem problem = look(picture_text)) return problem;
   Measure measure(memory());
   if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
   board_watchdog_feed();

@@ -44,6 +44,31 @@ int32_t board_load(const char* name, void* to, uint32_t capacity) {
   return card_folder ? card_semihosting_load(card_folder, name, to, capacity) : -1;
 }
 
+int32_t board_file_open(const char* name) {
+  return card_folder ? card_semihosting_file_open(card_folder, name) : -1;
+}
+
+int32_t board_file_read(uint32_t offset, void* to, uint32_t bytes) {
+  return card_semihosting_file_read(offset, to, bytes);
+}
+
+void board_file_close(void) { card_semihosting_file_close(); }
+
+static int32_t camera_width;
+
+int32_t board_camera(int32_t* width, int32_t* height) {
+  int32_t sides[2];
+  if (board_file_open("camera.rgb565") || board_file_read(0, sides, sizeof sides)) return -1;
+  camera_width = *width = sides[0];
+  *height = sides[1];
+  return 0;
+}
+
+int32_t board_camera_row(int32_t y, uint8_t* row) {
+  const uint32_t bytes = 2 * (uint32_t)camera_width;
+  return board_file_read(8 + (uint32_t)y * bytes, row, bytes);
+}
+
 uint32_t board_slots(void) { return slots; }
 
 void board_count_start(void) { machine_counter_start(); }

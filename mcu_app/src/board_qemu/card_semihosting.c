@@ -124,17 +124,38 @@ const ms_port* card_semihosting(const char* folder) {
   return &port;
 }
 
-int32_t card_semihosting_load(const char* folder, const char* name, void* to, uint32_t capacity) {
+static int32_t open_in(const char* folder, const char* name) {
   char path[PATH_BYTES];
   if (strlen(folder) + strlen(name) + 2 > PATH_BYTES) return -1;
   strcpy(path, folder);
   strcat(path, "/");
   strcat(path, name);
-  const int32_t file = semihost_open(path, SEMIHOST_READ);
+  return semihost_open(path, SEMIHOST_READ);
+}
+
+int32_t card_semihosting_load(const char* folder, const char* name, void* to, uint32_t capacity) {
+  const int32_t file = open_in(folder, name);
   if (file < 0) return -1;
   int32_t bytes = semihost_length(file);
   if (bytes < 0 || (uint32_t)bytes > capacity || semihost_read_at(file, 0, to, (uint32_t)bytes) != 0)
     bytes = -1;
   semihost_close(file);
   return bytes;
+}
+
+static int32_t open_file = -1;
+
+int32_t card_semihosting_file_open(const char* folder, const char* name) {
+  card_semihosting_file_close();
+  open_file = open_in(folder, name);
+  return open_file < 0 ? -1 : 0;
+}
+
+int32_t card_semihosting_file_read(uint32_t offset, void* to, uint32_t bytes) {
+  return open_file < 0 ? -1 : semihost_read_at(open_file, offset, to, bytes);
+}
+
+void card_semihosting_file_close(void) {
+  if (open_file >= 0) semihost_close(open_file);
+  open_file = -1;
 }

@@ -9,3 +9,8 @@ const ms_port* card_semihosting(const char* folder);
 
 /** FOLDER/name into RAM; its bytes, or -1 if it is missing or larger than `capacity`. */
 int32_t card_semihosting_load(const char* folder, const char* name, void* to, uint32_t capacity);
+
+/** FOLDER/name for reading, one at a time: 0, or -1. Whole transfers: 0, or -1. */
+int32_t card_semihosting_file_open(const char* folder, const char* name);
+int32_t card_semihosting_file_read(uint32_t offset, void* to, uint32_t bytes);
+void card_semihosting_file_close(void);

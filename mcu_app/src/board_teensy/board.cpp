@@ -62,6 +62,16 @@ int32_t board_load(const char* name, void* to, uint32_t capacity) {
   return card_sdfat_load(name, to, capacity);
 }
 
+int32_t board_file_open(const char* name) { return card_sdfat_file_open(name); }
+int32_t board_file_read(uint32_t offset, void* to, uint32_t bytes) {
+  return card_sdfat_file_read(offset, to, bytes);
+}
+void board_file_close(void) { card_sdfat_file_close(); }
+
+/* A Teensy has no camera of its own; a driver's frame goes here. */
+int32_t board_camera(int32_t*, int32_t*) { return -1; }
+int32_t board_camera_row(int32_t, uint8_t*) { return -1; }
+
 void board_count_start(void) {}
 uint32_t board_count(void) { return micros(); }
 void board_count_stop(void) {}

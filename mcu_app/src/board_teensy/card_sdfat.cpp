@@ -194,3 +194,19 @@ int32_t card_sdfat_load(const char* name, void* to, uint32_t capacity) {
   const uint32_t bytes = static_cast<uint32_t>(file.fileSize());
   return file.read(to, bytes) == static_cast<int>(bytes) ? static_cast<int32_t>(bytes) : -1;
 }
+
+static FsFile open_file;
+
+int32_t card_sdfat_file_open(const char* name) {
+  card_sdfat_file_close();
+  return mount() && open_file.open(name, O_RDONLY) ? 0 : -1;
+}
+
+int32_t card_sdfat_file_read(uint32_t offset, void* to, uint32_t bytes) {
+  return open_file.isOpen() && open_file.seekSet(offset) &&
+                 open_file.read(to, bytes) == static_cast<int>(bytes)
+             ? 0
+             : -1;
+}
+
+void card_sdfat_file_close() { open_file.close(); }

@@ -10,3 +10,8 @@ void card_sdfat_unmount();
 
 /** A whole file of the card into RAM; its bytes, or -1 if it is missing or larger than `capacity`. */
 int32_t card_sdfat_load(const char* name, void* to, uint32_t capacity);
+
+/** A file of the card for reading, one at a time: 0, or -1. Whole transfers: 0, or -1. */
+int32_t card_sdfat_file_open(const char* name);
+int32_t card_sdfat_file_read(uint32_t offset, void* to, uint32_t bytes);
+void card_sdfat_file_close();

@@ -1,0 +1,106 @@
+#include "eye.h"
+
+#include <cstring>
+
+#include "board.h"
+#include "picture.h"
+#ifdef BITMAR_SEES
+#include "bitmar_eye.h"
+#include "bitmar_picture.h"
+#endif
+
+namespace bitmar {
+
+static const char kCard[] = "card:";
+
+/* Base64 has no dot. */
+static bool is_file(const char* what) {
+  return std::strncmp(what, kCard, sizeof kCard - 1) == 0 || std::strchr(what, '.');
+}
+static bool is_camera(const char* what) { return std::strcmp(what, "camera") == 0; }
+
+#ifdef BITMAR_SEES
+
+#ifdef BITMAR_ENGINE_AOT
+static uint8_t* const arena = bitmar_arena; /* a picture is seen before the encoder runs */
+#else
+alignas(16) static uint8_t arena[BITMAR_EYE_ARENA_BYTES];
+#endif
+
+enum { kInputBytes = PIC_SIZE * PIC_SIZE * PIC_CHANNELS };
+static_assert(BITMAR_EYE_PICTURE_SIDE == PIC_SIZE, "picture/ makes the network's input");
+static_assert(4 * BITMAR_EYE_MAP_CHANNELS == BITMAR_VISION, "four quadrants");
+
+/* Of the arena, beside the picture: room for a row. */
+constexpr uint32_t kRowAt = BITMAR_EYE_PICTURE == 0 ? kInputBytes : 0;
+constexpr uint32_t kRowBytes =
+    (BITMAR_EYE_PICTURE == 0 ? BITMAR_EYE_ARENA_BYTES : BITMAR_EYE_PICTURE) - kRowAt;
+
+static int32_t read_file(void*, uint32_t offset, void* to, uint32_t bytes) {
+  board_watchdog_feed();
+  return board_file_read(offset, to, bytes);
+}
+
+static const char* prepare_file(const char* name, int8_t* pixels) {
+  if (std::strncmp(name, kCard, sizeof kCard - 1) == 0) name += sizeof kCard - 1;
+  if (board_file_open(name)) return "no such picture on the card";
+  pic_file file;
+  const char* problem = pic_file_open(&file, read_file, nullptr);
+  if (!problem) problem = pic_file_prepare(&file, arena + kRowAt, kRowBytes, pixels);
+  board_file_close();
+  return problem;
+}
+
+static const char* prepare_camera(int8_t* pixels) {
+  static const char kFailed[] = "the camera gave no picture";
+  int32_t width, height;
+  pic_scan scan;
+  pic_scale scale;
+  if (board_camera(&width, &height)) return "there is no camera";
+  if (pic_scan_begin(&scan, width, height) || 2 * static_cast<uint32_t>(width) > kRowBytes) return kFailed;
+  uint8_t* row = arena + kRowAt;
+  for (int32_t y = 0; y < height; y++) {
+    if (board_camera_row(y, row)) return kFailed;
+    pic_scan_row(&scan, PIC_RGB565, row);
+  }
+  const pic_square square = pic_scan_end(&scan);
+  pic_scale_begin(&scale, &square, pixels);
+  for (int32_t y = 0; y < height; y++) {
+    if (board_camera_row(y, row)) return kFailed;
+    pic_scale_row(&scale, PIC_RGB565, row);
+  }
+  pic_scale_end(&scale);
+  return nullptr;
+}
+
+static const char* look(const char* what, engine_picture* picture) {
+  static float features[BITMAR_VISION];
+  int8_t* pixels = reinterpret_cast<int8_t*>(arena + BITMAR_EYE_PICTURE);
+  if (const char* problem = is_camera(what) ? prepare_camera(pixels) : prepare_file(what, pixels))
+    return problem;
+  board_watchdog_feed();
+  const float* pooling = reinterpret_cast<const float*>(bitmar_pooling);
+  const bool seen = bitmar_eye_run(arena) == BM_OK &&
+                    bm_object_pool(reinterpret_cast<const int8_t*>(arena + BITMAR_EYE_MAP),
+                                   BITMAR_EYE_MAP_ZERO_POINT, BITMAR_EYE_MAP_SIDE, BITMAR_EYE_MAP_CHANNELS,
+                                   pooling, pooling + BITMAR_VISION, features) == BM_OK &&
+                    bm_quantise(features, BITMAR_VISION, picture->q, &picture->scale) == BM_OK;
+  board_watchdog_feed();
+  return seen ? nullptr : "the vision network failed: it does not fit this firmware";
+}
+
+#else
+
+static const char* look(const char*, engine_picture*) {
+  return "this firmware's model has no vision network for a board: send its 768 numbers";
+}
+
+#endif
+
+bool is_seen_here(const char* what) { return is_camera(what) || is_file(what); }
+
+const char* see(const char* what, engine_picture* picture) {
+  return is_seen_here(what) ? look(what, picture) : picture_decode(what, picture);
+}
+
+}  // namespace bitmar
