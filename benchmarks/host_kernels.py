@@ -53,7 +53,7 @@ def llama_sources(folder: Path) -> Path | None:
         "-q",
         "--no-deps",
         "--no-binary",
-        ":all:",
+        LLAMA.partition("==")[0],
         LLAMA,
         "-d",
         str(folder),

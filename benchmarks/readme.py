@@ -94,6 +94,41 @@ def kernels() -> list[str]:
     return [*lines, ""]
 
 
+def host() -> list[str]:
+    """benchmarks/host_kernels.py and benchmarks/model.py: times, on one machine."""
+    kernels, models, lines = result("host_kernels"), result("model"), []
+    if kernels:
+        lines += [
+            f"One thread of an {kernels['processor']}: a matrix times a vector, microseconds (median; quartiles), interleaved:",
+            "",
+            f"| | {' | '.join(kernels['shapes'])} |",
+            "|---" * (len(kernels["shapes"]) + 1) + "|",
+        ]
+        for name in next(iter(kernels["shapes"].values())):
+            cells = (quartiles(times[name]) for times in kernels["shapes"].values())
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append("")
+    if models:
+        names = [name.removeprefix("bitmar_") for name in models["models"]]
+        lines += [
+            "A decoder step in ai-edge-litert, Python included, microseconds, beside the same model in builtin ops with XNNPACK:",
+            "",
+            f"| | {' | '.join(names)} | decoder's file |",
+            "|---" * (len(names) + 2) + "|",
+        ]
+        for form in next(iter(models["models"].values()))["step_us"]:
+            found = list(models["models"].values())
+            sizes = [f"{model['decoder_bytes'][form]:,} B" for model in found if form in model["decoder_bytes"]]
+            cells = (quartiles(model["step_us"][form]) for model in found)
+            lines.append(f"| {form} | {' | '.join(cells)} | {', '.join(sizes)} |")
+        lines.append("")
+    return lines
+
+
+def quartiles(times: dict[str, float]) -> str:
+    return f"{times['median']:.1f} ({times['q1']:.1f} to {times['q3']:.1f})"
+
+
 def microcontroller() -> list[str]:
     """benchmarks/mcu.py"""
     table = result("mcu")
@@ -176,7 +211,7 @@ def firmware() -> list[str]:
     return lines(rows).splitlines() if rows else []
 
 
-SECTIONS = [accuracy, sizes, microcontroller, kernels, memory]
+SECTIONS = [accuracy, sizes, microcontroller, kernels, host, memory]
 PAGES = {
     ROOT / "README.md": [person],
     ROOT / "docs" / "numbers.md": SECTIONS,
