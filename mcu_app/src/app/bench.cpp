@@ -13,10 +13,6 @@
 namespace bitmar {
 
 static engine_picture picture;
-static engine_encoding encoding;
-static float context[BITMAR_DIM];
-static float scores[BITMAR_TOP_SLOTS], values[BITMAR_TOP_SLOTS * BITMAR_DIM];
-static int32_t mask[BITMAR_TOP_SLOTS], slots[BITMAR_TOP_SLOTS];
 static int32_t ids[BITMAR_TOP_TOKENS];
 static float logits[BITMAR_TOP_TOKENS];
 
@@ -60,7 +56,7 @@ Problem bench(uint32_t tokens, bool as_json) {
   picture.scale = 0.02f;
   Measure measure(memory());
   const uint32_t begin = board_count();
-  if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
+  if (Problem problem = encode(0, &picture)) return problem;
   const uint32_t encoded = board_count();
   board_watchdog_feed();
   if (Problem problem = look_up()) return problem;
@@ -124,7 +120,7 @@ Problem bench(uint32_t tokens, bool as_json) {
 
 Problem digest(const char* picture_text, bool as_json) {
   if (Problem problem = see(picture_text, &picture)) return problem;
-  if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
+  if (Problem problem = encode(0, &picture)) return problem;
   uint32_t crc = bm_crc32(0, encoding.episode, sizeof encoding.episode);
   crc = bm_crc32(crc, encoding.key, sizeof encoding.key);
   crc = bm_crc32(crc, encoding.query, sizeof encoding.query);

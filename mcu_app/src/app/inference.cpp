@@ -20,6 +20,10 @@ Problem inference_open() {
 }
 
 int32_t token_ids[kMaxTextBytes + 2]; /* one entry per byte is scratch of the tokenizer */
+engine_encoding encoding;
+float context[BITMAR_DIM];
+float scores[BITMAR_TOP_SLOTS], values[BITMAR_TOP_SLOTS * BITMAR_DIM];
+int32_t mask[BITMAR_TOP_SLOTS], slots[BITMAR_TOP_SLOTS];
 
 int32_t tokenize(const char* text, uint32_t bytes, int32_t count) {
   const size_t room = kMaxTextBytes + 2 - static_cast<uint32_t>(count);
@@ -27,18 +31,20 @@ int32_t tokenize(const char* text, uint32_t bytes, int32_t count) {
   return added < 0 ? added : count + added;
 }
 
-Problem encode(const int32_t* tokens, int32_t count, const engine_picture* seen, engine_encoding* encoding) {
-  return engine_encode(tokens, count, seen, encoding) ? nullptr : kEngineFailed;
+Problem encode(int32_t count, const engine_picture* seen) {
+  return engine_encode(token_ids, count, seen, &encoding) ? nullptr : kEngineFailed;
 }
 
-Problem read_alone(const float* episode, float* context) {
-  static float scores[BITMAR_TOP_SLOTS], slots[BITMAR_TOP_SLOTS * BITMAR_DIM];
-  static const int32_t mask[BITMAR_TOP_SLOTS] = {1};
-  std::memcpy(slots, episode, BITMAR_DIM * sizeof *slots);
-  return engine_recall(scores, slots, mask, context) ? nullptr : kEngineFailed;
+Problem read_alone(const float* episode) {
+  std::memset(scores, 0, sizeof scores);
+  std::memset(values, 0, sizeof values);
+  std::memset(mask, 0, sizeof mask);
+  std::memcpy(values, episode, BITMAR_DIM * sizeof *values);
+  mask[0] = 1;
+  return engine_recall(scores, values, mask, context) ? nullptr : kEngineFailed;
 }
 
-Stream::Stream(const float* context, const float* latent) {
+Stream::Stream(const float* latent) {
   static const float none[BITMAR_LATENT] = {};
   engine_start(context, latent ? latent : none);
 }
@@ -57,8 +63,8 @@ Problem Stream::next(int32_t* token, char* bytes, uint32_t* length) {
   return nullptr;
 }
 
-Problem says(const float* context, const char* name, bool* yes, uint32_t* steps) {
-  Stream stream(context, nullptr);
+Problem says(const char* name, bool* yes, uint32_t* steps) {
+  Stream stream(nullptr);
   const uint32_t bytes = std::strlen(name);
   uint32_t said = 0, length;
   *yes = false;

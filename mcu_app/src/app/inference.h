@@ -15,23 +15,26 @@ enum : uint32_t { kMaxTextBytes = 255, kMaxTextTokens = BITMAR_TOKENS - 1 };
 /** Opens tokenizer and engine; nullptr, or what is wrong with them. */
 Problem inference_open();
 
-/** The tokens of the last text. */
-extern int32_t token_ids[kMaxTextBytes + 2];
+/* What a word works on; one word at a time. */
+extern int32_t token_ids[kMaxTextBytes + 2]; /**< the tokens of the last text */
+extern engine_encoding encoding;             /**< the last encoding */
+extern float context[BITMAR_DIM];            /**< the last read-out */
+extern float scores[BITMAR_TOP_SLOTS], values[BITMAR_TOP_SLOTS * BITMAR_DIM]; /**< what it was read from */
+extern int32_t mask[BITMAR_TOP_SLOTS], slots[BITMAR_TOP_SLOTS];
 
 /** Ids of `bytes` of a text behind the `count` that are in `token_ids`; the new count, < 0: no room. */
 int32_t tokenize(const char* text, uint32_t bytes, int32_t count);
 
-/** Tokens (0: no text) and a picture (nullptr: none). */
-Problem encode(const int32_t* tokens, int32_t count, const engine_picture* seen, engine_encoding* encoding);
+/** `count` of token_ids (0: no text) and a picture (nullptr: none) to `encoding`. */
+Problem encode(int32_t count, const engine_picture* seen);
 
-/** The read-out of one slot read alone: its weight is 1. */
-Problem read_alone(const float* episode, float* context);
+/** One slot read alone, its weight is 1, to `context`. */
+Problem read_alone(const float* episode);
 
-/** A stream of greedy tokens from <bos>; `context` and `latent` (nullptr: of no picture) stay until it ends.
- */
+/** Greedy tokens from <bos>, of `context` and `latent` (nullptr: of no picture), which stay until the end. */
 class Stream {
  public:
-  Stream(const float* context, const float* latent);
+  explicit Stream(const float* latent);
   /** The next token and its bytes (at most 255, `length` of them); `token` is BITMAR_EOS at the end. */
   Problem next(int32_t* token, char* bytes, uint32_t* length);
 
@@ -39,8 +42,8 @@ class Stream {
   int32_t token_ = BITMAR_BOS;
 };
 
-/** Does the decoder say exactly this name, and then <eos>? It stops at the first byte that differs. `steps`
- * counts. */
-Problem says(const float* context, const char* name, bool* yes, uint32_t* steps);
+/** Does the decoder say of `context` exactly this name, and then <eos>? It stops at the first byte that
+ * differs. `steps` counts. */
+Problem says(const char* name, bool* yes, uint32_t* steps);
 
 }  // namespace bitmar

@@ -17,8 +17,6 @@
 namespace bitmar {
 
 static engine_picture picture;
-static engine_encoding encoding;
-static float context[BITMAR_DIM];
 
 /* What `right` and `wrong` speak of: the last answer. The picture stays in `picture`. */
 static struct {
@@ -78,9 +76,9 @@ static Problem name_slot(Answer* answer, Measure* measure) {
   ms_slot_info(memory(), slot, &answer->info);
   answer->named = true;
   if (!answer->info.decodes) return nullptr;
-  if (Problem problem = read_alone(episode, context)) return problem;
+  if (Problem problem = read_alone(episode)) return problem;
   measure->decode_begin();
-  Problem problem = says(context, answer->info.name, &answer->decoded, &measure->tokens);
+  Problem problem = says(answer->info.name, &answer->decoded, &measure->tokens);
   measure->decode_end();
   return problem;
 }
@@ -152,19 +150,21 @@ static void write_answer(const char* word, bool as_json, const Answer& answer, c
 
 static Problem teach_picture(const char* word, const char* name, uint32_t flags, bool as_json,
                              Measure* measure) {
-  static engine_encoding seen;
+  static float seen[BITMAR_DIM], key[BITMAR_DIM];
   static WrittenName written;
   static char question[160];
   const int32_t count = tokenize(name, std::strlen(name), 0);
-  if (Problem problem = encode(token_ids, count, &picture, &seen)) return problem;
+  if (Problem problem = encode(count, &picture)) return problem;
   board_watchdog_feed();
-  if (Problem problem = write_name(memory(), name, seen.episode, &written)) return problem;
+  std::memcpy(seen, encoding.episode, sizeof seen);
+  std::memcpy(key, encoding.key, sizeof key);
+  if (Problem problem = write_name(memory(), name, seen, &written)) return problem;
   ms_teach_result result;
   if (written.decodes) flags |= MS_DECODES;
   ms_set_time(memory(), board_time());
-  int error = ms_teach(memory(), name, written.episode, seen.key, MS_TAUGHT, flags, &result);
+  int error = ms_teach(memory(), name, written.episode, key, MS_TAUGHT, flags, &result);
   if (error == MS_E_OTHER_NAME && std::strcmp(word, "wrong") == 0) /* which name is wrong is said already */
-    error = ms_teach(memory(), name, written.episode, seen.key, MS_TAUGHT, flags | MS_REPLACE, &result);
+    error = ms_teach(memory(), name, written.episode, key, MS_TAUGHT, flags | MS_REPLACE, &result);
   if (error == MS_E_OTHER_NAME) {
     compose(question, sizeof question,
             {"teach: the same picture is called ", result.previous,
@@ -213,7 +213,7 @@ Problem ask(const char* picture_text, bool as_json) {
   last.valid = false;
   if (Problem problem = look(picture_text)) return problem;
   Measure measure(memory());
-  if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
+  if (Problem problem = encode(0, &picture)) return problem;
   board_watchdog_feed();
   Answer answer = {};
   answer.found = kByPicture;
@@ -243,7 +243,7 @@ Problem say(char* text, bool as_json) {
     const int32_t count = tokenize(text, std::strlen(text), 0);
     if (count <= 0) return "this firmware was built without a tokenizer: it takes no texts";
     if (count > static_cast<int32_t>(kMaxTextTokens)) return "the text is too long for the model";
-    if (Problem problem = encode(token_ids, count, nullptr, &encoding)) return problem;
+    if (Problem problem = encode(count, nullptr)) return problem;
     board_watchdog_feed();
     if (Problem problem = answer_query(false, &answer, &measure)) return problem;
   }
@@ -301,12 +301,12 @@ Problem caption(const char* picture_text, bool as_json) {
   last.valid = false;
   if (Problem problem = look(picture_text)) return problem;
   Measure measure(memory());
-  if (Problem problem = encode(nullptr, 0, &picture, &encoding)) return problem;
+  if (Problem problem = encode(0, &picture)) return problem;
   board_watchdog_feed();
   std::memset(context, 0, sizeof context);
   said.length = 0;
   TextStream shown; /* a token may end inside a character */
-  Stream stream(context, encoding.latent);
+  Stream stream(encoding.latent);
   measure.decode_begin();
   for (uint32_t count = 0; count < BITMAR_TOKENS; count++) {
     int32_t token;

@@ -9,8 +9,6 @@ namespace bitmar {
 
 enum { kMostTries = 12 };
 
-static engine_encoding encoding;
-
 /* A token list, to try none twice. */
 struct Tokens {
   uint16_t id[kMaxTextTokens];
@@ -49,13 +47,13 @@ Problem check_name(const char* name) {
 /* One more try: the encoding's episode as the slot would hold it, read back. */
 static Problem try_episode(const ms_memory* memory, const char* name, const float* episode,
                            WrittenName* written) {
-  static float stored[BITMAR_DIM], context[BITMAR_DIM];
+  static float stored[BITMAR_DIM];
   uint32_t steps = 0;
   std::memcpy(stored, episode, sizeof stored);
   ms_as_stored(memory, stored);
   if (written->tries++ == 0) std::memcpy(written->episode, stored, sizeof stored);
-  if (Problem problem = read_alone(stored, context)) return problem;
-  if (Problem problem = says(context, name, &written->decodes, &steps)) return problem;
+  if (Problem problem = read_alone(stored)) return problem;
+  if (Problem problem = says(name, &written->decodes, &steps)) return problem;
   if (written->decodes) std::memcpy(written->episode, stored, sizeof stored);
   return nullptr;
 }
@@ -74,7 +72,7 @@ static Problem try_cut(const ms_memory* memory, const char* name, uint32_t chara
   int32_t count = tokenize(name, at, 0);
   if (count >= 0) count = tokenize(name + at, bytes - at, count);
   if (count < 0 || count > static_cast<int32_t>(kMaxTextTokens) || !remember(count)) return nullptr;
-  if (Problem problem = encode(token_ids, count, nullptr, &encoding)) return problem;
+  if (Problem problem = encode(count, nullptr)) return problem;
   board_watchdog_feed();
   return try_episode(memory, name, encoding.episode, written);
 }
@@ -88,7 +86,7 @@ Problem write_name(const ms_memory* memory, const char* name, const float* seen,
   lists = 0;
   const int32_t count = tokenize(name, bytes, 0);
   remember(count);
-  if (Problem problem = encode(token_ids, count, nullptr, &encoding)) return problem;
+  if (Problem problem = encode(count, nullptr)) return problem;
   board_watchdog_feed();
   if (Problem problem = try_episode(memory, name, encoding.episode, written)) return problem;
   if (seen && !written->decodes)
