@@ -25,9 +25,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "data": Command("model.data.data_command", "download the pictures and names, compute the 768-d features"),
     "train": Command("model.training.train_command", "train a model from configs/*.yaml"),
-    "eval": Command(
-        "model.evaluation.eval_command", "ask a trained model: slot found, name decoded, beside the baselines"
-    ),
+    "eval": Command("deploy.eval_command", "ask a trained model: any name, known and unknown things, beside baselines"),
     "convert": Command(
         "convert.convert_command",
         "convert a run, or a Keras model of your own, into flatbuffers with BITMAR_* ops",

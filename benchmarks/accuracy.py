@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Record the evaluation of `make demo`: benchmarks/results/accuracy.json.
+"""Record the evaluation of the shipped model: benchmarks/results/accuracy.json.
 
-    make demo && python benchmarks/accuracy.py [--run runs/demo]
+    python benchmarks/accuracy.py [--run models/ultra_tiny]
 
-`make demo` trains for the configuration's steps and asks 2,000 seeded questions of each kind; the same numbers come from
-`./pipeline.py eval --run RUN --json`. Steps, seconds, seeds, commit and sizes are those of the run's metrics.json.
+2,000 seeded questions of each kind; `./pipeline.py eval --run models/ultra_tiny --model models/ultra_tiny` measures them again.
+Steps, seconds, seeds, commit and sizes are those of the run's metrics.json.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, default=ROOT / "runs/demo")
+    parser.add_argument("--run", type=Path, default=ROOT / "models/ultra_tiny")
     args = parser.parse_args()
     metrics = json.loads((args.run / "metrics.json").read_text(encoding="utf-8"))
-    evaluation = metrics.pop("evaluation")
     out = ROOT / "benchmarks/results/accuracy.json"
-    out.write_text(json.dumps(metrics | evaluation, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {out}")
 
 

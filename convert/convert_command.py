@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     source = untrained(args.config, args.data) if args.untrained else trained(args.run, args.data)
     if args.stock:
         return write_stock(source.model, args.stock, out, args.json)
-    report = write_model(source.model, source.tokenizer, source.vision, out)
+    report = write_model(source.model, source.tokenizer, source.vision, out, source.refusal)
     if args.json:
         print(json.dumps(report, indent=1))
     else:

@@ -68,10 +68,13 @@ def description(config: BitMarConfig, files: dict[str, bytes], models: dict[str,
     }
 
 
-def write_model(model: BitMar, tokenizer: Path | None, vision: Path | None, out: Path) -> dict[str, Any]:
+def write_model(
+    model: BitMar, tokenizer: Path | None, vision: Path | None, out: Path, refusal: tuple[Path, ...] = ()
+) -> dict[str, Any]:
     """Convert a model into folder `out`, which appears (or is replaced) only when it is complete.
 
-    Args: tokenizer: its tokenizer.json; vision: its vision.tflite; None leaves the file out.
+    Args: tokenizer: its tokenizer.json; vision: its vision.tflite; None leaves the file out; refusal: the run's refusal.json
+        and cohort.bin.
     Returns: the size report.
     Raises: BitmarError: `out` is something other than a converted model, a file cannot be read or written.
     """
@@ -87,6 +90,7 @@ def write_model(model: BitMar, tokenizer: Path | None, vision: Path | None, out:
             files = dict(graphs)
             if vision:
                 files["vision.tflite"] = vision.read_bytes()
+            files |= {file.name: file.read_bytes() for file in refusal}
             if tokenizer:
                 files["tokenizer.json"] = tokenizer.read_bytes()
                 write_table(tokenizer, folder / "tokenizer.bin", config.pad_id, config.bos_id, config.eos_id)

@@ -9,7 +9,7 @@ import keras
 
 from model.bitmar import BitMar
 from model.config import BitMarConfig, load_config
-from model.saved_run import TOKENIZER, load_run
+from model.saved_run import REFUSAL, TOKENIZER, load_run
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Origin:
     tokenizer: Path | None
     vision: Path | None
     missing: tuple[str, ...] = ()
+    refusal: tuple[Path, ...] = ()
 
 
 def untrained(config_path: Path, data: Path) -> Origin:
@@ -54,4 +55,5 @@ def trained(run: Path, data: Path) -> Origin:
     vision, missing = find_vision(model.config, data), ()
     if vision is None and model.config.vision == "lite0":
         missing = (f"vision.tflite: not in {data}; without it the device takes no image files, only .npy",)
-    return Origin(model, run / TOKENIZER, vision, missing)
+    refusal = tuple(path for name in REFUSAL if (path := run / name).exists())
+    return Origin(model, run / TOKENIZER, vision, missing, refusal)

@@ -36,7 +36,10 @@ class TrainingConfig:
     steps: Annotated[Whole, Field(ge=1, le=10_000_000)]
     batch: Count
     set_size: Count
+    key_steps: Annotated[Whole, Field(ge=0, le=1_000_000)]
     contrastive_pairs: Count
+    key_anchor: Annotated[Real, Field(ge=0, le=1e6)]
+    channel_steps: Annotated[Whole, Field(ge=0, le=1_000_000)]
     phrases: Annotated[Whole, Field(ge=0, le=8192)]
     long_phrases: Share
     renamed: Share
@@ -50,7 +53,6 @@ class TrainingConfig:
     contrastive_temperature: Annotated[Real, Field(ge=1e-4, le=100)]
     vision_noise: Annotated[Real, Field(ge=0, le=1000)]
     vision_dropout: Annotated[Real, Field(ge=0, lt=1)]
-    loss_contrastive: LossWeight
     loss_recall: LossWeight
     loss_caption: LossWeight
     loss_text_query: LossWeight
@@ -241,7 +243,7 @@ def _check_sizes(c: BitMarConfig, where: str) -> None:
     need(t.batch % t.set_size == 0, f"training: batch ({t.batch}) is not a multiple of set_size ({t.set_size})")
     need(t.captions <= t.batch, f"training: captions ({t.captions}) exceeds batch ({t.batch})")
     need(
-        any((t.loss_contrastive, t.loss_recall, t.loss_caption, t.loss_text_query)),
+        any((t.loss_recall, t.loss_caption, t.loss_text_query)),
         "training: every loss_* is 0, expected one that is more",
     )
 

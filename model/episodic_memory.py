@@ -38,7 +38,12 @@ class EpisodeHead(keras.layers.Layer):
         self, h: keras.KerasTensor, mask: keras.KerasTensor | None, packing: Packing | None = None
     ) -> keras.KerasTensor:
         x = self.per_position(h)
-        x = packing.gather(x) if packing else x * ops.reshape(ops.cast(mask, "float32"), (*ops.shape(mask), 1))
+        return self.combine(
+            packing.gather(x) if packing else x * ops.reshape(ops.cast(mask, "float32"), (*ops.shape(mask), 1))
+        )
+
+    def combine(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """The positions' features, float32 [B, T, features], zeros where there is no token -> episode float32 [B, dim]."""
         if missing := self.positions - x.shape[-2]:
             x = ops.pad(x, ((0, 0), (0, missing), (0, 0)))  # zeros leave the matrix product unchanged
         return slot_rounded(self.norm(self.project(to_vector(x))))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from model.quantizers import half_rounded, int8_codes, ternary_codes
@@ -72,9 +73,7 @@ def ternary_fc(x: keras.KerasTensor, kernel: keras.Variable, activation: str | N
     Args: x float32 [..., n]; kernel float32 [n, units], master weights; activation: one of ACTIVATIONS.
     Returns: float32 [..., units].
     """
-    weight_codes, gamma = ternary_codes(kernel)
-    codes, scale = int8_codes(x)
-    y = ops.matmul(codes, weight_codes) * (scale * gamma)
+    y = _integer_product(x, kernel, transposed=False)
     if activation == "squared_relu":
         y = ops.relu(y)
         y = y * y
@@ -91,9 +90,7 @@ def ternary_embedding(ids: keras.KerasTensor, table: keras.Variable) -> keras.Ke
 @replaceable
 def ternary_logits(x: keras.KerasTensor, table: keras.Variable) -> keras.KerasTensor:
     """An embedding table as output head (tied weights): x float32 [..., n], table float32 [rows, n] -> float32 [..., rows]."""
-    weight_codes, gamma = ternary_codes(table)
-    codes, scale = int8_codes(x)
-    return ops.matmul(codes, ops.transpose(weight_codes)) * (scale * gamma)
+    return _integer_product(x, table, transposed=True)
 
 
 @replaceable
@@ -180,6 +177,33 @@ def to_vector(x: keras.KerasTensor) -> keras.KerasTensor:
 def take_row(x: keras.KerasTensor, row: keras.KerasTensor) -> keras.KerasTensor:
     """One row of each: float32 [B, rows, n], row int32 [1] -> [B, 1, n]."""
     return ops.take(x, row, axis=-2)
+
+
+def _integer_product(x: keras.KerasTensor, kernel: keras.Variable, transposed: bool) -> keras.KerasTensor:
+    """x float32 [..., n] times the kernel's ternary codes ([n, units], or its transpose): float32 [..., units].
+
+    The forward product is exact. The straight-through gradients are those of the rounded numbers' product, written out: two
+    matrix products in bfloat16, whose factors are small integers up to a scale, instead of a dozen passes over float32.
+    """
+
+    @ops.custom_gradient
+    def product(x: keras.KerasTensor, w: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
+        weights, gamma = ternary_codes(w)
+        codes, scale = int8_codes(x)
+        y = ops.matmul(codes, ops.transpose(weights) if transposed else weights) * (scale * gamma)
+
+        def gradient(*args: Any, upstream: keras.KerasTensor | None = None) -> tuple[keras.KerasTensor, ...]:
+            g, a, b = (
+                ops.cast(t, "bfloat16") for t in (args[0] if upstream is None else upstream, codes * scale, weights)
+            )
+            of_x = ops.matmul(g, b if transposed else ops.transpose(b))
+            of_w = ops.matmul(ops.transpose(g), a) if transposed else ops.matmul(ops.transpose(a), g)
+            return ops.cast(of_x, "float32") * gamma, ops.cast(of_w, "float32")
+
+        return y, gradient
+
+    y = product(ops.reshape(x, (-1, x.shape[-1])), tf.convert_to_tensor(kernel))
+    return ops.reshape(y, (*ops.shape(x)[:-1], y.shape[-1]))
 
 
 def _attend(

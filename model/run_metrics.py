@@ -66,10 +66,10 @@ def write_training(
 
 
 def add_evaluation(run: Path, report: dict[str, Any]) -> None:
-    """Complete metrics.json: "evaluation" is the report of model.evaluation.report, its seed stands among the seeds."""
+    """Complete metrics.json with the keys of a report of model.evaluation.metrics; its seed stands among the seeds."""
     path = run / METRICS
     metrics = read_json(path, "pipeline.py train") if path.exists() else {}
     if not isinstance(metrics, dict) or not isinstance(metrics.setdefault("seeds", {}), dict):
         raise BitmarError(f"{path}: expected what `pipeline.py train` writes")
     seeds = metrics["seeds"] | {"evaluation": report["seed"]}
-    write_json(path, metrics | {"seeds": seeds, "evaluation": report})
+    write_json(path, metrics | report | {"seeds": seeds})

@@ -17,6 +17,7 @@ from model.data.files import check_readable
 
 CONFIG, WEIGHTS, COMPACT = "config.yaml", "model.weights.h5", "model.npz"
 TOKENIZER, DATA, METRICS = "tokenizer.json", "data.json", "metrics.json"
+REFUSAL = ("refusal.json", "cohort.bin")  # when the device says that it does not know (model/evaluation/refusal.py)
 
 
 def load_run(path: str | Path) -> BitMar:

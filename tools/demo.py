@@ -164,7 +164,6 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
 def summary(answers: list[dict[str, Any]]) -> None:
     """What a sceptic wants to see at the end: answers right, accuracy over 2,000 questions, sizes."""
     metrics = json.loads((RUN / "metrics.json").read_text())
-    evaluation = metrics["evaluation"]
     short = " (cut short by --minutes)" if metrics["cut_short"] else ""
     print("\nSummary")
     print(f"  trained for {metrics['steps']:,} steps{short}, {metrics['seconds'] / 60:.1f} minutes")
@@ -173,10 +172,10 @@ def summary(answers: list[dict[str, Any]]) -> None:
         print(f"  {device}: {sum(a['right'] for a in own)} of {len(own)} names right")
     for ways in ("8", "16"):
         for group, words in (
-            ("known_new_artist", "known things, unseen artist"),
-            ("held_out", "things never trained on"),
+            ("known_other_names", "known things under other names"),
+            ("held_out_family", "things never trained on"),
         ):
-            row = evaluation["ways"][ways][group]
+            row = metrics["ways"][ways][group]
             print(f"  {ways}-way, {words}: slot {row['slot']:.3f}, name exact {row['exact']:.3f} (n = {row['n']})")
     files = sorted((RUN / "model").glob("*.tflite"))
     print("  files: " + ", ".join(f"{file.name} {file.stat().st_size:,} B" for file in files))

@@ -12,12 +12,14 @@ from model.data import duplicates, features, lite0, text, tokenizers
 from model.data.dataset import TRAIN
 from model.data.download import fetch
 from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
+from model.data.families import family_of
 from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
 from model.data.names import read_emojis
 from model.data.notice import notice
-from model.data.packages import DEBIAN_FILES, EMOJIBASE, GPT2, LITE0, SETS, WORDNET, Package, all_packages
+from model.data.packages import DEBIAN_FILES, EMOJIBASE, FAKER, GPT2, LITE0, SETS, WORDNET, Package, all_packages
 from model.data.progress import progress
 from model.data.splits import SALTS, trains_in_every_split
+from model.data.writing import mix
 
 RULES = 1  # raise it when a rule of this package changes what the same downloads give
 
@@ -44,6 +46,7 @@ class Builder:
         self.vision()
         self.features()
         self.phrases()
+        self.writing()
 
     def download(self) -> None:
         for source in progress(all_packages(self.sets), "downloads"):
@@ -120,7 +123,8 @@ class Builder:
     def statistics_drawings(self) -> list[Path]:
         """Pictures that may set the mean and deviation of vision.tflite: trained on in every split."""
         names = [name for name in self.sets if SETS[name].role == TRAIN]
-        return [self._picture(name, c) for name in names for c in self.drawings[name] if trains_in_every_split(c)]
+        trained = {c.id for c in self.concepts if trains_in_every_split(family_of(c.name))}
+        return [self._picture(name, c) for name in names for c in self.drawings[name] if c in trained]
 
     def vision(self) -> None:
         """vision.tflite: the network in int8, with the standardisation measured on training drawings folded in."""
@@ -177,6 +181,18 @@ class Builder:
             [phrases],
             lambda: write_text(phrases, "\n".join(text.noun_phrases(wordnet)) + "\n"),
         )
+
+    def writing(self) -> None:
+        """writing.json"""
+        path = self.data_dir / mix.FILE
+        sources = [self.packages[source] for source in (FAKER, EMOJIBASE, WORDNET)]
+
+        def work() -> None:
+            phrases = (self.data_dir / "phrases.txt").read_text(encoding="utf-8").splitlines()
+            mix.write(path, mix.make(phrases, *sources))
+
+        key = key_of(RULES, mix.EACH, text.PHRASE.pattern, FAKER.sha256, EMOJIBASE.sha256, DEBIAN_FILES)
+        self.stamps.step("writing", key, [path], work)
 
     def gpt2(self) -> None:
         """tokenizers/gpt2.json"""

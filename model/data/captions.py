@@ -20,6 +20,7 @@ from model.data.arrays import map_npy
 from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.files import read_json
 from model.data.splits import is_held_out
+from model.data.writing import mix
 
 FOLDER = "captions"
 CHUNK = 65_536  # rows quantised at a time
@@ -92,13 +93,17 @@ def load(data_dir: Path, split: str) -> Dataset:
     index = {name: i for i, name in enumerate(names)}
     dataset = Dataset(
         split=split,
-        concepts=tuple(Concept(str(i), name, (), FOLDER, "", is_held_out(name, split)) for i, name in enumerate(names)),
+        concepts=tuple(
+            Concept(str(i), name, (), FOLDER, "", name, is_held_out(name, split)) for i, name in enumerate(names)
+        ),
         sets=(FOLDER,),
         roles=(TRAIN,),
+        artists=(FOLDER,),
         concept=np.array([index[text] for text in texts], np.int32),
         set_index=np.zeros(len(texts), np.int32),
         q=np.concatenate([q for q, _ in parts]),
         scale=np.concatenate([scale for _, scale in parts]),
         phrases=read_phrases(data_dir),
+        writing=mix.read(data_dir),
     )
     return without_held_out_text(dataset)

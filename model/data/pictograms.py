@@ -16,9 +16,12 @@ from pydantic import BaseModel, Field, ValidationError
 from bitmar.errors import BitmarError
 from model.data import captions, features
 from model.data.dataset import Concept, Dataset, read_phrases, without_held_out_text
+from model.data.families import family_of
 from model.data.files import check_readable, key_of, read_json
+from model.data.packages import SETS
 from model.data.splits import is_held_out
 from model.data.tokenizers import TextTokenizer, train_bpe
+from model.data.writing import mix
 
 if TYPE_CHECKING:
     from model.config import BitMarConfig
@@ -61,7 +64,9 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
         return captions.load(data_dir, split)
     table = _read_table(data_dir / "pictograms.json")
     concepts = [
-        Concept(c.id, c.name, tuple(c.tags), c.group, c.gloss, is_held_out(c.id, split)) for c in table.concepts
+        Concept(c.id, c.name, tuple(c.tags), c.group, c.gloss, family, is_held_out(family, split))
+        for c in table.concepts
+        for family in [family_of(c.name)]
     ]
     sets = tuple(table.sets)
     index = {concept.id: i for i, concept in enumerate(concepts)}
@@ -76,11 +81,13 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
             concepts=tuple(concepts),
             sets=sets,
             roles=tuple(table.sets.values()),
+            artists=tuple(SETS[name].source.author for name in sets),
             concept=np.array([index[code] for part in loaded for code in part.ids], np.int32),
             set_index=np.repeat(np.arange(len(sets), dtype=np.int32), [len(part.ids) for part in loaded]),
             q=np.concatenate([part.q for part in loaded]),
             scale=np.concatenate([part.scale for part in loaded]),
             phrases=read_phrases(data_dir),
+            writing=mix.read(data_dir),
         )
     )
 
@@ -88,14 +95,15 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
 def load_tokenizer(config: BitMarConfig, dataset: Dataset, data_dir: str | Path = "data") -> TextTokenizer:
     """The tokenizer of `config.vocabulary`.
 
-    A small BPE is trained on this split's training names and phrases at first use, then cached by their content.
+    A small BPE is trained on this split's training names, phrases and other texts at first use, then cached by their content.
     """
     folder = Path(data_dir) / "tokenizers"
     if config.vocabulary == "gpt2":
         return TextTokenizer.read(folder / "gpt2.json")
     names = dataset.train_names()
-    key = key_of(1, names, dataset.phrases, config.vocab_size)
+    texts = [*dataset.phrases, *(text for kind in mix.KINDS for text in dataset.writing[kind])]
+    key = key_of(2, names, texts, config.vocab_size)
     path = folder / f"bpe-{config.vocab_size}-{dataset.split}-{key}.json"
     if not path.exists():
-        train_bpe(names, list(dataset.phrases), config.vocab_size).save(path)
+        train_bpe(names, texts, config.vocab_size).save(path)
     return TextTokenizer.read(path)

@@ -9,16 +9,26 @@ from bitmar.errors import BitmarError
 HELD_OUT_ONE_IN = 5
 # Two splits, so that no choice made while looking at the first can be fitted to the figures of the second.
 SALTS = {"development": "bitmar edge: development", "final": "bitmar edge: final figures"}
+TEST_TEXT_ONE_IN = 20
+TEST_TEXT_SALT = "bitmar edge: test names"
 
 
-def is_held_out(concept_id: str, split: str) -> bool:
-    """True for one concept in five, by a salted SHA-256 of its code points."""
+def is_held_out(family: str, split: str) -> bool:
+    """True for one family in five, by a salted SHA-256 of its name: near twins are held out together (families.py)."""
     if split not in SALTS:
         raise BitmarError(f"split {split!r}: unknown, expected one of {', '.join(SALTS)}")
-    digest = hashlib.sha256(f"{SALTS[split]}:{concept_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % HELD_OUT_ONE_IN == 0
+    return _hash(f"{SALTS[split]}:{family}") % HELD_OUT_ONE_IN == 0
 
 
-def trains_in_every_split(concept_id: str) -> bool:
-    """True if no split holds the concept out: what is measured on such concepts is shared by all splits without a leak."""
-    return not any(is_held_out(concept_id, split) for split in SALTS)
+def trains_in_every_split(family: str) -> bool:
+    """True if no split holds the family out: what is measured on its concepts is shared by all splits without a leak."""
+    return not any(is_held_out(family, split) for split in SALTS)
+
+
+def is_test_text(text: str) -> bool:
+    """True for one text in twenty, whatever its case: never trained on, and the only texts that test names are taken from."""
+    return _hash(f"{TEST_TEXT_SALT}:{text.casefold()}") % TEST_TEXT_ONE_IN == 0
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -1,126 +1,42 @@
-"""All questions of an evaluation, and what they add up to."""
+"""The figures as text."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from bitmar.errors import BitmarError
-from model.bitmar import BitMar
-from model.data.pictograms import Dataset
-from model.data.tokenizers import TextTokenizer
-from model.evaluation.ask import Asker
-from model.evaluation.baseline import nearest_neighbour, wilson
-from model.evaluation.questions import make_questions
-
-WAYS = (8, 16)
-SEED = 2026
-
-
-def _share(right: np.ndarray) -> tuple[float, list[float]]:
-    low, high = wilson(int(right.sum()), len(right))
-    return round(float(right.mean()), 4), [round(low, 4), round(high, 4)]
-
-
-def evaluate(
-    model: BitMar, dataset: Dataset, tokenizer: TextTokenizer, count: int = 2000, seed: int = SEED
-) -> dict[str, Any]:
-    """Slot found and name decoded exactly, 8 and 16 ways; captions without memory; baselines.
-
-    {"ways": {"8": {"known_new_artist": {"slot", "exact", "n", "slot_interval", "exact_interval"}, "held_out": ...}, "16": ...},
-     "caption_without_memory": {"known_new_artist": {"exact", "n", "interval", "chance"}, "held_out": ...},
-     "nearest_neighbour": {"8": {"known_new_artist": {"slot", "n", "interval"}, ...}, ...}, "chance": {"8": 0.125, ...}, ...}
-    """
-    asker = Asker(model, dataset, tokenizer)
-    kinds = {
-        "known_new_artist": dataset.known_pairs(),
-        "held_out": dataset.held_out_pairs(),
-        "held_out_line_art": dataset.hard_style_pairs(),
-    }
-    concepts = {name: len(np.unique(dataset.concept[pairs[:, 0]])) for name, pairs in kinds.items()}
-    kinds = {name: pairs for name, pairs in kinds.items() if concepts[name] >= min(WAYS)}
-    if not kinds:
-        raise BitmarError(
-            f"evaluation: {concepts} concepts with two drawings, expected at least {min(WAYS)} of one kind"
-        )
-    report: dict[str, Any] = {"ways": {}, "nearest_neighbour": {}, "caption_without_memory": {}}
-    for ways in WAYS:
-        answers = report["ways"][str(ways)] = {}
-        baseline = report["nearest_neighbour"][str(ways)] = {}
-        for name, pairs in kinds.items():
-            if concepts[name] < ways:
-                continue
-            questions = make_questions(pairs, dataset.concept, ways, count, seed)
-            best, context = asker.read(questions)
-            written = asker.write_names(context, questions.asked)
-            exact = np.array([a == b for a, b in zip(written, asker.truth(questions.asked), strict=True)])
-            slot, slot_interval = _share(best == questions.answer)
-            share, interval = _share(exact)
-            answers[name] = {
-                "slot": slot,
-                "exact": share,
-                "n": count,
-                "slot_interval": slot_interval,
-                "exact_interval": interval,
-            }
-            slot, interval = _share(nearest_neighbour(dataset.features, questions))
-            baseline[name] = {"slot": slot, "n": count, "interval": interval}
-    for name, pairs in kinds.items():
-        questions = make_questions(pairs, dataset.concept, WAYS[0], count, seed + 1)
-        empty = np.zeros((count, model.config.episode_dim), np.float32)
-        written = asker.write_names(empty, questions.asked)
-        right = np.array([a == b for a, b in zip(written, asker.truth(questions.asked), strict=True)])
-        exact, interval = _share(right)
-        chance = round(1 / max(1, int((~dataset.held_out).sum())), 5)
-        report["caption_without_memory"][name] = {"exact": exact, "n": count, "interval": interval, "chance": chance}
-    report["chance"] = {str(ways): 1 / ways for ways in WAYS}
-    report["text_round_trip"] = _text_round_trip(asker)
-    report["split"] = dataset.split
-    report["seed"] = seed
-    return report
-
-
-def _text_round_trip(asker: Asker) -> dict[str, Any]:
-    """Held-out names written into an episode without a picture and read back."""
-    model = asker.model
-    texts = [concept.name for concept in asker.dataset.concepts if concept.held_out]
-    if not texts:
-        return {"exact": 0.0, "n": 0, "interval": [0.0, 1.0]}
-    episode = asker.encode_names(texts)
-    latent = np.zeros((len(texts), model.config.vision_latent_size), np.float32)
-    ids = asker.decoder(model.memory.context_of(episode).numpy(), latent)
-    written = [asker.tokenizer.decode(row.tolist()) for row in ids]
-    exact, interval = _share(np.array([a == b for a, b in zip(written, texts, strict=True)]))
-    return {"exact": exact, "n": len(texts), "interval": interval}
-
-
 TITLES = {
-    "known_new_artist": "known things, unseen artist",
-    "held_out": "held-out things",
-    "held_out_line_art": "held-out things, line art",
+    "held_out_family": "never trained on, nor a near twin",
+    "known_other_names": "known, under other names",
+    "line_art": "never trained on, asked in line art",
 }
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report as text, intervals in brackets."""
-
-    def cell(share: float, interval: list[float]) -> str:
-        return f"{share:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-    lines = [f"{'':<38}{'slot':<22}{'name exact':<22}{'nearest neighbour':<22}{'chance':<6}"]
+    """The report as lines; 95 % intervals in brackets."""
+    lines = [f"{'':<44}{'slot found':<22}{'exact':<8}{'LDA':<8}{'nearest':<8}"]
     for ways, kinds in report["ways"].items():
-        for name, got in kinds.items():
-            neighbour = report["nearest_neighbour"][ways][name]
-            lines.append(
-                f"{ways + '-way, ' + TITLES[name]:<38}{cell(got['slot'], got['slot_interval']):<22}"
-                f"{cell(got['exact'], got['exact_interval']):<22}{cell(neighbour['slot'], neighbour['interval']):<22}"
-                f"{report['chance'][ways]:.3f}"
-            )
-    for name, got in report["caption_without_memory"].items():
-        lines.append(f"{'caption without memory, ' + TITLES[name]:<60}{cell(got['exact'], got['interval'])}")
-    trip = report["text_round_trip"]
-    lines.append(f"{'held-out names through an episode, no picture':<60}{cell(trip['exact'], trip['interval'])}")
-    count = next(iter(report["caption_without_memory"].values()))["n"]
-    lines.append(f"split {report['split']}, seed {report['seed']}, {count} questions each")
+        for kind, row in kinds.items():
+            slot = f"{row['slot']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+            title = f"{ways}-way, {TITLES[kind]}"
+            lines.append(f"{title:<44}{slot:<22}{row['exact']:<8.3f}{row['lda']:<8.3f}{row['nearest']:<8.3f}")
+    many = ", ".join(f"{k}: {row['slot']:.3f}" for k, row in report["many"].items() if row["slot"] is not None)
+    lines += [f"slot found among K things: {many}", ""]
+    lines.append(f"{'names':<44}{'answered':<10}{'decoded':<10}{'of <= 12 tokens':<17}{'at once':<9}{'n':<6}")
+    for kind, row in report["any_name"].items():
+        short = "-" if row["decoded_12"] is None else f"{row['decoded_12']:.3f}"
+        shares = f"{row['answered']:<10.3f}{row['decoded']:<10.3f}{short:<17}{row['first']:<9.3f}{row['n']:<6}"
+        lines.append(f"{kind.replace('_', ' '):<44}{shares}")
+    lines.append("")
+    for kind, row in (report["unknown"] or {}).items():
+        if row["n"]:
+            title = "not taught, " + kind.replace("_", " ")
+            interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
+            named = f"{row['false_naming_at_90']:.3f} {interval} named where 90 % of the taught are"
+            lines.append(f"{title:<44}{named}, AUROC {row['auroc']:.3f}")
+    life, say = report["life"], report["say"]
+    if life:
+        shares = f"{life['latest_kept']:.3f} of the latest kept, {life['right']:.3f} answered right"
+        lines.append(f"200 teachings of 24 things into 16 slots: {life['duplicates']} duplicates, {shares}")
+    lines.append(f"say: {say['found']:.3f} found, {say['mistyped']:.3f} with a slip of the keyboard")
+    lines.append(f"split {report['split']}, seed {report['seed']}, {say['n']} questions each; asked: {report['asked']}")
     return "\n".join(lines)

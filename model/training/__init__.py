@@ -1,1 +1,1 @@
-"""Training: batches, losses, the compiled step, schedule, checkpoints, log, plots and the run folder."""
+"""Training: batches, losses, the step, schedule, checkpoints, log, plots and the run folder."""

@@ -28,21 +28,22 @@ class TrainingSet:
     """Everything a run trains on.
 
     features: float32 [n, 768]. drawings: for each training concept the rows of `features` that draw it (at least two, by
-    different artists). names: one row for each concept. phrases: texts without picture. long_phrases: the rarer long ones.
+    different artists). names: one row for each concept. phrases: texts without picture, by kind; shares: how much of a batch's
+    phrases each kind is, adding up to 1.
     """
 
     features: np.ndarray
     drawings: list[np.ndarray]
     names: Texts
-    phrases: Texts
-    long_phrases: Texts
+    phrases: dict[str, Texts]
+    shares: dict[str, float]
 
 
 class Batch(NamedTuple):
-    """One step's input. P pairs, the first B of them with a text; N = B + W encoded texts, N + C decoded texts; NumPy."""
+    """One step's input. B pairs with texts; N = B + W encoded texts, N + C decoded texts; NumPy."""
 
-    taught: np.ndarray  # float32 [P, 768] the drawing that is written to memory, augmented
-    asked: np.ndarray  # float32 [P, 768] another artist's drawing of the same thing, augmented
+    taught: np.ndarray  # float32 [B, 768] the drawing that is written to memory, augmented
+    asked: np.ndarray  # float32 [B, 768] another artist's drawing of the same thing, augmented
     text_seen: np.ndarray  # float32 [N] 1: the text is encoded with a picture (a phrase: with any), 0: alone
     phrase_seen: np.ndarray  # float32 [W] 1: the phrase is decoded with any picture's latent, 0: with none
     own_name: np.ndarray  # float32 [B] 0: taught under a random phrase instead of its name
@@ -69,6 +70,17 @@ def augment(pictures: np.ndarray, noise: float, dropout: float, rng: np.random.G
     return out
 
 
+def draw_pairs(drawings: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two different drawings of each concept, by different artists: rows int64 [n], int64 [n]."""
+    first, second = rng.random((2, len(drawings)))
+    taught, asked = np.empty((2, len(drawings)), np.int64)
+    for i, rows in enumerate(drawings):
+        a = int(first[i] * len(rows))
+        b = (a + 1 + int(second[i] * (len(rows) - 1))) % len(rows)
+        taught[i], asked[i] = rows[a], rows[b]
+    return taught, asked
+
+
 class BatchMaker:
     """Makes step i's batch from (seed, i) alone: a resumed run sees what an uninterrupted one would have seen."""
 
@@ -81,10 +93,11 @@ class BatchMaker:
             raise BitmarError(
                 f"training data: {len(data.drawings)} concepts with two drawings, expected at least {t.set_size} (set_size)"
             )
-        self.contrasted = max(self.pairs, min(t.contrastive_pairs, len(data.drawings)))
         self.captions = min(t.captions, self.pairs)
         self.sets = self.pairs // t.set_size
-        name, phrase = data.names.lengths.mean(), self._mean_phrase()
+        self.bounds = np.cumsum([data.shares[kind] for kind in data.phrases])
+        name = data.names.lengths.mean()
+        phrase = sum(data.shares[kind] * texts.lengths.mean() for kind, texts in data.phrases.items())
         pair_text = t.renamed * phrase + (1 - t.renamed) * name
         columns = config.max_seq_len
         encoded = self.pairs * pair_text + t.phrases * phrase
@@ -96,36 +109,23 @@ class BatchMaker:
     def _rows(self, tokens: float, texts: int, columns: int) -> int:
         return int(np.ceil(max(tokens / columns, texts / self.members) * SLACK)) + 1
 
-    def _mean_phrase(self) -> float:
-        d, share = self.data, self.config.training.long_phrases
-        long = d.long_phrases.lengths.mean() if len(d.long_phrases.lengths) else 0.0
-        return (1 - share) * d.phrases.lengths.mean() + share * long
-
     def _phrases(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """`count` random phrases: ids int32 [count, T], lengths int32 [count]."""
-        d = self.data
-        rows = rng.integers(0, len(d.phrases.lengths), count)
-        ids, lengths = d.phrases.ids[rows], d.phrases.lengths[rows]
-        if len(d.long_phrases.lengths):
-            long = np.flatnonzero(rng.random(count) < self.config.training.long_phrases)
-            rows = rng.integers(0, len(d.long_phrases.lengths), len(long))
-            ids[long], lengths[long] = d.long_phrases.ids[rows], d.long_phrases.lengths[rows]
+        """`count` random phrases of all kinds: ids int32 [count, T], lengths int32 [count]."""
+        ids = np.empty((count, self.config.max_seq_len), np.int32)
+        lengths = np.empty(count, np.int32)
+        kinds = np.searchsorted(self.bounds[:-1], rng.random(count), "right")
+        for index, texts in enumerate(self.data.phrases.values()):
+            here = np.flatnonzero(kinds == index)
+            rows = rng.integers(0, len(texts.lengths), len(here))
+            ids[here], lengths[here] = texts.ids[rows], texts.lengths[rows]
         return ids, lengths
 
     def batch(self, step: int) -> Batch:
         """The batch of a step; the same for the same seed, data and configuration."""
         c, t, d, count = self.config, self.config.training, self.data, self.pairs
         rng = np.random.default_rng((t.seed, step))
-        concepts = rng.permutation(len(d.drawings))[: self.contrasted]
-        first, second = rng.random((2, len(concepts)))
-        taught = np.empty(len(concepts), np.int64)
-        asked = np.empty(len(concepts), np.int64)
-        for i, concept in enumerate(concepts):
-            rows = d.drawings[concept]
-            a = int(first[i] * len(rows))
-            b = (a + 1 + int(second[i] * (len(rows) - 1))) % len(rows)
-            taught[i], asked[i] = rows[a], rows[b]
-        concepts = concepts[:count]
+        concepts = rng.permutation(len(d.drawings))[:count]
+        taught, asked = draw_pairs([d.drawings[c] for c in concepts], rng)
 
         ids, lengths = self._phrases(rng, count + t.phrases)
         own_name = rng.random(count) >= t.renamed
@@ -178,7 +178,6 @@ class BatchMaker:
         """Sizes of a step, for the log."""
         return {
             "pairs": self.pairs,
-            "contrasted pairs": self.contrasted,
             "phrases": self.config.training.phrases,
             "captions": self.captions,
             "encoder tokens": self.encoder_rows * self.config.max_seq_len,

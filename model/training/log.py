@@ -15,7 +15,7 @@ from model.training.schedule import Schedule
 from model.training.step import METRICS
 
 COLUMNS = ("step", *METRICS, "learning_rate", "seconds")
-SHOWN = ("loss", "contrastive", "recall", "phrases", "caption", "slot")
+SHOWN = ("loss", "recall", "phrases", "caption", "slot")
 REDRAW = 0.2  # seconds
 
 

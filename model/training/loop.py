@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 import keras
+import tensorflow as tf
 
 from bitmar.errors import BitmarError
 from model.bitmar import BitMar
 from model.config import BitMarConfig
 from model.training import checkpoint
 from model.training.batches import BatchMaker, TrainingSet
+from model.training.channel import fit_channel
+from model.training.keys import train_keys
 from model.training.log import Bar, CsvLog
 from model.training.run_folder import RunFolder
 from model.training.schedule import Schedule
@@ -53,12 +56,19 @@ class Training:
     def __init__(self, config: BitMarConfig, data: TrainingSet, folder: RunFolder, seconds: float = math.inf) -> None:
         t = config.training
         keras.utils.set_random_seed(t.seed)
+        tf.config.experimental.enable_op_determinism()  # the same numbers in every process, whatever its threads do
         self.model, self.folder = BitMar(config), folder
         self.optimizer = make_optimizer(self.model)
-        self.batches = BatchMaker(data, config)
+        self.data, self.batches = data, BatchMaker(data, config)
         self.schedule = Schedule(t.steps, seconds, t.warmup_steps, t.learning_rate)
         self.step = TrainStep(self.model, self.optimizer)
         self.saved_step: int | None = None  # of the checkpoint in the folder
+
+    def prepare(self) -> None:
+        """What is trained before the steps: the keys, then the episode's matrices."""
+        t = self.model.config.training
+        train_keys(self.model.keys, self.data.features, self.data.drawings, self.model.config, t.seed)
+        fit_channel(self.model, t.channel_steps)
 
     def restore(self) -> None:
         """Go on from the folder's checkpoint."""
@@ -86,6 +96,8 @@ class Training:
         """
         schedule, bar = self.schedule, Bar(self.schedule, show)
         log = CsvLog(self.folder.log, schedule.step)
+        if schedule.step == 0:
+            self.prepare()
         last = saved = time.monotonic()
         schedule.spent += last - (last if began is None else began)
         with ThreadPoolExecutor(1) as worker:  # the next batch is made while the step runs

@@ -1,4 +1,4 @@
-"""One training step: forward, losses, gradients, AdamW; compiled as a whole."""
+"""One training step: forward, losses, gradients, AdamW; one graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.sequence_packing import Packing
 from model.training.batches import Batch
 from model.training.losses import info_nce, own_attention, slot_accuracy, token_cross_entropy, weighted_mean
 
-METRICS = ("loss", "contrastive", "recall", "phrases", "caption", "text_query", "slot", "gradient")
+METRICS = ("loss", "recall", "phrases", "caption", "text_query", "slot", "gradient")
 
 
 def make_optimizer(model: BitMar) -> keras.optimizers.Optimizer:
@@ -21,16 +21,25 @@ def make_optimizer(model: BitMar) -> keras.optimizers.Optimizer:
     t = model.config.training
     optimizer = keras.optimizers.AdamW(t.learning_rate, weight_decay=t.weight_decay, beta_2=t.beta_2)
     optimizer.exclude_from_weight_decay(var_names=["gain"])
-    optimizer.build(model.trainable_variables)
+    optimizer.build(trained_here(model))
     return optimizer
 
 
-class TrainStep:
-    """`step(batch, learning_rate)` -> metrics by name, floats. Compiled by XLA; the same numbers in every process."""
+def trained_here(model: BitMar) -> list[keras.Variable]:
+    """All but the keys of pictures, which are trained before: weight decay must not touch them either."""
+    fixed = {v.path for part in (model.keys.vision_norm, model.keys.from_vision) for v in part.trainable_variables}
+    return [v for v in model.trainable_variables if v.path not in fixed]
 
-    def __init__(self, model: BitMar, optimizer: keras.optimizers.Optimizer, compiled: bool = True) -> None:
+
+class TrainStep:
+    """`step(batch, learning_rate)` -> metrics by name, floats; the same numbers in every process.
+
+    Not compiled by XLA: its matrix products on a CPU are slower than oneDNN's, and the rest of it uses one core only.
+    """
+
+    def __init__(self, model: BitMar, optimizer: keras.optimizers.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
-        self._step = tf.function(self._run, jit_compile=True) if compiled else tf.function(self._run)
+        self._step = tf.function(self._run)
 
     def __call__(self, batch: Batch, learning_rate: float) -> dict[str, float]:
         inputs = tf.nest.map_structure(tf.constant, batch)
@@ -46,20 +55,19 @@ class TrainStep:
 
         # phrases come with any picture or none: neither may disturb what the text says
         any_pair = tf.range(phrases) % pairs
-        seen = model.vision.tokens(model.vision(b.taught[:pairs]))
+        seen = model.vision.tokens(model.vision(b.taught))
         seen = tf.gather(seen, tf.concat([tf.range(pairs), any_pair], 0)) * b.text_seen[:, None, None]
         episodes = model.write(b.tokens, None, seen, b.encoder)
 
-        keys = model.keys.of_picture(b.taught)
-        queries = model.keys.of_picture(b.asked)
+        # trained before (keys.py) and left as they are
+        keys = tf.stop_gradient(model.keys.of_picture(b.taught))
+        queries = tf.stop_gradient(model.keys.of_picture(b.asked))
         text_queries = model.keys.of_text(episodes[:pairs])
-        contrastive = info_nce(queries, keys, t.contrastive_temperature)
-        keys, queries = keys[:pairs], queries[:pairs]
         text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.text_seen[:pairs]))
 
         context, scores = model.recall_own_set(queries, keys, episodes[:pairs], sets)
         context = tf.concat([context, model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0)
-        latent = model.vision(b.asked[:pairs])
+        latent = model.vision(b.asked)
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
         logits = model.decode(b.previous, context, latent, b.decoder)
@@ -69,15 +77,9 @@ class TrainStep:
         found = b.decoder.spread(tf.concat([found, tf.ones(decoded - pairs)], 0)[:, None])[..., 0]
         written = weighted_mean(each, b.recall_weight * found + b.phrase_weight)
         caption = weighted_mean(each, b.caption_weight)
-        total = (
-            t.loss_contrastive * contrastive
-            + t.loss_recall * written
-            + t.loss_caption * caption
-            + t.loss_text_query * text_query
-        )
+        total = t.loss_recall * written + t.loss_caption * caption + t.loss_text_query * text_query
         return {
             "loss": total,
-            "contrastive": contrastive,
             "recall": weighted_mean(each, b.recall_weight),
             "phrases": weighted_mean(each, b.phrase_weight),
             "caption": caption,
@@ -90,7 +92,7 @@ class TrainStep:
         batch = batch._replace(encoder=Packing(*batch.encoder), decoder=Packing(*batch.decoder))
         with tf.GradientTape() as tape:
             losses = self.losses(batch)
-        variables = self.model.trainable_variables
+        variables = trained_here(self.model)
         gradients = tape.gradient(losses["loss"], variables)
         gradients = [
             tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)

@@ -7,13 +7,28 @@ import numpy as np
 from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.pictograms import Dataset
+from model.data.splits import is_test_text
 from model.data.tokenizers import TextTokenizer
 from model.training.batches import Texts, TrainingSet
 
 RECOMBINED = 40_000  # texts made of the words of the training names
 JOINED = 5_000  # long texts made of two or three phrases
-SHORT = 12  # tokens: longer phrases count as long ones
-MIN_LONG = 8  # tokens of a long text
+RANDOM = 20_000  # sequences of random tokens, so that every token of the vocabulary is written and read
+SHORT = 12  # tokens: longer texts are drawn apart, `long_phrases` of all
+LONG = 24  # tokens: still longer ones are few, LONGEST_SHARE of the long texts
+LONGEST_SHARE = 0.1
+SHARES = {  # of the short phrases; "plain": noun phrases, tags, new combinations of the names' words
+    "plain": 0.54,
+    "person": 0.09,
+    "labels": 0.05,
+    "emoji": 0.03,
+    "capitals": 0.05,
+    "codes": 0.07,
+    "punctuation": 0.07,
+    "scripts": 0.04,
+    "english": 0.03,
+    "random": 0.03,
+}
 
 
 def tokenise(texts: list[str], tokenizer: TextTokenizer, length: int) -> Texts:
@@ -53,6 +68,46 @@ def joined(phrases: list[str], count: int, seed: int) -> list[str]:
     return [" and ".join(phrases[i] for i in row[: 2 + k % 2]) for k, row in enumerate(picks)]
 
 
+def random_tokens(tokenizer: TextTokenizer, length: int, count: int, seed: int) -> Texts:
+    """1 to SHORT tokens at random, special ones apart."""
+    rng = np.random.default_rng((seed, 3))
+    special = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
+    ordinary = np.array([i for i in range(tokenizer.vocab_size) if i not in special], np.int32)
+    lengths = rng.integers(1, min(SHORT, length - 1) + 1, count).astype(np.int32)
+    ids = rng.choice(ordinary, (count, length))
+    column = np.arange(length)
+    ids = np.where(column < lengths[:, None], ids, tokenizer.pad)
+    ids[np.arange(count), lengths] = tokenizer.eos
+    return Texts(ids.astype(np.int32), lengths)
+
+
+def select(texts: Texts, rows: np.ndarray) -> Texts:
+    """The texts of these rows (indices or a mask)."""
+    return Texts(texts.ids[rows], texts.lengths[rows])
+
+
+def together(parts: list[Texts]) -> Texts:
+    """All texts of several lists."""
+    return Texts(np.concatenate([p.ids for p in parts]), np.concatenate([p.lengths for p in parts]))
+
+
+def by_length(kinds: dict[str, Texts], seed: int) -> dict[str, Texts]:
+    """The kinds' texts of at most SHORT tokens, and "long": all others, the longest thinned out. Empty ones are left out."""
+    short = {kind: select(texts, texts.lengths <= SHORT) for kind, texts in kinds.items()}
+    rest = together([select(texts, texts.lengths > SHORT) for texts in kinds.values()])
+    longest = np.flatnonzero(rest.lengths > LONG)
+    few = int(LONGEST_SHARE * (len(rest.lengths) - len(longest)))
+    longest = np.random.default_rng((seed, 4)).permutation(longest)[:few]
+    long = select(rest, np.concatenate([np.flatnonzero(rest.lengths <= LONG), longest]))
+    return {kind: texts for kind, texts in (short | {"long": long}).items() if len(texts.lengths)}
+
+
+def shares_of(kinds: dict[str, Texts], long: float) -> dict[str, float]:
+    """How much of the phrases each kind is: `long` for the long ones, SHARES of the others; missing kinds leave theirs."""
+    shares = {kind: (long if kind == "long" else (1 - long) * SHARES[kind]) for kind in kinds}
+    return {kind: share / sum(shares.values()) for kind, share in shares.items()}
+
+
 def training_set(
     dataset: Dataset, tokenizer: TextTokenizer, config: BitMarConfig, max_samples: int | None = None
 ) -> TrainingSet:
@@ -72,19 +127,24 @@ def training_set(
     if not known or not dataset.phrases:
         raise BitmarError("training data: no concept with two drawings or no phrases, expected both")
     tags = sorted({tag for c in concepts for tag in dataset.concepts[c].tags} - forbidden)
-    short = [*dataset.phrases, *tags, *recombined(known, forbidden, RECOMBINED, seed)]
+    plain = [*dataset.phrases, *tags, *recombined(known, forbidden, RECOMBINED, seed)]
     glosses = [dataset.concepts[c].gloss for c in concepts if dataset.concepts[c].gloss]
-    texts = tokenise(short, tokenizer, length)
-    is_short = texts.lengths <= SHORT
-    long = tokenise([*glosses, *joined([*dataset.phrases], JOINED, seed)], tokenizer, length)
-    is_long = long.lengths >= MIN_LONG
+    written = {
+        **dataset.writing,
+        "plain": plain,
+        "english": [*dataset.writing["english"], *glosses, *joined(list(dataset.phrases), JOINED, seed)],
+    }
+    kinds = {
+        kind: tokenise([text for text in written[kind] if not is_test_text(text)], tokenizer, length)
+        for kind in SHARES
+        if kind != "random"
+    }
+    kinds["random"] = random_tokens(tokenizer, length, RANDOM, seed)
+    phrases = by_length(kinds, seed)
     return TrainingSet(
         features=dataset.features,
         drawings=[drawings[c] for c in concepts],
         names=tokenise(known, tokenizer, length),
-        phrases=Texts(texts.ids[is_short], texts.lengths[is_short]),
-        long_phrases=Texts(
-            np.concatenate([long.ids[is_long], texts.ids[~is_short]]),
-            np.concatenate([long.lengths[is_long], texts.lengths[~is_short]]),
-        ),
+        phrases=phrases,
+        shares=shares_of(phrases, config.training.long_phrases),
     )

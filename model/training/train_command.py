@@ -66,7 +66,9 @@ def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
     check_folder(path)
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset, load_tokenizer
+    from model.evaluation import refusal
     from model.run_metrics import project_commit, write_training
+    from model.training.calibration import calibrate
     from model.training.loop import Interrupt, Training
     from model.training.plots import draw_plots
     from model.training.run_folder import RunFolder
@@ -100,8 +102,10 @@ def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
         print(f"\ninterrupted after step {schedule.step}; go on with --resume", flush=True)
         return 130
     folder.save_weights(training.model)
+    if len(dataset.sets) > 1:  # strangers need things drawn by several artists
+        refusal.save(path, calibrate(training.model.keys, dataset, config))
     write_training(path, training.model, commit, schedule.step, schedule.steps, schedule.spent)
-    draw_plots(training.model, dataset, tokenizer, folder)
+    draw_plots(training.model, folder)
     if schedule.cut_short:
         print(
             f"{path}: cut short by minutes {minutes:g} after step {schedule.step} of {schedule.steps}, "

@@ -226,7 +226,7 @@ SIZES = {
     "fewer": exchanged(config__max_seq_len=16),
     "another memory": exchanged(memory__dim=64),
     "other slots at a time": exchanged(memory__top_k=5),
-    "a longer window": exchanged(cache__window=64),
+    "a longer window": exchanged(cache__window=128),
     "tokens that the table has not": exchanged(special_tokens__bos=1023, special_tokens__eos=1022),
 }
 

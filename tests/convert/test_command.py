@@ -172,7 +172,7 @@ def test_model_json(ultra_tiny):
         assert entry == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     assert set(description["ops"].values()) == {1} and len(description["ops"]) == 7
     assert description["special_tokens"] == {"pad": 0, "bos": 1, "eos": 2}
-    assert description["cache"] == {"window": 32, "sinks": 4}
+    assert description["cache"] == {"window": 64, "sinks": 4}
     assert description["memory"] == {
         "slots": 8,
         "dim": 128,
@@ -188,4 +188,4 @@ def test_the_pi_app_reads_it(ultra_tiny):
     from bitmar.model_folder import read_model
 
     model = read_model(ultra_tiny.folder)
-    assert (model.name, model.window, model.episode_dim) == ("bitmar_ultra_tiny", 32, 128)
+    assert (model.name, model.window, model.episode_dim) == ("bitmar_ultra_tiny", 64, 128)

@@ -178,7 +178,7 @@ def test_the_app_encodes_a_text_as_training_did(ultra_tiny):
     engine = Engine(read_model(ultra_tiny.folder))
     app = Tokenizer(ultra_tiny.folder / "tokenizer.bin", library.load())
     texts = ["bade", "kafi sher", "no such word 123 \N{PILE OF POO}"]
-    tokens, mask = encode_texts(TextTokenizer.read(ultra_tiny.folder / "tokenizer.json"), texts, 32)
+    tokens, mask = encode_texts(TextTokenizer.read(ultra_tiny.folder / "tokenizer.json"), texts, 64)
     device = Device(ultra_tiny.folder)
     for i, text in enumerate(texts):
         expected = device.encode(tokens[i], mask[i].astype(np.int32), np.zeros(768, np.float32))

@@ -31,7 +31,7 @@ GRAPHS = ("encoder", "recall", "decoder")
 F32, I32 = "float32", "int32"
 INTERFACE = {
     "encoder": (
-        {"tokens": ((32,), I32), "mask": ((32,), I32), "vision": ((1, 768), F32)},
+        {"tokens": ((64,), I32), "mask": ((64,), I32), "vision": ((1, 768), F32)},
         {"episode": ((1, 128), F32), "key": ((1, 128), F32), "query": ((1, 128), F32), "latent": ((1, 128), F32)},
     ),
     "recall": (
@@ -85,7 +85,7 @@ def test_caches_are_variable_tensors_without_a_buffer(ultra_tiny):
     variables = {t.name.decode(): t for t in graph.tensors if t.isVariable}
     assert sorted(variables) == sorted(f"{kind}_cache_{i}" for i in range(3) for kind in "kv")
     for tensor in variables.values():
-        assert (list(tensor.shape), tensor.buffer) == ([32, 128], 0)
+        assert (list(tensor.shape), tensor.buffer) == ([64, 128], 0)
     assert not {graph.tensors[i].isVariable for i in graph.inputs} & {True}
 
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from model.data import lite0
-from model.data.packages import EMOJIBASE, LITE0, SETS, WORDNET, Package
+from model.data.packages import EMOJIBASE, FAKER, LITE0, SETS, WORDNET, Package
 
 STYLES = {"noto": 0, "openmoji": 1, "twemoji": 2, "emojione": 3}  # set name -> the hand that draws it
-COLOURS = {"red": "#d22", "green": "#2a4", "blue": "#24c", "yellow": "#fc2", "black": "#222", "pink": "#f7a"}
+COLOURS = {"cherry": "#d22", "jade": "#2a4", "ocean": "#24c", "corn": "#fc2", "ink": "#222", "peach": "#f7a"}
 SHAPES = {"triangle": 3, "square": 4, "star": 10, "disc": 40, "flower": 16}
 CONCEPTS = {
     f"1f{400 + 17 * i + j:03x}": f"{colour} {shape}"
@@ -89,7 +89,31 @@ def emojibase_package(path: Path) -> Path:
     ]
     entries.append({"hexcode": "1F1E6", "label": "flag: Nowhere", "group": 1, "tags": []})
     groups = [{"order": 0, "key": "objects"}, {"order": 1, "key": "flags"}]
-    return write_npm(path, {"en/data.json": entries, "en/messages.json": {"groups": groups}})
+    compact = [
+        {"label": e["label"], "unicode": chr(int(e["hexcode"], 16)), "tags": e["tags"], "skins": []} for e in entries
+    ]
+    russian = [{"label": "\u0441\u043e\u0431\u0430\u043a\u0430", "unicode": "\U0001f436"}]
+    files = {"en/data.json": entries, "en/messages.json": {"groups": groups}, "en/compact.json": compact}
+    return write_npm(path, files | {"ru/compact.json": russian})
+
+
+FAKER_MODULES = {  # as faker writes them: tuples, dictionaries with weights, sums, romanised names, patterns
+    "de_DE": 'first_names_female = ("Ada", "J\u00f6rg")\nfirst_names = first_names_female + ("Emil",)\n'
+    'last_names = ("K\u00f6nig",)',
+    "ja_JP": 'first_names = ("\u660e\u7f8e",)\nlast_names = ("\u4f50\u85e4",)\nfirst_romanized_names = ("Akemi",)',
+    "xx_XX": 'from collections import OrderedDict\nfirst_names = OrderedDict((("Bo", 0.5), ("Cy", 0.5)))\n'
+    'formats = ("{{last_name}}",)',
+    "yy_YY": 'last_names = ("Nobody",)',
+}
+
+
+def faker_package(path: Path) -> Path:
+    """A wheel with the person providers of some locales."""
+    with zipfile.ZipFile(path, "w") as wheel:
+        for code, body in FAKER_MODULES.items():
+            lines = ["raise SystemExit('never run')", "class Provider:", *(f"    {line}" for line in body.splitlines())]
+            wheel.writestr(f"faker/providers/person/{code}/__init__.py", "\n".join(lines) + "\n")
+    return path
 
 
 def wordnet_folder(path: Path) -> Path:
@@ -200,6 +224,7 @@ def write_packages(
         for name, style in STYLES.items()
     }
     packages[EMOJIBASE] = emojibase_package(folder / "emojibase.tgz")
+    packages[FAKER] = faker_package(folder / "faker.whl")
     packages[WORDNET] = wordnet_folder(folder / "wordnet")
     packages[LITE0] = folder / "lite0.whl"
     with zipfile.ZipFile(packages[LITE0], "w") as wheel:

@@ -60,6 +60,12 @@ DAMAGES = {
         "finite",
     ),
     "phrases": (lambda d: (d / "phrases.txt").write_bytes(b"\xff\n"), "phrases.txt: cannot be read"),
+    "writing": (lambda d: (d / "writing.json").write_text('{"person": [1]}'), "writing.json: expected lists of texts"),
+    "a kind gone": (
+        lambda d: (d / "writing.json").write_text('{"person": ["Ada"]}'),
+        "writing.json: expected lists of",
+    ),
+    "no writing": (lambda d: (d / "writing.json").unlink(), "writing.json is missing"),
     "no phrases": (lambda d: (d / "phrases.txt").unlink(), "phrases.txt is missing"),
 }
 

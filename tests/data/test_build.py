@@ -67,6 +67,7 @@ def test_lost_files_are_made_again(small: Builder, tmp_path: Path) -> None:
         "features/lite0-twemoji.npz",
         "features/thumb16-noto.npz",
         "phrases.txt",
+        "writing.json",
     ]
     for name in [*lost, "pictograms.json"]:
         (folder / name).unlink()

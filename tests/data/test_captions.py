@@ -12,6 +12,7 @@ import pytest
 from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.pictograms import load_dataset
+from model.data.writing.mix import KINDS
 from tests.data.test_arrays import npy_header
 
 TEXTS = [f"a photo of thing {i // 2}" for i in range(60)]
@@ -27,6 +28,7 @@ def files(tmp_path: Path) -> Path:
     np.save(folder / "cc_dino_v2_states_1of2.npy", states[:25])
     np.save(folder / "cc_dino_v2_states_2of2.npy", states[25:])
     (tmp_path / "phrases.txt").write_text("apple tree\n" + TEXTS[0] + "\n")
+    (tmp_path / "writing.json").write_text(json.dumps({kind: ["Ein Haus", TEXTS[0].upper()] for kind in KINDS}))
     return tmp_path
 
 
@@ -43,6 +45,7 @@ def test_rows_and_names(files: Path, config: BitMarConfig) -> None:
     assert len(train) and len(held_out) and not set(train.tolist()) & set(held_out.ravel().tolist())
     secret = {c.name for c in dataset.concepts if c.held_out}
     assert not secret & {*dataset.phrases, *dataset.train_names()}
+    assert all("Ein Haus" in texts for texts in dataset.writing.values())
 
 
 def test_objects_with_a_caption(files: Path, config: BitMarConfig) -> None:

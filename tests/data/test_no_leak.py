@@ -12,12 +12,14 @@ import pytest
 from model.config import BitMarConfig, load_config
 from model.data.build import Builder
 from model.data.dataset import Dataset
+from model.data.families import family_of
+from model.data.names import normalise
 from model.data.pictograms import load_dataset, load_tokenizer
 from model.data.splits import SALTS, is_held_out
 from tests.data.conftest import ROOT
 from tests.data.packages import CONCEPTS, STYLES, write_packages
 
-HELD_OUT = {code for code in CONCEPTS if any(is_held_out(code, split) for split in SALTS)}
+HELD_OUT = {code for code, name in CONCEPTS.items() if any(is_held_out(family_of(name), split) for split in SALTS)}
 
 
 def check_no_leak(dataset: Dataset) -> None:
@@ -27,11 +29,14 @@ def check_no_leak(dataset: Dataset) -> None:
     train = set(dataset.train_drawings().tolist())
     assert train
     for drawing in train:
-        assert not is_held_out(dataset.concepts[dataset.concept[drawing]].id, dataset.split)
+        assert not is_held_out(dataset.concepts[dataset.concept[drawing]].family, dataset.split)
         assert dataset.sets[dataset.set_index[drawing]] not in ("noto", "openmoji")
     assert {int(i) for group in dataset.train_drawings_by_concept().values() for i in group} <= train
     assert not secret & set(dataset.train_names())
     assert not secret & set(dataset.phrases)
+    assert not any(secret & set(map(normalise, texts)) for texts in dataset.writing.values())
+    families = [{c.family for c in dataset.concepts if c.held_out == held_out} for held_out in (True, False)]
+    assert not families[0] & families[1]
     for concept in dataset.concepts:
         if not concept.held_out:
             assert not secret & {*concept.tags, concept.gloss}
@@ -42,7 +47,7 @@ def check_no_leak(dataset: Dataset) -> None:
     assert set(known[:, 0].tolist()) <= train and not train & set(known[:, 1].tolist())
     for taught, asked in [*held_out, *known, *hard]:
         assert dataset.concept[taught] == dataset.concept[asked]
-        assert dataset.set_index[taught] != dataset.set_index[asked]
+        assert dataset.artists[dataset.set_index[taught]] != dataset.artists[dataset.set_index[asked]]
     # no two drawings of the whole data are the same picture, so none is trained on under another name
     rows = np.unique(np.column_stack([dataset.q, dataset.scale.view(np.int32)[:, None]]), axis=0)
     assert len(rows) == len(dataset.q)
@@ -54,7 +59,7 @@ def test_small_data(small: Builder, config: BitMarConfig, split: str) -> None:
     secret = {concept.name for concept in dataset.concepts if concept.held_out}
     raw = set((small.data_dir / "phrases.txt").read_text().splitlines())
     table = json.loads((small.data_dir / "pictograms.json").read_text())["concepts"]
-    trained = [c for c in table if not is_held_out(c["id"], split)]
+    trained = [c for c in table if not is_held_out(family_of(c["name"]), split)]
     assert secret <= raw, "the fixture must offer held-out names as phrases"
     assert any(secret & set(c["tags"]) for c in trained), "and as tags of training concepts"
     assert any(c["gloss"] in secret for c in trained), "and as their glosses"

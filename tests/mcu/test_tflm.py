@@ -19,7 +19,7 @@ from tests.bitmar.graph_file import GraphFile
 from tests.kernels import spec
 from tests.mcu.conftest import ROOT, seeded_picture
 
-STEPS = 40  # longer than the window of 32
+STEPS = 72  # longer than the window of 64
 
 pytestmark = pytest.mark.skipif(not tflm_host.available(), reason="tflite-micro has wheels for CPython 3.11 only")
 

@@ -128,7 +128,7 @@ for _ in range(steps):
     token = int(ids[0])
 np.savez(sys.argv[3], encoding=encoding, context=context, ids=np.stack(all_ids), logits=np.stack(all_logits))
 """
-STEPS = 40  # longer than the window of 32
+STEPS = 72  # longer than the window of 64
 
 
 @pytest.mark.skipif(not tflm_host.available(), reason="tflite-micro has wheels for CPython 3.11 only")

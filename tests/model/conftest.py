@@ -23,6 +23,8 @@ def small(config: BitMarConfig, **training) -> BitMarConfig:
         "batch": 16,
         "set_size": 8,
         "contrastive_pairs": 24,
+        "key_steps": 2,
+        "channel_steps": 2,
         "phrases": 8,
         "captions": 8,
         "warmup_steps": 2,
@@ -80,6 +82,6 @@ def small_data(small_config) -> TrainingSet:
         features=features,
         drawings=list(np.arange(120).reshape(40, 3)),
         names=random_texts(rng, 40, 1, 5, t),
-        phrases=random_texts(rng, 200, 1, 6, t),
-        long_phrases=random_texts(rng, 20, 8, t - 1, t),
+        phrases={"plain": random_texts(rng, 200, 1, 6, t), "long": random_texts(rng, 20, 8, t - 1, t)},
+        shares={"plain": 0.9, "long": 0.1},
     )

@@ -1,0 +1,66 @@
+"""The key head, trained by itself before the rest: one ternary matrix that tells things apart, whoever drew them.
+
+It starts from the closed-form discriminant and is trained contrastively between different artists' drawings of one thing
+(InfoNCE, van den Oord et al., 2018), with noise and dropout on the 768 numbers; an anchor holds its cosines near the
+discriminant's, which knows strangers better than the contrastive loss alone. Nothing else trains it later, so its figures
+depend on drawings and seed alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from model import discriminant
+from model.config import BitMarConfig
+from model.episodic_memory import KeyHead
+from model.layers import l2_normalize
+from model.quantizers import int8_rounded
+from model.training.batches import augment, draw_pairs
+from model.training.losses import info_nce
+
+RATE = 0.003
+FLOOR = 0.02  # share of the rate at the end
+
+
+def train_keys(
+    head: KeyHead, features: np.ndarray, drawings: list[np.ndarray], config: BitMarConfig, seed: int
+) -> None:
+    """Train `from_vision` and its norm's gain. features float32 [N, 768]; drawings: rows of each concept, at least two each."""
+    t = config.training
+    rows = np.concatenate(drawings)
+    concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])
+    if len(drawings) <= head.dim:  # fewer things than numbers: nothing to compute a discriminant from
+        return
+    matrix = discriminant.fit(discriminant.rms_normalised(features[rows]), concept, head.dim)
+    kernel = head.from_vision.kernel
+    kernel.assign(matrix / matrix.std() * float(np.std(kernel.numpy())))
+    variables = [kernel, head.vision_norm.gain]
+    optimizer = keras.optimizers.AdamW(RATE, weight_decay=t.weight_decay, beta_2=t.beta_2)
+    optimizer.exclude_from_weight_decay(var_names=["gain"])
+    optimizer.build(variables)
+    reference = tf.constant(matrix)
+
+    def closed_form(x: tf.Tensor) -> tf.Tensor:
+        return l2_normalize(tf.matmul(x / tf.sqrt(tf.reduce_mean(x * x, -1, keepdims=True) + 1e-6), reference))
+
+    @tf.function(jit_compile=True)
+    def step(taught: tf.Tensor, asked: tf.Tensor, rate: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            keys, queries = (int8_rounded(head.of_picture(x)) for x in (taught, asked))
+            wanted = tf.matmul(closed_form(asked), closed_form(taught), transpose_b=True)
+            off = tf.reduce_mean(tf.square(tf.matmul(queries, keys, transpose_b=True) - wanted))
+            loss = info_nce(queries, keys, t.contrastive_temperature) + t.key_anchor * off
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    rng = np.random.default_rng((seed, 6))
+    for i in range(t.key_steps):
+        chosen = rng.permutation(len(drawings))[: t.contrastive_pairs]
+        rows = draw_pairs([drawings[c] for c in chosen], rng)
+        taught, asked = (augment(features[r], t.vision_noise, t.vision_dropout, rng) for r in rows)
+        rate = RATE * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * i / t.key_steps)))
+        step(tf.constant(taught), tf.constant(asked), tf.constant(rate, tf.float32))
