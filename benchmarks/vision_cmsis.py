@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.anomaly import cmsis_nn
+from benchmarks.cmsis import cmsis_nn
 from convert.aot.vision.network import Add, Block, Conv, Network
 from tests.kernels.build import ROOT, TARGETS, compile_to
 
@@ -74,7 +74,7 @@ class Image:
 
 def run(network: Network, pictures: np.ndarray, folder: Path) -> tuple[int, np.ndarray]:
     """Instructions of the first picture, and the maps; CMSIS-NN comes from PyPI's bakenn."""
-    vendor = cmsis_nn(ROOT / "build" / "bakenn")
+    vendor = cmsis_nn()
     (folder / "network.bin").write_bytes(Image(network).data)
     (folder / "network.S").write_text(
         f'.section .model,"a"\n.global network\n.balign 32\nnetwork: .incbin "{folder / "network.bin"}"\n'
