@@ -45,9 +45,7 @@ bool engine_recall(const float* scores, const float* slots, const int32_t* mask,
 }
 
 void engine_start(const float* context, const float* latent) {
-  static const uint32_t caches[][2] = BITMAR_CACHES;
-  for (size_t i = 0; i < sizeof caches / sizeof *caches; i++)
-    memset(bitmar_arena + caches[i][0], 0, caches[i][1]);
+  /* the caches stay as they are: a step attends to the slots that its own stream has written */
   memcpy(FLOATS(BITMAR_DECODER_CONTEXT_AT), context, BITMAR_DIM * sizeof *context);
   memcpy(FLOATS(BITMAR_DECODER_LATENT_AT), latent, BITMAR_LATENT * sizeof *latent);
   position = bitmar_decoder_start() == BM_OK ? 0 : -1;
