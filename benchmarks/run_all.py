@@ -26,6 +26,7 @@ BENCHMARKS = (
     "vision",
     "memstore",
     "slot_dtype",
+    "life",
     "data",
     "pi",
     "training",
