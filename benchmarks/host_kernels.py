@@ -15,6 +15,7 @@ import argparse
 import ctypes
 import json
 import os
+import platform
 import subprocess
 import sys
 import tarfile
@@ -36,7 +37,7 @@ from tests.kernels import build, spec  # noqa: E402
 from tests.kernels.library import Kernels  # noqa: E402
 
 LLAMA = "llama-cpp-python==0.3.36"
-LLAMA_FILES = ("ggml-cpu/arch/x86/quants.c", "ggml-quants.c")
+LLAMA_FILES = (f"ggml-cpu/arch/{'x86' if platform.machine() == 'x86_64' else 'arm'}/quants.c", "ggml-quants.c")
 SHAPES = {"head 128->50257": (50257, 128), "128->4096": (4096, 128), "128->512": (512, 128), "512->128": (128, 512)}
 BLOCK = 256  # llama.cpp's formats have no fewer columns: two rows of 128 are one of theirs, with the same products
 VARIANTS = {"rm2": spec.RM2, "b3": spec.B3}
