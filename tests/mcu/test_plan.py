@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from bitmar.engine import Engine
 from bitmar.errors import BitmarError
+from bitmar.model_folder import read_model
 from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
 from convert.aot.generate import GRAPHS, TILES
@@ -205,7 +206,8 @@ def test_the_board_says_where_its_flash_is(flags: list[str], section: str | None
 
 def test_the_wide_layer_is_never_whole_and_caches_share_the_arena(model: Path, tmp_path: Path) -> None:
     report = generate(model, tmp_path)
-    width, length = 128, 32
+    config = read_model(model).config
+    width, length = config["text_dim"], config["max_seq_len"]
     assert report["graphs"]["decoder"]["cache_bytes"] == 3 * 2 * length * width * 4
     assert report["arena_bytes"] == max(g["arena_bytes"] for g in report["graphs"].values())
     loaded = graph.load(model / "encoder.tflite")
