@@ -143,7 +143,7 @@ class Device:
     Attributes:
       model: what model.json says.
       engine: the model's three graphs.
-      memory: the open memory: slots(), verify(), prune(), snapshot(), history(), find_state(), restore().
+      memory: the open memory: slots(), verify(), prune(), history(), find_state(), restore(), undo(), diff().
 
     Raises:
       BitmarError: a model, card or runtime that is missing, broken, or does not fit.

@@ -111,12 +111,23 @@ class Slot:
 
 @dataclass(frozen=True)
 class State:
-    """An archived state of the whole memory."""
+    """A state of the whole memory, and what the write did that it is the state after: "new", "merged", "replaced",
+    "evicted", "forgotten", "renamed", "undone", "restored", "revised" or "found". Time is in Unix seconds (0: unknown)."""
 
     number: int
     time: int
-    occupied: int
-    valid: bool
+    action: str
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A slot that two states have different things in; a name is "" where it was empty."""
+
+    slot: int
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -258,7 +269,7 @@ class Memory:
         """The reason, with what was found on the card beside what was expected."""
         found, shape = self.report.found, self.shape
         details = {
-            abi.E_VERSION: f"found version {self.report.found_version}, expected 1",
+            abi.E_VERSION: f"found version {self.report.found_version}, expected 1 or 2",
             abi.E_MODEL: f"found {bytes(found.model_hash).hex()}, expected {shape.model_hash.hex()}",
             abi.E_SHAPE: f"found {found.slots} slots of {found.dim}, expected {shape.slots} of {shape.dim} {shape.dtype}",
         }
@@ -488,35 +499,58 @@ class Memory:
         self.library.ms_get_stats(self.handle, byref(stats))
         return stats
 
-    def snapshot(self) -> int:
-        """Appends the whole memory to the archive; returns the state's number."""
-        self.library.ms_set_time(self.handle, int(self.clock()))
-        number = ctypes.c_uint32()
-        self._check(self.library.ms_snapshot(self.handle, byref(number)))
-        return number.value
-
-    def history_count(self) -> int:
-        """How many states the archive holds."""
-        count = ctypes.c_uint32()
-        self._check(self.library.ms_history_count(self.handle, byref(count)))
-        return count.value
+    def history_range(self) -> tuple[int, int]:
+        """Numbers of the oldest and the newest state that can be gone back to; (0, 0) where nothing was ever written."""
+        oldest, newest = ctypes.c_uint32(), ctypes.c_uint32()
+        code = self.library.ms_history_range(self.handle, byref(oldest), byref(newest))
+        if code != abi.E_NOT_FOUND:
+            self._check(code)
+        return oldest.value, newest.value
 
     def history(self, last: int = 20) -> list[State]:
-        """The last archived states, oldest first."""
-        count = self.history_count()
-        return [self._state(number) for number in range(max(0, count - last), count)]
+        """The last states and what the write of each did, oldest first."""
+        oldest, number = self.history_range()
+        states: list[State] = []
+        while number > oldest and len(states) < last:
+            states.append(self._state(number))
+            number = states[-1].number - 1
+        return states[::-1]
 
     def _state(self, number: int) -> State:
         state = abi.State()
         self._check(self.library.ms_history_info(self.handle, number, byref(state)), f"state {number}")
-        return State(state.number, state.time, state.occupied, bool(state.valid))
+        return State(state.number, state.time, abi.WRITES[state.action], state.slot, text(state.name))
 
     def find_state(self, unix_seconds: int) -> int:
-        """Number of the last state that is known to have been taken at or before a time."""
+        """Number of the last state that is known to have been written at or before a time."""
         number, seconds = ctypes.c_uint32(), min(max(unix_seconds, 0), MAX_SECONDS)
         self._check(self.library.ms_history_find(self.handle, seconds, byref(number)), f"time {unix_seconds}")
         return number.value
 
     def restore(self, number: int) -> None:
-        """Makes an archived state the memory's content: all of it or none."""
+        """Makes a state the memory's content again: all of it or none. It is a write, and so a state of its own."""
+        self.library.ms_set_time(self.handle, int(self.clock()))
         self._check(self.library.ms_restore(self.handle, unsigned(number, "state")), f"state {number}")
+
+    def undo(self, writes: int = 1) -> int:
+        """Takes back the last writes (an undo is one too); the number of the state that is there again."""
+        number = ctypes.c_uint32()
+        self.library.ms_set_time(self.handle, int(self.clock()))
+        code = self.library.ms_undo(self.handle, unsigned(writes, "writes"), byref(number))
+        self._check(code, f"{writes} writes back")
+        return number.value
+
+    def diff(self, number: int, other: int) -> list[Difference]:
+        """What differs between two states, slot by slot."""
+        self._check(
+            self.library.ms_diff(self.handle, unsigned(number, "state"), unsigned(other, "state")),
+            f"states {number} and {other}",
+        )
+        found = []
+        for slot in range(self.shape.slots):
+            before, after = (ctypes.create_string_buffer(abi.NAME_BYTES) for _ in range(2))
+            code = self.library.ms_diff_slot(self.handle, slot, before, after)
+            self._check(min(code, 0), f"slot {slot}")
+            if code:
+                found.append(Difference(slot, text(before.value), text(after.value)))
+        return found

@@ -32,6 +32,7 @@ EASILY_CONFUSED = 0.6
 TAUGHT, RIGHT, WRONG = 0.5, 0.1, -0.2  # importance, and its steps
 DTYPES = {"float16": 0, "int8": 1}
 ACTIONS = ("new", "merged", "replaced", "evicted")
+WRITES = ("none", *ACTIONS, "forgotten", "renamed", "undone", "restored", "revised", "found")  # ms_write
 
 # ms_error, the ones that the app tells apart
 E_NO_CARD = -3
@@ -57,6 +58,9 @@ class Config(ctypes.Structure):
         ("same_picture", c_float),
         ("min_importance", c_float),
         ("segment_bytes", c_uint32),
+        ("history_files", c_uint32),
+        ("history", c_uint32),
+        ("lazy", c_uint32),
         ("salt", c_uint32),
         ("model_hash", c_uint8 * 8),
     )
@@ -65,13 +69,19 @@ class Config(ctypes.Structure):
 class FileSizes(ctypes.Structure):
     """ms_file_sizes: bytes of each file on the card."""
 
-    _fields_ = (("slots", c_uint64), ("index", c_uint64), ("metadata", c_uint64), ("backup", c_uint64))
+    _fields_ = (
+        ("slots", c_uint64),
+        ("index", c_uint64),
+        ("metadata", c_uint64),
+        ("backup", c_uint64),
+        ("history", c_uint64),
+    )
 
 
 class Port(ctypes.Structure):
-    """ms_port: a context and twelve functions; filled and called by C alone."""
+    """ms_port: a context and thirteen functions; filled and called by C alone."""
 
-    _fields_ = (("context", c_void_p), ("functions", c_void_p * 12))
+    _fields_ = (("context", c_void_p), ("functions", c_void_p * 13))
 
 
 class Report(ctypes.Structure):
@@ -82,7 +92,11 @@ class Report(ctypes.Structure):
         ("primary_repaired", c_uint32),
         ("mirror_repaired", c_uint32),
         ("metadata_repaired", c_uint32),
-        ("restore_finished", c_uint32),
+        ("log_repaired", c_uint32),
+        ("from_history", c_uint32),
+        ("history_gone", c_uint32),
+        ("restore_cut", c_uint32),
+        ("state", c_uint32),
         ("occupied", c_uint32),
         ("lost", c_uint32),
         ("lost_slots", c_int32 * MAX_REPORTED_LOSSES),
@@ -165,7 +179,8 @@ class Stats(ctypes.Structure):
         ("sectors_read", c_uint64),
         ("sectors_written", c_uint64),
         ("metadata_written", c_uint64),
-        ("states_written", c_uint64),
+        ("log_written", c_uint64),
+        ("states_dropped", c_uint64),
         ("barriers", c_uint64),
         ("bytes_read", c_uint64),
         ("bytes_written", c_uint64),
@@ -179,14 +194,15 @@ class Stats(ctypes.Structure):
 
 
 class State(ctypes.Structure):
-    """ms_state: one archived state."""
+    """ms_state: one state of the history, and what its write did."""
 
     _fields_ = (
         ("number", c_uint32),
         ("time", c_uint32),
         ("clock", c_uint64),
-        ("occupied", c_uint32),
-        ("valid", c_uint32),
+        ("action", c_uint32),
+        ("slot", c_uint32),
+        ("name", c_char * NAME_BYTES),
     )
 
 
@@ -223,11 +239,13 @@ SIGNATURES = {
     "ms_recall": (c_int, [c_void_p, c_void_p, c_float, c_uint32, c_void_p, c_void_p, c_void_p, c_void_p]),
     "ms_slot_info": (c_int, [c_void_p, c_uint32, POINTER(Info)]),
     "ms_get_stats": (None, [c_void_p, POINTER(Stats)]),
-    "ms_snapshot": (c_int, [c_void_p, POINTER(c_uint32)]),
-    "ms_history_count": (c_int, [c_void_p, POINTER(c_uint32)]),
+    "ms_history_range": (c_int, [c_void_p, POINTER(c_uint32), POINTER(c_uint32)]),
     "ms_history_info": (c_int, [c_void_p, c_uint32, POINTER(State)]),
     "ms_history_find": (c_int, [c_void_p, c_uint32, POINTER(c_uint32)]),
     "ms_restore": (c_int, [c_void_p, c_uint32]),
+    "ms_undo": (c_int, [c_void_p, c_uint32, POINTER(c_uint32)]),
+    "ms_diff": (c_int, [c_void_p, c_uint32, c_uint32]),
+    "ms_diff_slot": (c_int, [c_void_p, c_uint32, c_char_p, c_char_p]),
 }
 
 # struct -> its name in memstore.h

@@ -95,7 +95,7 @@ def run_on_emulator(firmware: Firmware) -> dict[str, Any]:
         link.wait_ready()
         picture = picture_line(np.arange(768) % 255 - 127, 0.02)
         texts = [f"teach {picture} thing", 'say "thing"'] if firmware.plan["tokenizer_bytes"] else []
-        for line in [*texts, f"ask {picture}", "mem verify", "mem snapshot", "bench 4"]:
+        for line in [*texts, f"ask {picture}", "mem verify", "mem history", "bench 4"]:
             link.send(f"!{line}")
             answer = checked(line.split()[0], link.read_answer())
     return answer

@@ -34,9 +34,10 @@ class Console(LineLoop):
             "mem show": lambda call: replies.mem_show(device),
             "mem verify": lambda call: replies.mem_verify(device),
             "mem prune": lambda call: replies.mem_prune(device, *call.arguments),
-            "mem snapshot": lambda call: replies.mem_snapshot(device),
             "mem history": lambda call: replies.mem_history(device),
+            "mem undo": lambda call: replies.mem_undo(device, *call.arguments),
             "mem restore": lambda call: replies.mem_restore(device, *call.arguments),
+            "mem diff": lambda call: replies.mem_diff(device, *call.arguments),
             "bench": lambda call: replies.bench(device, *call.arguments),
             "help": lambda call: replies.explain(*call.arguments),
         }

@@ -171,18 +171,35 @@ def mem_prune(device: Device, importance: str) -> Reply:
     return Reply("mem prune", [f"{count} forgotten"], {"count": count}, timing)
 
 
-def mem_snapshot(device: Device) -> Reply:
-    with measured(device.memory) as timing:
-        number = device.memory.snapshot()
-    return Reply("mem snapshot", [f"state {number} archived"], {"state": number}, timing)
+DEEDS = {
+    "new": "taught",
+    "merged": "taught again",
+    "replaced": "replaced something by",
+    "evicted": "made room for",
+    "forgotten": "forgot",
+    "renamed": "renamed to",
+    "undone": "undo",
+    "restored": "restore",
+    "revised": "changed the importance of",
+    "found": "found again",
+}
 
 
 def mem_history(device: Device) -> Reply:
-    count, states = device.memory.history_count(), device.memory.history()
-    rows = [[s.number, when(s.time), s.occupied, "" if s.valid else "damaged"] for s in states]
-    lines = table(["state", "taken (UTC)", "things", ""], rows)
-    lines.append(f"{count} states" + (f", the last {len(states)} shown" if count > len(states) else ""))
-    return Reply("mem history", lines, {"count": count, "states": [vars(s) for s in states]})
+    """Every write is a state: the last of them, and what each did."""
+    (oldest, newest), states = device.memory.history_range(), device.memory.history()
+    groups = ("undone", "restored")  # of several slots: the name of the last one says nothing
+    rows = [[s.number, when(s.time), DEEDS.get(s.action, ""), "" if s.action in groups else s.name] for s in states]
+    lines = table(["state", "written (UTC)", "what", ""], rows)
+    lines.append(f"states {oldest} to {newest} can be restored" + (f", the last {len(states)} shown" if oldest else ""))
+    fields = {"oldest": oldest, "newest": newest, "states": [vars(s) for s in states]}
+    return Reply("mem history", lines, fields)
+
+
+def went_back(device: Device, word: str, number: int, timing: dict) -> Reply:
+    """What restore and undo say."""
+    things = len(device.memory.slots())
+    return Reply(word, [f"state {number} restored: {things} things"], {"state": number, "occupied": things}, timing)
 
 
 def mem_restore(device: Device, state: str) -> Reply:
@@ -192,9 +209,28 @@ def mem_restore(device: Device, state: str) -> Reply:
         number = device.memory.find_state(parse_time(state))
     with measured(device.memory) as timing:
         device.memory.restore(number)
-    things = len(device.memory.slots())
-    lines = [f"state {number} restored: {things} things"]
-    return Reply("mem restore", lines, {"state": number, "occupied": things}, timing)
+    return went_back(device, "mem restore", number, timing)
+
+
+def mem_undo(device: Device, writes: str | None = None) -> Reply:
+    """Takes back so many writes (default 1); the undo is a write of its own, and can be undone."""
+    count = 1 if writes is None else whole_number(writes, MAX_STATE)
+    if not count:
+        raise BitmarError(f"mem undo: {writes!r}, expected a number of writes")
+    with measured(device.memory) as timing:
+        number = device.memory.undo(count)
+    return went_back(device, "mem undo", number, timing)
+
+
+def mem_diff(device: Device, state: str, other: str) -> Reply:
+    """What differs between two states."""
+    numbers = [whole_number(text, MAX_STATE) for text in (state, other)]
+    if None in numbers:
+        raise BitmarError(f"mem diff: {state!r} and {other!r}, expected the numbers of two states")
+    found = device.memory.diff(*numbers)
+    lines = table(["slot", f"state {state}", f"state {other}"], [[d.slot, d.before, d.after] for d in found])
+    lines.append(f"{len(found)} slots differ")
+    return Reply("mem diff", lines, {"slots": [vars(d) for d in found]})
 
 
 def parse_time(text: str) -> int:

@@ -227,7 +227,7 @@ def check_card(card: Path) -> None:
 def make_folders(card: Path) -> None:
     """The memory's folders, which semihosting cannot make."""
     with contextlib.suppress(OSError):  # a read-only card: the firmware says so
-        (card / "bitmar_memory" / "states").mkdir(parents=True, exist_ok=True)
+        (card / "bitmar_memory" / "history").mkdir(parents=True, exist_ok=True)
 
 
 def lock_card(card: Path) -> int | None:

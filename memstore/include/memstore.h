@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define MS_FORMAT_VERSION 1
+#define MS_FORMAT_VERSION 2
 #define MS_SECTOR 512u    /* bytes; everything is written in whole sectors, in place */
 #define MS_NAME_BYTES 64u /* room for a name of at most 63 bytes of UTF-8 and its NUL */
 #define MS_MAX_SLOTS 32768u
@@ -40,27 +40,28 @@ extern "C" {
 
 typedef enum {
   MS_OK = 0,
-  MS_E_ARGUMENT = -1,     /* a null pointer, a slot out of range, a config that does not fit together */
-  MS_E_BUFFER = -2,       /* the caller's buffer is smaller than ms_memory_size() */
-  MS_E_NO_CARD = -3,      /* the card or its folder is missing */
-  MS_E_LOCKED = -4,       /* another process has this card open */
-  MS_E_READ_ONLY = -5,    /* the card cannot be written, or was opened with MS_OPEN_READ_ONLY */
-  MS_E_CARD_FULL = -6,    /* no room on the card */
-  MS_E_IO = -7,           /* the card returned an error or fewer bytes than asked */
-  MS_E_FORMAT = -8,       /* not a memory, or both headers and all records damaged */
-  MS_E_VERSION = -9,      /* another version of the format */
-  MS_E_MODEL = -10,       /* the memory of another model */
-  MS_E_SHAPE = -11,       /* same model, other number of slots, dimension or slot type */
-  MS_E_NAME_EMPTY = -12,  /* a name needs 1 to 63 bytes */
-  MS_E_NAME_LONG = -13,   /* more than 63 bytes */
-  MS_E_NAME_UTF8 = -14,   /* not valid UTF-8 */
-  MS_E_NOT_FOUND = -15,   /* no such name, state or file */
-  MS_E_VALUE = -16,       /* a NaN or an infinity in an episode, a key or an importance */
-  MS_E_DAMAGED = -17,     /* both copies of this slot or state are damaged */
-  MS_E_MEMORY_FULL = -18, /* every slot holds something saved, and this episode is too unimportant to be */
-  MS_E_MIXED = -19,       /* the files belong to two memories: nothing is changed */
-  MS_E_CLOCK = -20,       /* the memory's clock is at its end: nothing can be written any more */
-  MS_E_OTHER_NAME = -21,  /* the same picture has another name: MS_REPLACE or MS_BOTH says what is meant */
+  MS_E_ARGUMENT = -1,      /* a null pointer, a slot out of range, a config that does not fit together */
+  MS_E_BUFFER = -2,        /* the caller's buffer is smaller than ms_memory_size() */
+  MS_E_NO_CARD = -3,       /* the card or its folder is missing */
+  MS_E_LOCKED = -4,        /* another process has this card open */
+  MS_E_READ_ONLY = -5,     /* the card cannot be written, or was opened with MS_OPEN_READ_ONLY */
+  MS_E_CARD_FULL = -6,     /* no room on the card */
+  MS_E_IO = -7,            /* the card returned an error or fewer bytes than asked */
+  MS_E_FORMAT = -8,        /* not a memory, or both headers and all records damaged */
+  MS_E_VERSION = -9,       /* another version of the format */
+  MS_E_MODEL = -10,        /* the memory of another model */
+  MS_E_SHAPE = -11,        /* same model, other number of slots, dimension or slot type */
+  MS_E_NAME_EMPTY = -12,   /* a name needs 1 to 63 bytes */
+  MS_E_NAME_LONG = -13,    /* more than 63 bytes */
+  MS_E_NAME_UTF8 = -14,    /* not valid UTF-8 */
+  MS_E_NOT_FOUND = -15,    /* no such name, state or file */
+  MS_E_VALUE = -16,        /* a NaN or an infinity in an episode, a key or an importance */
+  MS_E_DAMAGED = -17,      /* both copies of this slot or state are damaged */
+  MS_E_MEMORY_FULL = -18,  /* every slot holds something saved, and this episode is too unimportant to be */
+  MS_E_MIXED = -19,        /* the files belong to two memories: nothing is changed */
+  MS_E_CLOCK = -20,        /* the memory's clock is at its end: nothing can be written any more */
+  MS_E_OTHER_NAME = -21,   /* the same picture has another name: MS_REPLACE or MS_BOTH says what is meant */
+  MS_E_HISTORY_FULL = -22, /* no room for another state, and none is to be dropped */
 } ms_error;
 
 /* One sentence in English, without a full stop; never NULL. */
@@ -69,6 +70,8 @@ const char* ms_strerror(int error);
 /* ---- configuration ---- */
 
 typedef enum { MS_FP16 = 0, MS_INT8 = 1 } ms_dtype;
+/* Where there is no room for another state: the oldest file of them goes, or nothing is written any more. */
+typedef enum { MS_HISTORY_DROP = 0, MS_HISTORY_STOP = 1 } ms_full_history;
 
 typedef struct {
   uint32_t slots;         /* K, 1..MS_MAX_SLOTS */
@@ -81,9 +84,12 @@ typedef struct {
   float same_picture;     /* cosine of keys from which on it is the same picture, so that another name is a
                              question; 0: never asked, and MS_REPLACE takes merge_threshold for it */
   float min_importance;   /* episodes below it are not saved to the card (0: all are saved) */
-  uint32_t segment_bytes; /* of one file of states/, 128 KiB of it margins; 0: 16 MiB; FAT32 allows < 4 GiB */
-  uint32_t salt;          /* of a memory that is made, for files that are to be compared; 0: a random one */
-  uint8_t model_hash[8];  /* of the model's ternary codes and scales: keys of another model mean nothing */
+  uint32_t segment_bytes; /* of one file of history/, 128 KiB of it margins; 0: 2 MiB; at least one block */
+  uint32_t history_files; /* so many of them at most (2 or more), 0: as many as the card has room for */
+  uint32_t history;       /* ms_full_history */
+  uint32_t lazy; /* 1: slots and index are written by ms_flush and ms_close alone: 2 sectors a write */
+  uint32_t salt; /* of a memory that is made, for files that are to be compared; 0: a random one */
+  uint8_t model_hash[8]; /* of the model's ternary codes and scales: keys of another model mean nothing */
 } ms_config;
 
 /* Bytes of RAM that ms_open needs, 0 if the config is not valid. A RAM-only memory (no port) needs no more.
@@ -91,20 +97,21 @@ typedef struct {
 size_t ms_memory_size(const ms_config* config);
 
 /* An upper bound of it for a static array; D of up to 128, or more. */
-#define MS_MEMORY_BYTES(slots, dim, hot)                                                                \
-  (6144u + (size_t)(slots) * (((dim) > 128 ? 512u : 256u) + 32u) + (size_t)(hot) * (2u * (dim) + 16u) + \
-   4u * (dim))
+#define MS_MEMORY_BYTES(slots, dim, hot)                                                           \
+  (6656u + ((dim) > 128 ? 7168u : 4096u) + (size_t)(slots) * (((dim) > 128 ? 512u : 256u) + 44u) + \
+   (size_t)(hot) * (2u * (dim) + 16u) + 4u * (dim))
 
 /* Bytes of each file on the card. */
 typedef struct {
   uint64_t slots, index, metadata, backup;
+  uint64_t history; /* of each file of history/ */
 } ms_file_sizes;
 int ms_card_size(const ms_config* config, ms_file_sizes* sizes);
 
 /* ---- storage port ---- */
 
 /* How memstore reaches a card. Names are relative to the memory's folder, with '/' ("memory_slots.bin",
- * "states/000000.bin"); the port makes missing folders when MS_CREATE is given. Functions return MS_OK or an
+ * "history/000000.bin"); the port makes missing folders when MS_CREATE is given. Functions return MS_OK or an
  * ms_error (MS_E_NO_CARD, MS_E_READ_ONLY, MS_E_CARD_FULL, MS_E_LOCKED, MS_E_NOT_FOUND, MS_E_IO). */
 enum { MS_READ = 0, MS_WRITE = 1, MS_CREATE = 2 }; /* of open; 1 reads too, 2 makes it if missing */
 
@@ -132,6 +139,8 @@ typedef struct {
   /* Delete a file: only what ms_open has just made and cannot finish. May be NULL. */
   int (*remove)(void* context, const char* name);
   uint32_t (*random)(void* context); /* 32 bits that no other memory gets: its salt; may be NULL */
+  /* The same for what was written to one file; NULL: `sync` is called instead. */
+  int (*sync_file)(void* context, int32_t file);
 } ms_port;
 
 /* ---- opening ---- */
@@ -148,27 +157,24 @@ typedef enum {
   MS_STATE_MERGED = 4,   /* each copy held something that the other had lost */
 } ms_state_kept;
 
-typedef enum {
-  MS_RESTORE_NONE = 0,     /* none was interrupted */
-  MS_RESTORE_FINISHED = 1, /* it is finished now */
-  MS_RESTORE_LOST = 2,     /* its state cannot be read any more: part of the memory is as it was before it */
-  MS_RESTORE_OPEN = 3,     /* opened read-only: it is not finished yet */
-} ms_restore_end;
-
 typedef struct {
   uint32_t kept;              /* ms_state_kept: what open or verify found, and which copy it took */
   uint32_t primary_repaired;  /* sectors of memory_slots.bin and memory_index.bin rewritten */
   uint32_t mirror_repaired;   /* sectors of memory_backup.bin rewritten */
   uint32_t metadata_repaired; /* sectors of memory_metadata.json rewritten (ms_verify only) */
-  uint32_t restore_finished;  /* ms_restore_end: what became of a restore that a cut had interrupted */
-  uint32_t occupied;          /* slots in use */
-  uint32_t lost;              /* slots in use whose both copies are damaged: they are empty now */
-  int32_t lost_slots[16];     /* the first of them, -1 after the last */
+  uint32_t log_repaired;      /* sectors of history/ rewritten from its other lane */
+  uint32_t from_history;      /* slots that both copies have lost: what the history knows of them */
+  uint32_t history_gone;  /* 1: none was found: what was not flushed is gone too, and a new one has begun */
+  uint32_t restore_cut;   /* 1: version 1 was cut while it restored a state: a part is as it was before */
+  uint32_t state;         /* number of the newest state */
+  uint32_t occupied;      /* slots in use */
+  uint32_t lost;          /* slots in use whose both copies are damaged: they are empty now */
+  int32_t lost_slots[16]; /* the first of them, -1 after the last */
   char lost_names[16][MS_NAME_BYTES]; /* their names where the record could be read, else "" */
   ms_config found;        /* K, D, dtype and hash in the card's header, also after MS_E_MODEL or MS_E_SHAPE */
   uint32_t found_version; /* of the card's header, also after MS_E_VERSION */
-  uint32_t states_checked; /* of the archive: the newest 64 (ms_verify only) */
-  uint32_t states_damaged; /* of these, those that cannot be restored */
+  uint32_t states_checked; /* of the history: those of the newest two blocks */
+  uint32_t states_damaged; /* of these, those that both lanes have lost */
   uint32_t read_only;      /* 1: opened so, nothing was repaired */
   int32_t metadata_error;  /* why memory_metadata.json could not be read or written, MS_OK: it could */
 } ms_report;
@@ -228,7 +234,8 @@ typedef struct {
 } ms_teach_result;
 
 /* Write one episode: episode float[D], key float[D] (unit length), a name of 1 to 63 bytes of UTF-8,
- * importance >= 0. Durable on MS_OK (4 data sectors, 2 barriers). result may be NULL.
+ * importance >= 0. Durable on MS_OK: one barrier, up to 4 sectors (D > 128: 8). result may
+ * be NULL.
  *
  * The name is there already: the key becomes the running mean of the views, in the most alike slot of that
  * name; the episode stays if it decodes. Where even that slot is less alike than merge_threshold, the thing
@@ -348,9 +355,10 @@ int32_t ms_find_similar(const ms_memory* memory, const char* text);
 int ms_check_name(const char* name);
 
 typedef struct {
-  uint64_t hits, misses;                     /* of the hot cache */
-  uint64_t sectors_read, sectors_written;    /* of the slots, index and backup files */
-  uint64_t metadata_written, states_written; /* sectors of memory_metadata.json and of states/ */
+  uint64_t hits, misses;                  /* of the hot cache */
+  uint64_t sectors_read, sectors_written; /* of the slots, index and backup files */
+  uint64_t metadata_written, log_written; /* sectors of memory_metadata.json and of history/ */
+  uint64_t states_dropped;                /* of the history, to make room */
   uint64_t barriers;
   uint64_t bytes_read, bytes_written; /* all files */
   uint64_t micros_read, micros_write; /* time inside the port; write includes sync */
@@ -361,27 +369,56 @@ typedef struct {
 void ms_get_stats(const ms_memory* memory, ms_stats* stats);
 void ms_reset_stats(ms_memory* memory);
 
-/* ---- history: complete states in states/ ---- */
+/* ---- history: every write is a state ---- */
 
+/* What a write did. */
+typedef enum {
+  MS_WRITE_NONE = 0, /* state 0, or the oldest one that is kept: what did it is not known */
+  MS_WRITE_NEW = 1,  /* taught: as ms_action, plus 1 */
+  MS_WRITE_MERGED = 2,
+  MS_WRITE_REPLACED = 3,
+  MS_WRITE_EVICTED = 4,
+  MS_WRITE_FORGOTTEN = 5,
+  MS_WRITE_RENAMED = 6,
+  MS_WRITE_UNDONE = 7,   /* ms_undo */
+  MS_WRITE_RESTORED = 8, /* ms_restore */
+  MS_WRITE_REVISED = 9,  /* its importance */
+  MS_WRITE_FOUND = 10,   /* both lanes had lost a write that a copy still had */
+} ms_write;
+
+/* Numbers rise by 1 with every write; an undo or a restore that changes n slots takes n numbers, of which the
+ * last one is a state. */
 typedef struct {
-  uint32_t number; /* 0, 1, 2 ... in the order in which they were taken */
-  uint32_t time;   /* unix seconds, 0 unknown */
-  uint64_t clock;
-  uint32_t occupied;
-  uint32_t
-      valid; /* 0: it cannot be restored; time and occupied are 0 where not even its header is readable */
+  uint32_t number;
+  uint32_t time; /* of the write in unix seconds; 0: unknown, as it is where no one was taught or forgotten */
+  uint64_t clock;           /* the memory's clock then */
+  uint32_t action;          /* ms_write */
+  uint32_t slot;            /* that was written, for an undo or a restore the last of them */
+  char name[MS_NAME_BYTES]; /* of what was taught or forgotten, the new one of what was renamed */
 } ms_state;
 
-int ms_snapshot(ms_memory* memory, uint32_t* number);     /* append the saved state; number may be NULL */
-int ms_history_count(ms_memory* memory, uint32_t* count); /* O(log n) reads */
-/* One state, every record and slot of it read and checked; MS_E_NOT_FOUND: there is no such number. */
+/* The oldest and the newest state that can be gone back to. */
+int ms_history_range(ms_memory* memory, uint32_t* oldest, uint32_t* newest);
+/* The last state at or before this number, and what its write did. MS_E_NOT_FOUND: there is none. */
 int ms_history_info(ms_memory* memory, uint32_t number, ms_state* state);
-/* The last state that is known to have been taken at or before this time, though the clock may have been
- * unknown or set back in between; O(log n) reads for each such run. MS_E_NOT_FOUND if there is none. */
+/* The last state that is known to have been written at or before this time, though the clock may have been
+ * unknown or set back in between; a few headers and two blocks are read. MS_E_NOT_FOUND if there is none. */
 int ms_history_find(ms_memory* memory, uint32_t unix_seconds, uint32_t* number);
-/* Make state `number` the memory's content: all of it or none, whatever cuts in. */
+/* Make state `number` the memory's content: all of it or none, whatever cuts in. It is a write, and so a
+ * state of its own. A keyframe and at most 255 entries are read (with more than 128 slots: two less than
+ * twice that). */
 int ms_restore(ms_memory* memory, uint32_t number);
-/* How many states fit into `bytes` of card. */
+/* Take back the last `writes` writes (undo and restore are writes too); `number`: the state that is there
+ * again.
+ */
+int ms_undo(ms_memory* memory, uint32_t writes, uint32_t* number);
+
+/* What differs between two states, slot by slot: 1 it differs, 0 it does not. The names are "" where a slot
+ * was empty. ms_diff first, then ms_diff_slot for every slot, with nothing else in between. */
+int ms_diff(ms_memory* memory, uint32_t number, uint32_t other);
+int ms_diff_slot(ms_memory* memory, uint32_t slot, char name[MS_NAME_BYTES], char other[MS_NAME_BYTES]);
+
+/* How many states fit into `bytes` of card, keyframes, both lanes and margins included. */
 uint64_t ms_history_capacity(const ms_config* config, uint64_t bytes);
 
 #ifdef __cplusplus

@@ -265,7 +265,7 @@ static int sync_folder(const char* path) {
 /* A name is in its folder only when the folder has been synced. */
 static int sync_folders(const ms_posix* s) {
   char path[PATH_BYTES];
-  int status = path_of(s, "states", "", path);
+  int status = path_of(s, "history", "", path);
   if (!status) status = sync_folder(path);
   if (status == MS_E_NOT_FOUND) status = MS_OK;
   if (!status) status = sync_folder(s->folder);
@@ -273,19 +273,27 @@ static int sync_folders(const ms_posix* s) {
   return status ? status : sync_folder(path);
 }
 
-static int do_sync(void* context) {
-  ms_posix* s = context;
+/* A barrier for one file, or with -1 for all of them. */
+static int sync_files(ms_posix* s, int32_t only) {
   int status = MS_OK;
   for (int32_t i = 0; i < MS_POSIX_FILES; i++) {
     ms_posix_file* f = &s->file[i];
     if (f->fd < 0) continue;
-    int file_status = sync_file(s, f); /* all of them: each has an error of its own to report */
+    /* all of them: each has an error of its own to report */
+    int file_status = only < 0 || only == i ? sync_file(s, f) : MS_OK;
     if (!file_status) file_status = still_there(s, f);
     if (!status) status = file_status;
   }
   if (!status && s->names_changed) status = sync_folders(s);
   if (!status) s->names_changed = 0;
   return status;
+}
+
+static int do_sync(void* context) { return sync_files(context, -1); }
+
+static int do_sync_file(void* context, int32_t file) {
+  ms_posix* s = context;
+  return sync_files(s, s->names_changed ? -1 : file);
 }
 
 static uint32_t do_micros(void* context) {
@@ -335,7 +343,8 @@ int ms_posix_port(ms_port* port, ms_posix* state, const char* folder) {
                     .sync = do_sync,
                     .micros = do_micros,
                     .remove = do_remove,
-                    .random = do_random};
+                    .random = do_random,
+                    .sync_file = do_sync_file};
   return MS_OK;
 }
 

@@ -44,12 +44,22 @@ int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
   uint32_t crc = ms_get32(ms_record(m, slot) + MS_R_SLOT_CRC);
   int error = MS_E_DAMAGED;
   for (int copy = MS_PRIMARY; copy <= MS_MIRROR; copy++) {
+    if (m->flags[slot] & (copy == MS_MIRROR ? MS_BEHIND_MIRROR : MS_BEHIND_SLOTS)) continue;
     int status = ms_read_slot_sector(m, copy, sector, m->slots_read[copy]);
     if (status) {
       error = status;
     } else if (bm_crc32(0, m->slots_read[copy] + at, l->slot_bytes) == crc) {
       memcpy(bytes, m->slots_read[copy] + at, l->slot_bytes);
       m->stats.corrected += copy == MS_MIRROR;
+      return MS_OK;
+    }
+  }
+  if (m->header.version > 1) {
+    int status;
+    const uint8_t* entry = ms_entry_where(m, slot, m->log.at[MS_NOW][slot], &status);
+    if ((!entry || ms_get32(entry + MS_R_SLOT_CRC) != crc) && m->log.tail_slot == slot) entry = m->log.tail;
+    if (entry && ms_get32(entry + MS_R_SLOT_CRC) == crc) {
+      memcpy(bytes, entry + l->record_bytes, l->slot_bytes);
       return MS_OK;
     }
   }

@@ -28,15 +28,16 @@ int ms_card_write(ms_memory* m, int32_t file, uint64_t offset, const void* data,
   int32_t done = m->port->write(m->port->context, file, offset, data, bytes);
   m->stats.micros_write += micros(m) - start;
   m->stats.bytes_written += done > 0 ? (uint32_t)done : 0;
-  int copy = copy_of(m, file), whole = done >= 0 && (uint32_t)done == bytes;
+  int in_margin = file == m->file[MS_BACKUP_FILE] && offset && offset < MS_MARGIN; /* the newest entry */
+  int copy = in_margin ? MS_COPIES : copy_of(m, file), whole = done >= 0 && (uint32_t)done == bytes;
   if (copy < MS_COPIES) {
     m->stats.sectors_written += sectors(bytes);
     m->written[copy] = 1;
     if (!whole) m->unknown[copy] = 1;
   } else if (file == m->file[MS_METADATA_FILE]) {
     m->stats.metadata_written += sectors(bytes);
-  } else {
-    m->stats.states_written += sectors(bytes);
+  } else if (file == m->segment || in_margin) {
+    m->stats.log_written += sectors(bytes);
   }
   return whole ? MS_OK : done < 0 ? done : MS_E_IO;
 }
@@ -50,6 +51,14 @@ int ms_card_sync(ms_memory* m) {
     if (status && m->written[copy]) m->unknown[copy] = 1;
     if (!status) m->written[copy] = 0;
   }
+  return status;
+}
+
+int ms_card_sync_file(ms_memory* m, int32_t file) {
+  uint32_t start = micros(m);
+  int status = m->port->sync_file(m->port->context, file);
+  m->stats.micros_write += micros(m) - start;
+  m->stats.barriers++;
   return status;
 }
 

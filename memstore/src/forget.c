@@ -5,7 +5,7 @@ static int forget_unsaved(ms_memory* m, uint32_t slot) {
   uint64_t card_sequence = ms_get64(ms_record(m, slot) + MS_R_SEQUENCE);
   ms_record_empty(&m->header.layout, m->header.identity, m->change.record, slot, card_sequence);
   ms_set_record(m, slot, m->change.record);
-  m->flags[slot] = 0;
+  m->flags[slot] &= MS_BEHIND;
   ms_hot_drop(m, slot);
   return MS_OK;
 }
@@ -20,7 +20,9 @@ int ms_forget_slot(ms_memory* m, uint32_t slot) {
   ms_change* change = &m->change;
   change->slot = slot;
   change->with_content = 1;
-  memset(change->content, 0, MS_SECTOR); /* what is forgotten is not left on the card */
+  memset(change->content, 0, MS_SECTOR); /* what is forgotten stays in the history alone */
+  change->deed = (ms_deed){.action = MS_WRITE_FORGOTTEN, .time = m->time};
+  memcpy(change->deed.name, ms_record(m, slot) + MS_R_NAME, MS_NAME_BYTES);
   ms_record_empty(&m->header.layout, m->header.identity, change->record, slot, m->clock + 1);
   return ms_save(m, change);
 }
@@ -102,6 +104,7 @@ int ms_rename(ms_memory* m, const char* name, const char* new_name) {
   if (slot < 0) return slot;
   ms_change* change = ms_revise(m, (uint32_t)slot);
   ms_put_name(change->record, new_name);
+  change->deed.action = MS_WRITE_RENAMED;
   change->record[MS_R_FLAGS] &= (uint8_t)~MS_RECORD_DECODES; /* the episode still says the old one */
   return ms_save_record(m, change);
 }
@@ -121,6 +124,7 @@ int ms_rename_thing(ms_memory* m, const char* name, const char* new_name, const 
     if (!ms_occupied(m, slot) || strcmp(ms_name(m, slot), name)) continue;
     ms_change* change = ms_revise(m, slot);
     ms_put_name(change->record, new_name);
+    change->deed.action = MS_WRITE_RENAMED;
     ms_put_episode(m, episode, flags);
     status = ms_save_record(m, change);
     renamed++;

@@ -40,6 +40,19 @@ int ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence) {
   return MS_OK;
 }
 
+int ms_equalise(ms_memory* m, uint32_t first, uint32_t end) {
+  uint64_t newest = 0;
+  int status = MS_OK;
+  if (end > m->config.slots) end = m->config.slots;
+  for (uint32_t slot = first; slot < end; slot++) {
+    uint64_t sequence = ms_get64(ms_record(m, slot) + MS_R_SEQUENCE);
+    if (sequence > newest) newest = sequence;
+  }
+  for (uint32_t slot = first; !status && slot < end; slot++)
+    if (ms_get64(ms_record(m, slot) + MS_R_SEQUENCE) != newest) status = ms_stamp(m, slot, newest);
+  return status;
+}
+
 int ms_build_index_sector(const ms_memory* m, uint32_t sector, uint8_t* data) {
   const ms_layout* l = &m->header.layout;
   uint32_t first = (sector - 1) * l->records_per_sector;

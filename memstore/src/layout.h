@@ -11,8 +11,15 @@
 /* Above it a counter is damage that a CRC did not see: it would overflow, or outlive every later write. */
 #define MS_SEQUENCE_LIMIT (1ull << 62)
 
+#define MS_IDENTITY_VERSION 1u
 #define MS_IDENTITY 32u /* first bytes of the header: what every record's CRC starts with */
-#define MS_KEY_AT 128u  /* of the key in a record */
+#define MS_TAIL_AT \
+  MS_SECTOR            /* in the backup file's first margin: the newest entry, where it needs another copy */
+#define MS_KEY_AT 128u /* of the key in a record */
+
+#ifndef MS_BLOCK
+#define MS_BLOCK 128u /* entries of a block of the log; tests that want to cross many build with fewer */
+#endif
 
 typedef struct {
   uint32_t slots, dim, dtype;
@@ -20,6 +27,8 @@ typedef struct {
   uint32_t slots_per_sector, records_per_sector;
   uint32_t slot_sectors, index_sectors; /* the header is index sector 0 and not counted */
   uint64_t slots_bytes;
+  uint32_t entry_sectors;                /* of an entry of the log: a record and its slot */
+  uint32_t block_entries, block_sectors; /* of a block in one lane: its header, its entries, a keyframe */
 } ms_layout;
 
 /* What a record of the index says of its slot; byte offsets in a record. */
@@ -46,13 +55,17 @@ enum {
 
 enum { MS_RECORD_DECODES = 1, MS_RECORD_KEPT = 2 };
 
-/* The header sector. The first MS_IDENTITY bytes never change. */
+/* The header sector. The identity never changes: it says version 1 in both versions, so that the records of a
+ * card of version 1 stay valid when it becomes one of version 2. */
 typedef struct {
   ms_layout layout;
   uint32_t version;
   uint8_t identity[MS_IDENTITY];
-  uint64_t sequence; /* of the header's last change */
-  uint32_t pending;  /* 1 + the number of the state that a restore is writing, 0: none */
+  uint64_t sequence;    /* of the header's last change */
+  uint32_t pending;     /* version 1: 1 + the number of the state that a restore is writing, 0: none */
+  uint32_t base;        /* position in the log of state 0 */
+  uint32_t file_blocks; /* blocks in each file of the log */
+  uint32_t first_file;  /* the oldest one that is kept */
 } ms_header;
 
 /* MS_E_ARGUMENT if K, D and dtype do not fit together. */
@@ -74,6 +87,35 @@ static inline uint64_t ms_backup_bytes(const ms_layout* l) {
 static inline uint32_t ms_slot_sector_bytes(const ms_layout* l, uint32_t sector) {
   uint64_t rest = l->slots_bytes - (uint64_t)sector * MS_SECTOR;
   return rest < MS_SECTOR ? (uint32_t)rest : MS_SECTOR;
+}
+
+#define MS_POSITIONS 0x7fffff00u /* of entries that a log can have */
+
+/* ---- the log: blocks of entries in two lanes, history/000000.bin and so on ---- */
+
+/* Bytes of one lane's block, of one lane in a file, of a file. */
+static inline uint32_t ms_block_bytes(const ms_layout* l) { return l->block_sectors * MS_SECTOR; }
+static inline uint64_t ms_lane_bytes(const ms_layout* l, uint32_t file_blocks) {
+  return (uint64_t)file_blocks * ms_block_bytes(l);
+}
+/* Between the lanes, and between a file's second lane and whatever follows it on the card, is a margin. */
+static inline uint64_t ms_log_file_bytes(const ms_layout* l, uint32_t file_blocks) {
+  return 2 * (ms_lane_bytes(l, file_blocks) + MS_MARGIN);
+}
+/* Blocks in each file of a log that is begun with this config. */
+uint32_t ms_log_file_blocks(const ms_config* config, const ms_layout* l);
+
+/* Not with a block's first two entries, which its header goes with, where there is room for that. */
+static inline uint32_t ms_keyframe_offset(uint32_t step) { return step > 3 ? 2 : step > 1; }
+/* The slot whose keyframe is written together with the entry at this place of a block, or `slots`: none. */
+static inline uint32_t ms_keyframe_slot(const ms_layout* l, uint32_t place) {
+  uint32_t step = l->block_entries / l->slots;
+  return place % step == ms_keyframe_offset(step) && place / step < l->slots ? place / step : l->slots;
+}
+/* The place at which this slot's keyframe is written. */
+static inline uint32_t ms_keyframe_place(const ms_layout* l, uint32_t slot) {
+  uint32_t step = l->block_entries / l->slots;
+  return slot * step + ms_keyframe_offset(step);
 }
 
 void ms_header_pack(const ms_header* header, uint8_t* sector);

@@ -1,8 +1,8 @@
 /* What the files of memstore share: the memory's state in RAM and the steps that touch the card.
  *
- * Each file calls only those that stand before it here: layout, card, slot, index, cache, spare, recover,
- * commit, metadata, states, restore, write, thing; then the interface: open, teach, forget, recall, history.
- */
+ * Each file calls only those that stand before it here: layout, card, slot, index, header, log_file, entry,
+ * cache, spare, log_scan, past, log, recover, commit, metadata, go_back, write, thing; then the interface:
+ * open, teach, forget, recall, history. */
 #ifndef BITMAR_MS_MEMORY_H
 #define BITMAR_MS_MEMORY_H
 
@@ -11,10 +11,20 @@
 #include "memstore.h"
 
 #define MS_NONE 0xffffffffu
+#define MS_LOG_NAME sizeof("history/000000.bin")
 
 enum { MS_SLOTS_FILE, MS_INDEX_FILE, MS_BACKUP_FILE, MS_METADATA_FILE, MS_SPARE_FILE, MS_FILES };
-/* flags of a slot: counters newer than the card's; not on the card at all */
-enum { MS_DIRTY = 1, MS_UNSAVED = 2 };
+/* Flags of a slot. */
+enum {
+  MS_DIRTY = 1,    /* counters newer than the card's */
+  MS_UNSAVED = 2,  /* not on the card at all */
+  MS_UNLOGGED = 4, /* not in the log as it is in a copy */
+  /* what the log has is not there yet */
+  MS_BEHIND_SLOTS = 8,
+  MS_BEHIND_INDEX = 16,
+  MS_BEHIND_MIRROR = 32,
+  MS_BEHIND = MS_BEHIND_SLOTS | MS_BEHIND_INDEX | MS_BEHIND_MIRROR
+};
 /* The two copies of every sector; and a third one, which is there only while each of them has lost something.
  */
 enum { MS_PRIMARY = 0, MS_MIRROR = 1, MS_COPIES = 2, MS_SPARE = 2, MS_SOURCES = 3 };
@@ -30,13 +40,49 @@ typedef struct {
   uint32_t uses;
 } ms_access;
 
+/* What an entry of the log says of its write beside the record and the slot. */
+typedef struct {
+  uint8_t action;           /* ms_write */
+  uint8_t more;             /* 1: of a group, and not the last of it: the last one makes all of it count */
+  uint32_t time;            /* of the write, 0: not known */
+  char name[MS_NAME_BYTES]; /* of what was forgotten; else the record has it */
+} ms_deed;
+
 /* One slot's next record and content, on their way to the card and into RAM. */
 typedef struct {
   uint32_t slot;
   int with_content; /* 0: the slot's bytes stay what they are */
   uint8_t* record;  /* a sector's room; not sealed yet */
   uint8_t* content; /* a sector's room */
+  ms_deed deed;     /* what the history says of it */
 } ms_change;
+
+/* Where an entry or a keyframe of a slot is: 1 + an entry's position, or MS_KEYFRAME + a block; 0: nowhere.
+ */
+#define MS_KEYFRAME 0x80000000u
+
+/* The log's end. Positions count its entries; entry p is written into lane p % 2 and, with the next one, into
+ * the other. */
+typedef struct {
+  uint8_t missing;    /* there should be a log, and none was found */
+  uint8_t unsure;     /* a write of `end` failed: what its lane has there is not known */
+  uint8_t lag;        /* entry end - 1 is in its own lane only */
+  uint8_t rewrite[2]; /* a repair of this lane failed: nothing that was written is known to be there */
+  uint8_t touched;    /* sectors of a header or a keyframe went out with the last write */
+  uint8_t fresh_file; /* the last write was spread over two files */
+  uint32_t end;       /* position of the next entry */
+  uint32_t sure;      /* less than it where the entries before it cannot be read */
+  uint32_t earliest;  /* of the times that are known of the writes in the newest block; 0xffffffff: none is */
+  uint32_t* at[3];    /* K: where each slot's content is: now, and in two states that are being looked at */
+  uint8_t* header;    /* a sector: of the newest block */
+  uint8_t* tail;      /* the newest entry that stands in the backup file, unpacked */
+  uint32_t tail_slot; /* its slot, MS_NONE: there is none */
+  uint8_t* last;      /* entry end - 1, as it is on the card */
+  uint8_t* fresh;     /* the one that is being written */
+  uint8_t* keyframe;  /* the one that goes with it */
+  uint8_t* read[2];   /* an entry of each lane */
+} ms_log;
+enum { MS_NOW = 0, MS_THEN = 1, MS_OTHER = 2 };
 
 struct ms_memory {
   ms_config config;
@@ -52,8 +98,9 @@ struct ms_memory {
   uint8_t metadata_stale;
   int metadata_status;  /* of the last look at it or write of it */
   uint8_t broken_sizes; /* a file is missing or has the wrong length */
-  int32_t segment;      /* the open file of states/, -1: none */
+  int32_t segment;      /* the open file of history/, -1: none */
   uint32_t segment_number;
+  ms_log log;
   uint32_t time;
   uint64_t clock, tick;
   ms_stats stats;
@@ -83,6 +130,7 @@ static inline int ms_occupied(const ms_memory* m, uint32_t slot) {
 int ms_card_read(ms_memory* m, int32_t file, uint64_t offset, void* data, uint32_t bytes);
 int ms_card_write(ms_memory* m, int32_t file, uint64_t offset, const void* data, uint32_t bytes);
 int ms_card_sync(ms_memory* m);
+int ms_card_sync_file(ms_memory* m, int32_t file); /* where the port can: a barrier for one file alone */
 int ms_read_index_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* data); /* sector 0 is the header */
 int ms_write_index_sector(ms_memory* m, int copy, uint32_t sector, const uint8_t* data);
 int ms_read_slot_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* data);
@@ -101,16 +149,66 @@ int ms_record_intact(const ms_memory* m, uint32_t slot);
 /* The sequence of the sector that this record is in, and the counters of now. MS_E_DAMAGED: it is not intact.
  */
 int ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence);
+/* All records of an index sector get the sequence of the newest. */
+int ms_equalise(ms_memory* m, uint32_t first, uint32_t end);
 /* What both copies of an index sector (1, 2, ...) should hold. MS_E_DAMAGED: a record in RAM is not intact.
  */
 int ms_build_index_sector(const ms_memory* m, uint32_t sector, uint8_t* data);
+
+/* header.c */
+int ms_commit_header(ms_memory* m, const ms_header* wanted); /* with the next sequence */
+
+/* log_file.c: the files of the log */
+int ms_log_open_file(ms_memory* m, uint32_t number, int mode); /* m->segment is it then */
+int ms_log_need_file(ms_memory* m, uint32_t number);           /* make it if it is not there */
+int ms_log_has_file(ms_memory* m, uint32_t number, int* yes);
+int ms_log_remove_file(ms_memory* m, uint32_t number);
+/* Sectors of a block's lane. MS_E_NOT_FOUND: its file is missing; MS_E_DAMAGED: it is too short. */
+int ms_log_read(ms_memory* m, int lane, uint32_t block, uint32_t sector, void* data, uint32_t sectors);
+int ms_log_write(ms_memory* m, int lane, uint32_t block, uint32_t sector, const void* data, uint32_t sectors);
+static inline uint32_t ms_entry_bytes(const ms_layout* l) { return l->entry_sectors * MS_SECTOR; }
+static inline uint32_t ms_entry_sector(const ms_layout* l, uint32_t place) {
+  return 1 + place * l->entry_sectors;
+}
+static inline uint32_t ms_keyframe_sector(const ms_layout* l, uint32_t slot) {
+  return 1 + (l->block_entries + slot) * l->entry_sectors;
+}
+/* The first block of the oldest file, and the position of the oldest state that can be gone back to. */
+static inline uint32_t ms_log_first_block(const ms_memory* m) {
+  return m->header.first_file * m->header.file_blocks;
+}
+static inline uint32_t ms_log_first_state(const ms_memory* m) {
+  return (ms_log_first_block(m) + 1) * m->header.layout.block_entries - 1;
+}
+
+/* entry.c: entries, keyframes and block headers, as bytes */
+/* `where`: an entry's position, or MS_KEYFRAME | the block that a keyframe is for. */
+void ms_entry_pack(const ms_memory* m, uint32_t where, const uint8_t* record, const uint8_t* content,
+                   const ms_deed* deed, uint8_t* entry);
+/* MS_OK: `entry` is now the record as it stands in the index, then the slot. MS_E_DAMAGED: it is no entry. */
+int ms_entry_unpack(const ms_memory* m, uint32_t where, uint8_t* entry, ms_deed* deed);
+/* `begins`: the log does, this block has a keyframe only. */
+void ms_block_pack(const ms_memory* m, uint32_t block, uint64_t sequence, uint32_t earliest, int begins,
+                   uint8_t* sector);
+int ms_block_begins(const uint8_t* sector);
+int ms_block_any(const uint8_t* sector); /* a block header, of whatever memory */
+int ms_block_valid(const ms_memory* m, uint32_t block, const uint8_t* sector);
+uint64_t ms_block_sequence(const uint8_t* sector); /* every entry of the block has a higher one */
+uint32_t ms_block_earliest(const uint8_t* sector);
+/* The valid one of either lane, unpacked; the pointer is into m->log.read[0]. NULL: `status` says why. */
+const uint8_t* ms_entry_at(ms_memory* m, uint32_t position, ms_deed* deed, int* status);
+const uint8_t* ms_keyframe_of(ms_memory* m, uint32_t block, uint32_t slot, int* status);
+const uint8_t* ms_entry_where(ms_memory* m, uint32_t slot, uint32_t where, int* status);
+int ms_block_read(ms_memory* m, uint32_t block, uint8_t* sector);
+int ms_same_record(const ms_layout* l, const uint8_t* a, const uint8_t* b);
 
 /* cache.c */
 const uint8_t* ms_hot_peek(const ms_memory* m, uint32_t slot); /* not an access: the LRU order stays */
 uint8_t* ms_hot_find(ms_memory* m, uint32_t slot);
 uint8_t* ms_hot_take(ms_memory* m, uint32_t slot); /* NULL: every entry is pinned by an unsaved episode */
 void ms_hot_drop(ms_memory* m, uint32_t slot);
-int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes); /* slot_bytes, CRC checked, either copy */
+/* slot_bytes, CRC checked, from either copy or the log */
+int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes);
 
 /* slot.c: numbers <-> bytes of a slot */
 float ms_encode_slot(const ms_layout* l, const float* values, uint8_t* bytes); /* returns the slot's scale */
@@ -123,52 +221,55 @@ void ms_spare_find(ms_memory* m);  /* present[MS_SPARE_FILE] and spare_status te
 int ms_spare_make(ms_memory* m);   /* an empty one */
 int ms_spare_remove(ms_memory* m); /* MS_OK where there is none */
 
-/* recover.c: read both copies of everything, decide, repair */
+/* log_scan.c: find the log's end and where each slot's newest content is; make both lanes whole */
+int ms_log_scan(ms_memory* m, ms_report* report);
+
+/* past.c: states of the past */
+/* The position of the last state at or before this position, and what its write did. MS_E_NOT_FOUND: none. */
+int ms_past_state(ms_memory* m, uint32_t* position, ms_deed* deed);
+/* Fill at[which] with where each slot's content of that state is. */
+int ms_past_locate(ms_memory* m, uint32_t position, int which);
+/* The last state that was written at or before this time. */
+int ms_past_find(ms_memory* m, uint32_t unix_seconds, uint32_t* position);
+/* The earliest time of all writes in the blocks that end before this one and that its header speaks of. */
+uint32_t ms_past_earliest(ms_memory* m, uint32_t block);
+
+/* log.c: write it */
+int ms_log_begin(ms_memory* m, int is_new); /* its first block, or one in a file of its own; not the header */
+/* A sealed record and its slot. Behind the barrier it is on the card, and no region that the next write
+ * touches has its only copy. */
+int ms_log_append(ms_memory* m, const uint8_t* record, const uint8_t* content, const ms_deed* deed);
+int ms_log_catch_up(ms_memory* m); /* the newest entry into the other lane; no barrier */
+int ms_log_write_tail(ms_memory* m);
+void ms_log_read_tail(ms_memory* m);
+int ms_log_settle(ms_memory* m); /* after a failed write: make sure that it is not there */
+
+/* recover.c: read both copies of everything and the log, decide, repair */
 int ms_scan(ms_memory* m, ms_report* report);
 
 /* commit.c: the write protocol; after an error it is open what is on the card */
 int ms_commit(ms_memory* m, ms_change* change);
-int ms_commit_header(ms_memory* m, uint32_t pending);
-int ms_commit_counters(ms_memory* m); /* every index sector with newer counters in RAM */
+int ms_commit_begin(ms_memory* m);  /* a log where there is none yet, or none any more */
+int ms_commit_copies(ms_memory* m); /* every sector that is newer in RAM or in the log than in a copy */
 
 /* metadata.c */
 uint64_t ms_metadata_bytes(const ms_layout* l);
 void ms_metadata_check(ms_memory* m);
 int ms_metadata_write(ms_memory* m, uint32_t* repaired);
 
-/* states.c: the archive, state by state */
-typedef struct {
-  ms_memory* m;
-  uint32_t per_file;
-} ms_archive;
-typedef struct {
-  uint32_t time; /* unix seconds, 0: unknown */
-  uint32_t
-      known;    /* the same, or the last one that was known: never less than the state's before in this run */
-  uint32_t run; /* a new one begins whenever the clock was set back */
-} ms_when;
-int ms_archive_open(ms_memory* m, ms_archive* a); /* MS_E_NOT_FOUND: there is none yet */
-int ms_archive_close(ms_memory* m, int status);   /* returns status, or the error of the closing */
-int ms_archive_when(ms_archive* a, uint32_t number, ms_when* when);
-int ms_archive_count(ms_archive* a, uint32_t* count);
-int ms_archive_header(ms_archive* a, uint32_t number, ms_state* state);
-int ms_archive_check(ms_archive* a, uint32_t number); /* every record and slot */
-int ms_archive_append(ms_archive* a, uint32_t number);
-/* Sectors of a state's body: index sector 1.. or slot sector 0.. */
-int ms_archive_index_sector(ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data);
-int ms_archive_slot_sector(ms_archive* a, uint32_t number, uint32_t sector, uint8_t* data);
-
-/* restore.c */
-int ms_restore_state(ms_memory* m, uint32_t number);       /* begin and finish */
-int ms_finish_restore(ms_memory* m, uint32_t* state_gone); /* the one that the header names */
+/* go_back.c */
+/* All of it or nothing; then m->unresolved: it is to be read from the card. */
+int ms_go_back(ms_memory* m, uint32_t position, uint8_t action);
 
 /* write.c: what every word that writes begins and ends with */
 int ms_writable(ms_memory* m); /* may it write, and is it known what is on the card? */
+int ms_complete(ms_memory* m); /* after a scan: what the copies have and the log has not goes into the log */
 int ms_resolve(ms_memory* m);  /* find out, repair, finish what was begun */
 /* The records of this slot's index sector are intact in RAM: 0; they had to be read anew: 1, look again. */
 int ms_mend(ms_memory* m, uint32_t slot);
-int ms_save(ms_memory* m,
-            ms_change* change); /* commit; after a failure the memory is old or new, never open */
+/* Commit; after a failure the memory is as it was, here and on the card, or it is not known and
+ * m->unresolved. */
+int ms_save(ms_memory* m, ms_change* change);
 
 /* thing.c: the slots of one name */
 static inline const char* ms_name(const ms_memory* m, uint32_t slot) {

@@ -32,6 +32,13 @@ static size_t carve(const ms_config* c, const ms_layout* l, ms_memory* m) {
   TAKE(change.record, MS_SECTOR);
   TAKE(change.content, MS_SECTOR);
   TAKE(work, l->dim * sizeof(float));
+  for (int i = MS_NOW; i <= MS_OTHER; i++) TAKE(log.at[i], c->slots * sizeof(uint32_t));
+  TAKE(log.header, MS_SECTOR);
+  TAKE(log.tail, ms_entry_bytes(l));
+  TAKE(log.last, ms_entry_bytes(l));
+  TAKE(log.fresh, ms_entry_bytes(l));
+  TAKE(log.keyframe, ms_entry_bytes(l));
+  for (int lane = 0; lane < 2; lane++) TAKE(log.read[lane], ms_entry_bytes(l));
 #undef TAKE
   return at;
 }
@@ -183,6 +190,8 @@ static int create(ms_memory* m) {
     if (!status) status = ms_write_index_sector(m, MS_MIRROR, i, m->index_built);
   }
   if (!status) status = ms_card_sync(m);
+  m->header.version = MS_FORMAT_VERSION;
+  if (!status) status = ms_log_begin(m, 1);
   ms_header_pack(&m->header, m->index_built);
   if (!status) status = ms_write_index_sector(m, MS_MIRROR, 0, m->index_built);
   if (!status) status = ms_card_sync(m);
@@ -199,6 +208,7 @@ static void uncreate(ms_memory* m) {
     if (m->file[i] >= 0) m->port->close(m->port->context, m->file[i]);
     m->file[i] = -1;
   }
+  ms_log_remove_file(m, m->header.first_file);
   for (int i = 0; m->port->remove && i < MS_FILES; i++) {
     if (i == MS_BACKUP_FILE && m->port->sync(m->port->context)) return;
     m->port->remove(m->port->context, names[i]);
@@ -215,7 +225,7 @@ static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {
   ms_header header;
   memset(&header, 0, sizeof header);
   status = read_header(m, &header);
-  report->found_version = status == MS_OK ? MS_FORMAT_VERSION : header.version;
+  report->found_version = header.version;
   if (status == MS_E_NOT_FOUND) {
     if (flags & (MS_OPEN_NO_CREATE | MS_OPEN_READ_ONLY)) {
       return m->file[MS_INDEX_FILE] < 0 && m->file[MS_BACKUP_FILE] < 0 ? MS_E_NOT_FOUND : MS_E_FORMAT;
@@ -236,13 +246,14 @@ static int open_card(ms_memory* m, uint32_t flags, ms_report* report) {
   }
   int created = report->kept == MS_STATE_CREATED;
   if (!status) status = ms_scan(m, report);
-  if (!status && m->header.pending && m->read_only) report->restore_finished = MS_RESTORE_OPEN;
-  if (!status && m->header.pending && !m->read_only) {
-    uint32_t gone = 0;
-    status = ms_finish_restore(m, &gone);
-    report->restore_finished = gone ? MS_RESTORE_LOST : MS_RESTORE_FINISHED;
-    report->occupied = ms_count_occupied(m);
+  if (!status && m->header.pending) { /* version 1 restored in many writes, from an archive of its own */
+    report->restore_cut = 1;
+    ms_header next = m->header;
+    next.pending = 0;
+    if (!m->read_only) status = ms_commit_header(m, &next);
   }
+  if (!status) status = ms_complete(m);
+  if (!status && m->header.version > 1) report->state = m->log.missing ? 0 : m->log.end - 1 - m->header.base;
   if (!status) {
     ms_metadata_check(m);
     report->metadata_error = m->metadata_status;
@@ -302,22 +313,6 @@ int ms_close(ms_memory* m) {
   return status ? status : closed;
 }
 
-enum { STATES_VERIFIED = 64 };
-
-static int check_states(ms_memory* m, ms_report* report) {
-  ms_archive a;
-  uint32_t count = 0;
-  int status = ms_archive_open(m, &a);
-  if (!status) status = ms_archive_count(&a, &count);
-  if (status == MS_E_NOT_FOUND) status = MS_OK;
-  uint32_t first = count > STATES_VERIFIED ? count - STATES_VERIFIED : 0;
-  for (uint32_t i = first; !status && i < count; i++) {
-    report->states_damaged += ms_archive_check(&a, i) != MS_OK;
-    report->states_checked++;
-  }
-  return ms_archive_close(m, status);
-}
-
 int ms_verify(ms_memory* m, ms_report* report) {
   ms_report local;
   if (!report) report = &local;
@@ -327,10 +322,11 @@ int ms_verify(ms_memory* m, ms_report* report) {
   if (!m->port) return MS_OK;
   int status = ms_flush(m);
   if (!status) status = ms_scan(m, report);
+  if (!status) status = ms_complete(m);
   if (!status && !m->read_only) status = ms_metadata_write(m, &report->metadata_repaired);
-  if (!status) status = check_states(m, report);
   describe(&m->header, &report->found);
-  report->found_version = MS_FORMAT_VERSION;
+  report->found_version = m->header.version;
+  report->state = m->header.version > 1 && !m->log.missing ? m->log.end - 1 - m->header.base : 0;
   report->metadata_error = m->metadata_status;
   report->read_only = m->read_only;
   return status;
@@ -368,6 +364,7 @@ int ms_card_size(const ms_config* config, ms_file_sizes* sizes) {
   sizes->index = ms_index_bytes(&l);
   sizes->metadata = ms_metadata_bytes(&l);
   sizes->backup = ms_backup_bytes(&l);
+  sizes->history = ms_log_file_bytes(&l, ms_log_file_blocks(config, &l));
   return MS_OK;
 }
 

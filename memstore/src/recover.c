@@ -1,4 +1,7 @@
-/* Two copies of every sector: which one counts, and how the other is repaired.
+/* Two copies of every sector and the log: which one counts, and how the others are repaired.
+ *
+ * What the log has of a slot counts where it is newer than either copy: they are written after it. A copy
+ * that is whole and older is behind, not damaged: it is brought up to date without a word.
  *
  * A record is believed if its CRC is right and one copy of its slot has the bytes that the record names. Of
  * an index sector, the copy whose records are all believed is taken; of two such copies, the newer one
@@ -22,6 +25,10 @@ typedef struct {
   int index_status[MS_SOURCES], slot_status[MS_SOURCES];
   /* repairs that say nothing about which copy is better: bytes that mean nothing, the header's third copy */
   uint32_t neutral[MS_COPIES];
+  uint32_t behind[MS_COPIES]; /* sectors that are whole and older than the log */
+  int torn[MS_SOURCES];       /* records and slots of the slot sector that do not belong together */
+  int index_torn[MS_SOURCES]; /* the index sector is not whole */
+  uint32_t from_history;      /* slots that neither copy has */
   int spare_differs; /* from what it should hold: it is missing or was cut before the copies were touched */
 } scan;
 
@@ -51,13 +58,28 @@ static const uint8_t* slot_in(const scan* s, int copy, uint32_t slot) {
   return s->m->slots_read[copy] + (size_t)(slot % l->slots_per_sector) * l->slot_bytes;
 }
 
-/* The copy of the slot's bytes that has this CRC, or NULL. */
+/* The newest record of a slot in the log, behind it its bytes; NULL: there is none. */
+static const uint8_t* in_log(const scan* s, uint32_t slot) {
+  ms_memory* m = s->m;
+  int status;
+  return m->header.version > 1 ? ms_entry_where(m, slot, m->log.at[MS_NOW][slot], &status) : NULL;
+}
+
+static const uint8_t* in_tail(const scan* s, uint32_t slot) {
+  return s->m->header.version > 1 && s->m->log.tail_slot == slot ? s->m->log.tail : NULL;
+}
+
+/* The slot's bytes that have this CRC, or NULL. */
 static const uint8_t* find_slot(const scan* s, uint32_t slot, uint32_t crc) {
+  const ms_layout* l = &s->m->header.layout;
   for (int copy = 0; copy < MS_SOURCES; copy++) {
     const uint8_t* bytes = slot_in(s, copy, slot);
-    if (bytes && bm_crc32(0, bytes, s->m->header.layout.slot_bytes) == crc) return bytes;
+    if (bytes && bm_crc32(0, bytes, l->slot_bytes) == crc) return bytes;
   }
-  return NULL;
+  const uint8_t* logged = in_log(s, slot);
+  if (logged && ms_get32(logged + MS_R_SLOT_CRC) == crc) return logged + l->record_bytes;
+  const uint8_t* tail = in_tail(s, slot);
+  return tail && ms_get32(tail + MS_R_SLOT_CRC) == crc ? tail + l->record_bytes : NULL;
 }
 
 /* Nothing but zeros wherever it can be read: an empty slot, or one that was forgotten. */
@@ -107,7 +129,7 @@ static void accept(scan* s, uint32_t slot, const uint8_t* record) {
 }
 
 /* No record of this slot is believed; `newest`: the best that can be read, or NULL. */
-static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest, uint64_t sequence) {
+static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest) {
   ms_memory* m = s->m;
   const ms_layout* l = &m->header.layout;
   uint8_t* record = ms_record(m, slot);
@@ -115,7 +137,7 @@ static void declare_lost(scan* s, uint32_t slot, const uint8_t* newest, uint64_t
   if (newest) memcpy(name, newest + MS_R_NAME, sizeof name);
   ms_hot_drop(m, slot);
   m->flags[slot] = 0;
-  ms_record_empty(l, m->header.identity, record, slot, sequence);
+  ms_record_empty(l, m->header.identity, record, slot, newest ? ms_get64(newest + MS_R_SEQUENCE) : 0);
   m->access[slot] = (ms_access){0};
   if (!newest && slot_is_blank(s, slot)) return; /* nothing was there */
   record[MS_R_STATE] = MS_LOST;
@@ -149,20 +171,32 @@ static int best_record(const scan* s, uint32_t slot, const uint8_t* (*look)(cons
   return best;
 }
 
+static int newer(const uint8_t* a, const uint8_t* b) {
+  return a && (!b || ms_get64(a + MS_R_SEQUENCE) > ms_get64(b + MS_R_SEQUENCE));
+}
+
+/* Of this record (NULL: none) and the log's the newer one becomes the slot's. 0: there is none. */
+static int accept_newest(scan* s, uint32_t slot, const uint8_t* record) {
+  const uint8_t *logged = in_log(s, slot), *tail = in_tail(s, slot);
+  if (newer(tail, record)) record = tail;
+  if (newer(logged, record)) {
+    accept(s, slot, logged);
+    s->from_history += !record;
+    return 1;
+  }
+  if (!record) return 0;
+  int unlogged = !logged || !ms_same_record(&s->m->header.layout, record, logged);
+  accept(s, slot, record);
+  if (unlogged && s->m->header.version > 1 && !s->m->log.missing && !(s->m->flags[slot] & MS_UNSAVED))
+    s->m->flags[slot] |= MS_UNLOGGED;
+  return 1;
+}
+
 /* No copy is whole: each record by itself. */
 static int merge(scan* s, uint32_t first, uint32_t end) {
-  uint64_t newest = 0;
   for (uint32_t slot = first; slot < end; slot++) {
     int copy = best_record(s, slot, believed_in);
-    uint64_t sequence = copy < 0 ? 0 : ms_get64(record_in(s, copy, slot) + MS_R_SEQUENCE);
-    if (sequence > newest) newest = sequence;
-  }
-  for (uint32_t slot = first; slot < end; slot++) {
-    int copy = best_record(s, slot, believed_in);
-    if (copy >= 0) {
-      accept(s, slot, record_in(s, copy, slot));
-      continue;
-    }
+    if (accept_newest(s, slot, copy < 0 ? NULL : record_in(s, copy, slot))) continue;
     for (copy = 0; copy < MS_SOURCES; copy++) { /* a card that cannot be read now has not lost it */
       if (s->index_status[copy] && !damaged_or_absent(s->index_status[copy])) return s->index_status[copy];
       if (s->slot_status[copy] && !damaged_or_absent(s->slot_status[copy])) return s->slot_status[copy];
@@ -172,19 +206,34 @@ static int merge(scan* s, uint32_t first, uint32_t end) {
     if (a && b && a[MS_R_STATE] != MS_OCCUPIED && b[MS_R_STATE] != MS_OCCUPIED)
       accept(s, slot, copy == MS_MIRROR ? b : a); /* damaged zeros */
     else
-      declare_lost(s, slot, copy < 0 ? NULL : record_in(s, copy, slot), newest);
+      declare_lost(s, slot, copy < 0 ? NULL : record_in(s, copy, slot));
   }
-  int status = MS_OK;
-  for (uint32_t slot = first; !status && slot < end; slot++) status = ms_stamp(s->m, slot, newest);
-  return status;
+  return ms_equalise(s->m, first, end);
 }
 
 /* Records of one index sector: from the card into RAM. */
 static int decide(scan* s, uint32_t first, uint32_t end) {
   int copy = whole_copy(s, first, end);
   if (copy < 0) return merge(s, first, end);
-  for (uint32_t slot = first; slot < end; slot++) accept(s, slot, record_in(s, copy, slot));
-  return MS_OK;
+  for (uint32_t slot = first; slot < end; slot++) accept_newest(s, slot, record_in(s, copy, slot));
+  return ms_equalise(s->m, first, end);
+}
+
+/* Is a copy's index sector one write's, and do the slots' bytes beside it belong to it? */
+static void look_for_tears(scan* s, uint32_t first, uint32_t end) {
+  for (int copy = 0; copy < MS_SOURCES; copy++) {
+    const uint8_t* one = record_in(s, copy, first);
+    s->index_torn[copy] = s->index_status[copy];
+    for (uint32_t slot = first; slot < end; slot++) {
+      const uint8_t *record = record_in(s, copy, slot), *bytes = slot_in(s, copy, slot);
+      s->index_torn[copy] |= !record || !one || memcmp(record + MS_R_SEQUENCE, one + MS_R_SEQUENCE, 8);
+      /* the slots file is written before the index: it may have what the log has already */
+      uint32_t crc = bytes ? bm_crc32(0, bytes, s->m->header.layout.slot_bytes) : 0;
+      s->torn[copy] |=
+          !record || !bytes ||
+          (crc != ms_get32(record + MS_R_SLOT_CRC) && crc != ms_get32(ms_record(s->m, slot) + MS_R_SLOT_CRC));
+    }
+  }
 }
 
 static int build_slot_sector(scan* s, uint32_t sector, uint8_t* data) {
@@ -220,7 +269,11 @@ static int settle(scan* s, int is_slots, uint32_t sector, const uint8_t* want, u
     if (copy == MS_SPARE && s->pass == DECIDE && (is_slots || sector)) /* it has no header */
       s->spare_differs |= damaged;
     if (copy == MS_SPARE ? s->pass != FILL_SPARE : !damaged && !m->unknown[copy]) continue;
-    if (s->pass == DECIDE) {
+    int behind = m->header.version > 1 && copy < MS_COPIES && !m->unknown[copy] && (is_slots || sector) &&
+                 !(is_slots ? s->torn : s->index_torn)[copy] && memcmp(have[copy], want, used_bytes);
+    if (s->pass == DECIDE && behind) {
+      s->behind[copy]++;
+    } else if (s->pass == DECIDE) {
       count_repair(s, copy, !status[copy] && !memcmp(have[copy], want, used_bytes));
     } else if (copy == (s->pass == FILL_SPARE ? MS_SPARE : s->pass == FIX_MIRROR ? MS_MIRROR : MS_PRIMARY)) {
       return is_slots ? ms_write_slot_sector(m, copy, sector, want)
@@ -259,12 +312,16 @@ static int visit(scan* s, pass pass) {
   for (uint32_t group = 0; !status && group < l->slot_sectors; group++) {
     uint32_t first = group * l->slots_per_sector;
     uint32_t end = first + l->slots_per_sector < l->slots ? first + l->slots_per_sector : l->slots;
-    for (int copy = 0; copy < MS_SOURCES; copy++) s->slot_status[copy] = read_slots(s, copy, group);
+    for (int copy = 0; copy < MS_SOURCES; copy++) {
+      s->slot_status[copy] = read_slots(s, copy, group);
+      s->torn[copy] = s->slot_status[copy];
+    }
     for (uint32_t slot = first; !status && slot < end; slot += l->records_per_sector) {
       uint32_t sector = 1 + slot / l->records_per_sector;
       uint32_t stop = slot + l->records_per_sector < end ? slot + l->records_per_sector : end;
       for (int copy = 0; copy < MS_SOURCES; copy++) s->index_status[copy] = read_index(s, copy, sector);
       if (pass == DECIDE) status = decide(s, slot, stop);
+      look_for_tears(s, slot, stop);
       if (!status) status = ms_build_index_sector(m, sector, m->index_built);
       if (!status) status = settle(s, 0, sector, m->index_built, MS_SECTOR, (stop - slot) * l->record_bytes);
     }
@@ -282,6 +339,7 @@ static void summarise(const scan* s) {
   int primary = report->primary_repaired > s->neutral[MS_PRIMARY],
       mirror = report->mirror_repaired > s->neutral[MS_MIRROR];
   report->occupied = report->lost = 0;
+  report->from_history = s->from_history;
   for (uint32_t slot = 0; slot < m->header.layout.slots; slot++) {
     const uint8_t* record = ms_record(m, slot);
     report->occupied += record[MS_R_STATE] == MS_OCCUPIED;
@@ -348,9 +406,13 @@ int ms_scan(ms_memory* m, ms_report* report) {
   scan s = {.m = m, .report = report};
   report->primary_repaired = report->mirror_repaired = 0;
   ms_spare_find(m);
-  int status = visit(&s, DECIDE);
+  int status = m->header.version > 1 ? ms_log_scan(m, report) : MS_OK;
+  report->history_gone = m->header.version > 1 && m->log.missing;
+  ms_log_read_tail(m);
+  if (!status) status = visit(&s, DECIDE);
   if (status) return status;
-  uint32_t primary = report->primary_repaired, mirror = report->mirror_repaired;
+  uint32_t primary = report->primary_repaired + s.behind[MS_PRIMARY],
+           mirror = report->mirror_repaired + s.behind[MS_MIRROR];
   summarise(&s);
   if (m->read_only) return MS_OK;
   if (m->broken_sizes) status = make_whole_files(m);

@@ -146,6 +146,7 @@ static void compose(ms_memory* m, const lesson* lesson, const choice* c, float k
   uint32_t n = 1, writes = 1;
   change->slot = c->slot;
   change->with_content = 0;
+  change->deed = (ms_deed){.action = (uint8_t)(MS_WRITE_NEW + c->action), .time = m->time};
   record[MS_R_STATE] = MS_OCCUPIED;
   ms_put16(record + MS_R_SLOT, (uint16_t)c->slot);
   if (merged) {
@@ -180,7 +181,7 @@ static int save(ms_memory* m, ms_change* change, int saved) {
   if (saved) return ms_save(m, change);
   int status = ms_keep_in_ram(m, change);
   if (status) return status;
-  m->flags[change->slot] = MS_UNSAVED;
+  m->flags[change->slot] = (uint8_t)((m->flags[change->slot] & ~MS_DIRTY) | MS_UNSAVED);
   if (m->clock + 1 < MS_SEQUENCE_LIMIT) m->clock++;
   return MS_OK;
 }

@@ -49,6 +49,8 @@ const char* ms_strerror(int error) {
       return "the memory's clock is at its end: it can be read, not written";
     case MS_E_OTHER_NAME:
       return "the same picture has another name";
+    case MS_E_HISTORY_FULL:
+      return "the history is full: nothing can be written before a part of it goes";
     default:
       return "unknown error";
   }
@@ -98,16 +100,25 @@ size_t ms_report_text(const ms_report* r, char* text, size_t bytes) {
     put(&w, "; memory_metadata.json cannot be written: ");
     put(&w, ms_strerror(r->metadata_error));
   }
-  if (r->restore_finished == MS_RESTORE_FINISHED) put(&w, "; finished an interrupted restore");
-  if (r->restore_finished == MS_RESTORE_LOST)
-    put(&w, "; an interrupted restore could not be finished, its state is gone: a part is as it was before");
-  if (r->restore_finished == MS_RESTORE_OPEN) put(&w, "; an interrupted restore waits to be finished");
+  if (r->log_repaired) {
+    put(&w, "; repaired ");
+    put_number(&w, r->log_repaired);
+    put(&w, " sectors of the history");
+  }
+  if (r->history_gone) put(&w, "; the history is gone, and what was not flushed");
+  if (r->from_history) {
+    put(&w, "; took ");
+    put_number(&w, r->from_history);
+    put(&w, " slots from the history alone");
+  }
+  if (r->restore_cut)
+    put(&w, "; an interrupted restore of version 1 could not be finished: a part is as it was before");
   if (r->states_damaged) {
     put(&w, "; of the last ");
     put_number(&w, r->states_checked);
     put(&w, " states ");
     put_number(&w, r->states_damaged);
-    put(&w, " cannot be restored");
+    put(&w, " are damaged");
   }
   put(&w, "; ");
   put_number(&w, r->occupied);

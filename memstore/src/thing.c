@@ -64,6 +64,7 @@ ms_change* ms_revise(ms_memory* m, uint32_t slot) {
   ms_put_access(m, slot, change->record);
   change->slot = slot;
   change->with_content = 0;
+  change->deed = (ms_deed){.action = MS_WRITE_REVISED, .time = m->time};
   return change;
 }
 

@@ -1,14 +1,30 @@
 /* What every word that writes begins and ends with. */
 #include "memory.h"
 
+int ms_complete(ms_memory* m) {
+  if (m->read_only || m->header.version < 2) return MS_OK;
+  int status = m->log.missing ? ms_commit_begin(m) : MS_OK, any = 0;
+  for (uint32_t slot = 0; !status && slot < m->config.slots; slot++) {
+    if (!(m->flags[slot] & MS_UNLOGGED)) continue;
+    m->flags[slot] &= (uint8_t)~MS_UNLOGGED;
+    ms_change* change = &m->change;
+    memcpy(change->record, ms_record(m, slot), m->header.layout.record_bytes);
+    *change = (ms_change){.slot = slot, .record = change->record, .content = change->content};
+    change->deed = (ms_deed){.action = MS_WRITE_FOUND};
+    status = ms_commit(m, change);
+    any = 1;
+  }
+  return status || !any ? status : ms_commit_copies(m);
+}
+
 int ms_resolve(ms_memory* m) {
   ms_report report;
-  uint32_t state_gone;
   memset(&report, 0, sizeof report);
   m->unresolved = 1;
-  int status = ms_scan(m, &report);
-  if (!status && m->header.pending && !m->read_only) status = ms_finish_restore(m, &state_gone);
-  if (!status) m->unresolved = 0;
+  int status = m->read_only ? MS_OK : ms_log_settle(m);
+  if (!status) status = ms_scan(m, &report);
+  if (!status) status = ms_complete(m);
+  m->unresolved = status != MS_OK;
   return status;
 }
 
@@ -31,22 +47,16 @@ int ms_mend(ms_memory* m, uint32_t slot) {
 }
 
 int ms_save(ms_memory* m, ms_change* change) {
-  uint64_t sequence = m->clock + 1;
   int status = ms_commit(m, change);
-  if (!status || !m->unresolved) return status;
-  /* old or new? the card knows: read it all again, repair what the failed write left */
-  if (ms_resolve(m) || ms_get64(ms_record(m, change->slot) + MS_R_SEQUENCE) != sequence) return status;
-  ms_hot_drop(m, change->slot);
-  if (sequence > m->clock) m->clock = sequence;
-  m->metadata_stale = 1;
-  return MS_OK;
+  if (status && m->unresolved) ms_resolve(m);
+  return status;
 }
 
 int ms_flush(ms_memory* m) {
   if (!m) return MS_E_ARGUMENT;
   if (!m->port || m->read_only) return MS_OK;
   int status = ms_writable(m);
-  if (!status) status = ms_commit_counters(m);
+  if (!status) status = ms_commit_copies(m);
   if (status) {
     ms_resolve(m);
     return status;

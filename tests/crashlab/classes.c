@@ -91,9 +91,11 @@ static lab_promise promise_of(lab* l, int in_it) {
   lab_promise p = {.clock = in_it ? l->clock_before : l->clock_after, .states = l->states};
   if (in_it) p.may[p.count++] = &l->before;
   p.may[p.count++] = &l->after;
-  p.between = in_it && !l->result.one_write && l->word != W_RESTORE;
-  p.states_least = in_it ? l->states_before : l->states_after;
-  p.states_most = l->states_after;
+  p.between = in_it && l->word == W_PRUNE;
+  p.numbers = l->numbers;
+  p.known = in_it ? l->states_before : l->states_after;
+  p.number[0] = l->states_before && in_it ? l->numbers[l->states_before - 1] : 0;
+  p.number[1] = l->states_after ? l->numbers[l->states_after - 1] : 0;
   return p;
 }
 
@@ -164,7 +166,7 @@ static int is_finished(const lab* l, crash how) { return crash_time(&l->log, how
 static void cut_word(lab_run* r, lab_class c, crash how) {
   lab_promise promise = promise_of(&r->l, !is_finished(&r->l, how));
   promise.says = r->l.word != W_RESTORE;
-  promise.states_may_break = c == C_REGION; /* an archived state is there once */
+  promise.states_may_break = c == C_REGION; /* a state may be of the newest entry, which is there once */
   try_crash(r, c, how, &promise);
 }
 
@@ -206,14 +208,14 @@ static void reorders(lab_run* r) {
 /* Which sectors of the finished card are looked at, and in which file they lie. */
 static void note_reads(lab_run* r) {
   lab* l = &r->l;
-  uint32_t count;
+  uint32_t oldest, newest;
   lab_state ignored;
   crash_apply(&l->card, &l->log, (crash){'-', 0, 0, 0});
   l->card.read_count = 0;
   l->card.noting = 1;
   if (!ms_open(&l->probe.memory, l->probe.buffer, l->probe.buffer_bytes, &l->config, &l->port, 0, NULL)) {
     lab_read_state(l->probe.memory, &l->config, &ignored);
-    ms_history_count(l->probe.memory, &count);
+    ms_history_range(l->probe.memory, &oldest, &newest);
   }
   l->card.noting = 0;
 }
@@ -313,16 +315,18 @@ static const char* check_faulty(lab_run* r, lab_faulty* o, uint32_t samples, uin
     lab_promise promise = promise_of(l, 1);
     promise.states_may_break = lasts;
     int finished = !o->status && time >= o->done;
-    if (finished) promise.may[0] = &l->after, promise.count = 1, promise.states_least = l->states_after;
+    if (finished) promise.may[0] = &l->after, promise.count = 1;
     if (finished) promise.clock = l->clock_after;
-    if (!finished && several && l->word != W_RESTORE) promise.between = 1;
+    if (!finished && l->word == W_PRUNE) promise.between = 1;
     if (o->is_open && time >= o->end && !o->next_status) {
       promise.may[0] = &o->next, promise.count = 1, promise.between = 0;
     } else if (o->is_open && time > o->done) {
       promise.may[promise.count++] = &o->next;
-      promise.between = 0;
+      promise.between =
+          l->word == W_PRUNE && o->status; /* the write that failed may be there until the next one */
       if (several && o->status) promise.may[promise.count++] = &o->ram;
     }
+    if (r->only && r->dump) dump(&l->card, r->dump);
     wrong = lab_check(&l->probe, &l->card, &l->port, &promise, (uint32_t)random);
   }
   return wrong;
@@ -378,6 +382,7 @@ static void bad_sectors(lab_run* r) {
       if (stopped(r) || !wanted(r, id)) continue;
       /* opening with it; and when it is gone */
       crash_apply(&l->card, &l->log, (crash){'-', 0, 0, 0});
+      if (r->only && r->dump) dump(&l->card, r->dump);
       l->card.fault = fault;
       lab_promise promise = promise_of(l, 0);
       promise.states_may_break = 1;
@@ -417,8 +422,9 @@ static void lost_writes(lab_run* r) {
       promise.may_lose = l->word == W_CREATE; /* its own zeros: there is no second copy yet */
       promise.between = o.status && !l->result.one_write;
       const char* wrong = NULL;
-      if (crash_apply(&l->card, &o.log, (crash){'c', o.done, 0, 0}))
-        wrong = lab_check(&l->probe, &l->card, &l->port, &promise, 8);
+      int applied = crash_apply(&l->card, &o.log, (crash){'c', o.done, 0, 0});
+      if (r->only && r->dump) dump(&l->card, r->dump);
+      if (applied) wrong = lab_check(&l->probe, &l->card, &l->port, &promise, 8);
       r->scenarios[how ? C_ASTRAY : C_LOST]++;
       if (wrong) run_report(r, how ? C_ASTRAY : C_LOST, id, wrong);
       free(o.log.entry);

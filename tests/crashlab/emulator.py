@@ -22,6 +22,7 @@ from tests.memstore import native
 from tests.memstore.reader import CardError, Memory, read_files
 
 SHAPES = {"ultra_tiny": (8, 128, 4), "tiny_edge": (16, 128, 8)}
+SEGMENT_BYTES = 600_000  # of a file of history/, as in firmware/main.c
 CARD_BYTES = 4 << 20  # QEMU wants a power of two
 FILES = ("memory_slots.bin", "memory_index.bin", "memory_backup.bin", "memory_metadata.json")
 FLAGS = [
@@ -78,13 +79,14 @@ class Card:
 
     def __init__(self, path: Path, shape: str, things: int = 0) -> None:
         self.path, self.shape = path, SHAPES[shape]
-        cfg = native.config(*self.shape)
+        cfg = native.config(*self.shape, segment_bytes=SEGMENT_BYTES)
         sizes = native.FileSizes()
         native.library().ms_card_size(native.c.byref(cfg), native.c.byref(sizes))
         self.place, sector = {}, 64
         for name, size in zip(FILES, (sizes.slots, sizes.index, sizes.backup, sizes.metadata), strict=True):
             self.place[name] = (sector * 512, size)
             sector += -(-size // 512)
+        self.history = [(sector + i * (sizes.history // 512)) * 512 for i in range(3)]
         if not path.exists():
             with path.open("wb") as f:
                 f.truncate(CARD_BYTES)
@@ -97,9 +99,13 @@ class Card:
 
     def files(self) -> dict[str, bytes]:
         raw = self.path.read_bytes()
-        sizes = struct.unpack_from("<4Q", raw, 512)
-        present = zip(FILES, sizes, strict=True)
-        return {name: raw[self.place[name][0] :][: size - 1] for name, size in present if size}
+        sizes = struct.unpack_from("<7Q3I", raw, 512)
+        present = zip(FILES, sizes, strict=False)
+        files = {name: raw[self.place[name][0] :][: size - 1] for name, size in present if size}
+        for at, size, number in zip(self.history, sizes[4:7], sizes[7:], strict=True):
+            if size:
+                files[f"history/{number:06d}.bin"] = raw[at:][: size - 1]
+        return files
 
     def put(self, folder: Path) -> None:
         """Copy a folder's memory onto the card."""
@@ -107,13 +113,19 @@ class Card:
             content = (folder / name).read_bytes()
             self.write(self.place[name][0], content)
             self.write(512 + 8 * i, struct.pack("<Q", len(content) + 1))
+        for path in (folder / "history").iterdir():
+            number, content = int(path.stem), path.read_bytes()
+            self.write(self.history[number % 3], content)
+            self.write(512 + 8 * (4 + number % 3), struct.pack("<Q", len(content) + 1))
+            self.write(512 + 56 + 4 * (number % 3), struct.pack("<I", number))
 
     def memory(self) -> Memory | None:
         """The independent reader's view; None before a memory was completely made."""
         files = self.files()
         try:
             return read_files(
-                *(files.get(n, b"") for n in ("memory_index.bin", "memory_slots.bin", "memory_backup.bin"))
+                *(files.get(n, b"") for n in ("memory_index.bin", "memory_slots.bin", "memory_backup.bin")),
+                {int(name[8:14]): data for name, data in files.items() if name.startswith("history/")},
             )
         except CardError:
             if "memory_index.bin" in files:

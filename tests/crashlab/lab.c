@@ -22,7 +22,7 @@ static void former_life(lab* l) {
   uint64_t random = l->card.random;
   l->card.logging = 0;
   for (uint32_t i = 0; i < 6; i++)
-    word_do(&l->live, i == 0 ? W_CREATE : i == 4 ? W_SNAPSHOT : W_TEACH, random + i, &r);
+    word_do(&l->live, i == 0 ? W_CREATE : i == 4 ? W_UNDO : W_TEACH, random + i, &r);
   ms_close(l->live.memory);
   memcpy(l->card.base.disk, l->card.work.disk, l->card.disk_bytes);
   memset(l->card.work.size, 0, sizeof l->card.work.size);
@@ -39,14 +39,17 @@ void lab_start(lab* l, const lab_shape* shape, uint64_t seed) {
                           .merge_threshold = 0.9f,
                           .min_importance = 0.5f,
                           .model_hash = {1, 2, 3, 4, 5, 6, 7, 8}};
-  l->config.segment_bytes = shape->slots > 64 ? 1240000 : 172032;
+  l->config.segment_bytes = shape->slots > 64 ? 2300000 : 250000;
   size_t bytes = ms_memory_size(&l->config);
-  l->live = (word_target){
-      .buffer = sim_need(malloc(bytes)), .buffer_bytes = bytes, .config = &l->config, .port = &l->port};
+  l->live = (word_target){.buffer = sim_need(malloc(bytes)),
+                          .buffer_bytes = bytes,
+                          .config = &l->config,
+                          .port = &l->port,
+                          .numbers = l->numbers};
   l->probe = (lab_probe){.config = &l->config, .buffer = sim_need(malloc(bytes)), .buffer_bytes = bytes};
   l->saved[0] = sim_need(malloc(bytes));
   l->saved[1] = sim_need(malloc(bytes));
-  uint64_t random = seed * 1000003u + 17, disk = shape->slots > 64 ? 16u << 20 : 2u << 20;
+  uint64_t random = seed * 1000003u + 17, disk = shape->slots > 64 ? 16u << 20 : 3u << 20;
   uint32_t layout = (uint32_t)sim_random(&random) % 256, first = (uint32_t)(sim_random(&random) % 128);
   sim_init(&l->card, disk, layout, first, seed);
   sim_init(&l->second, disk, layout, first, seed);
@@ -109,11 +112,14 @@ const char* lab_word(lab* l, word w, uint64_t random) {
     return ms_strerror(l->status);
   l->clock_after = written_clock(l, l->live.memory);
   lab_read_state(l->live.memory, &l->config, &l->after);
-  memcpy(l->live.buffer, l->saved[1], l->live.buffer_bytes); /* reading counts: undone */
-  if (w == W_SNAPSHOT && !l->status) {
+  uint32_t oldest, newest;
+  if (ms_history_range(l->live.memory, &oldest, &newest)) return "the history has no range";
+  if (!l->states_after || l->numbers[l->states_after - 1] != newest) {
     if (l->states_after == LAB_STATES) return "more states than the laboratory counts";
+    l->numbers[l->states_after] = newest;
     l->states[l->states_after++] = l->after;
   }
+  memcpy(l->live.buffer, l->saved[1], l->live.buffer_bytes); /* reading counts: undone */
   uint32_t changed = 0;
   for (uint32_t i = 0; i < l->config.slots; i++) changed += l->before.slot[i] != l->after.slot[i];
   if (l->status && changed) return "it failed and changed something";

@@ -32,7 +32,8 @@ typedef struct {
   uint32_t calls, syncs, writes;
   lab_state before, after;
   uint64_t clock_before, clock_after;
-  lab_state states[LAB_STATES]; /* of the archive */
+  lab_state states[LAB_STATES]; /* of the history, after each word that wrote */
+  uint32_t numbers[LAB_STATES];
   uint32_t states_before, states_after;
   int last_barrier_missing; /* a store that is broken on purpose: each word without its last barrier */
 } lab;

@@ -48,7 +48,8 @@ def sources(store: Path = native.ROOT / "memstore" / "src") -> list[Path]:
 def program(crc: str = "", sanitize: bool = False) -> Path:
     """The laboratory's binary; crc="ignored" links a store whose CRCs are always right."""
     files = [s for s in sources() if not (crc and s.name == "crc32.c")]
-    flags = ["-I", str(native.ROOT / "memstore" / "src"), *(native.SANITIZE if sanitize else [])]
+    # blocks of 16 entries: a life crosses several of them, and files too
+    flags = ["-DMS_BLOCK=16u", "-I", str(native.ROOT / "memstore" / "src"), *(native.SANITIZE if sanitize else [])]
     if crc:
         files.append(HERE / "broken" / "crc32.c")
     name = "crashlab" + (f"_crc_{crc}" if crc else "") + ("_sanitized" if sanitize else "")

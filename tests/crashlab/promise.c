@@ -57,6 +57,10 @@ static const char* check_losses(const lab_promise* promise, const ms_config* con
     int known = 0, said = report->lost > 16;
     for (uint32_t j = 0; j < promise->count; j++) known |= found->slot[i] == promise->may[j]->slot[i];
     for (uint32_t j = 0; j < report->lost && j < 16; j++) said |= report->lost_slots[j] == (int32_t)i;
+    /* where the history's end is damaged in all places, what is left of it may be older, and nothing can say
+     * so */
+    for (uint32_t j = 0; promise->may_refuse && j < promise->known; j++)
+      known |= found->slot[i] == promise->states[j].slot[i];
     if (known) continue;
     if (found->slot[i]) return "a damaged slot is believed";
     if (!said && !promise->zeros) return "a slot is gone and nothing says so";
@@ -72,40 +76,42 @@ static const char* check_state(const lab_promise* promise, const ms_config* conf
   if (report->lost && !promise->is_lost) return "slots are lost";
   if (!any && !(promise->between && is_between(promise, config, found)))
     return promise->count == 1 ? "a finished write is gone" : "neither the old nor the new state";
-  if (!promise->says || promise->between || report->restore_finished) return NULL;
-  if (report->kept == MS_STATE_NEW_KEPT && !same[promise->count - 1]) return "said new, is old";
-  if (report->kept == MS_STATE_OLD_KEPT && !same[0]) return "said old, is new";
-  /* a flush writes several sectors at once: each is old or new by itself, and only counters differ */
-  if (report->kept == MS_STATE_MERGED && !lab_same(config, promise->may[0], promise->may[promise->count - 1]))
-    return "one cut damaged both copies";
+  if (!promise->says || promise->between ||
+      lab_same(config, promise->may[0], promise->may[promise->count - 1]))
+    return NULL;
+  /* it says which one it is: the number of the newest state */
+  if (same[0] && report->state != promise->number[0]) return "is old, says another number";
+  if (same[promise->count - 1] && report->state != promise->number[1]) return "is new, says another number";
   return NULL;
 }
 
+/* Every known state that is still kept can be looked at. */
 static const char* check_history(lab_probe* p, const lab_promise* promise, uint32_t thorough) {
-  uint32_t count = 0;
-  if (!promise->states_most) return NULL;
-  if (ms_history_count(p->memory, &count)) return "the history cannot be counted";
-  if (count > promise->states_most) return "the history has states that were never taken";
-  if (count < promise->states_least && !promise->states_may_break) return "states of the history are lost";
-  for (uint32_t i = thorough % 4 && count ? count - 1 : 0; i < count; i++) {
+  uint32_t oldest, newest;
+  if (ms_history_range(p->memory, &oldest, &newest)) return "the history has no range";
+  if (promise->states_may_break) return NULL;
+  if (promise->known && newest < promise->numbers[promise->known - 1])
+    return "states of the history are lost";
+  for (uint32_t i = thorough % 4 && promise->known ? promise->known - 1 : 0; i < promise->known; i++) {
     ms_state state;
-    if (ms_history_info(p->memory, i, &state) || state.number != i) return "a state cannot be looked at";
-    if (!state.valid && !promise->states_may_break) return "a state is damaged";
+    if (promise->numbers[i] < oldest) continue;
+    if (ms_history_info(p->memory, promise->numbers[i], &state)) return "a state cannot be looked at";
+    if (state.number != promise->numbers[i]) return "a state is gone";
   }
   return NULL;
 }
 
-/* An archived state, restored, is what it was when it was taken. */
+/* A state of the history, restored, is what it was when it was written. */
 static const char* check_restore(lab_probe* p, const lab_promise* promise, uint32_t thorough) {
-  uint32_t count = 0;
-  ms_state state;
+  uint32_t oldest, newest;
   lab_state found;
-  if (ms_history_count(p->memory, &count) || !count) return NULL;
-  uint32_t number = thorough / 16 % count;
-  if (ms_history_info(p->memory, number, &state) || !state.valid) return NULL;
-  if (ms_restore(p->memory, number)) return "a valid state cannot be restored";
+  if (!promise->known || ms_history_range(p->memory, &oldest, &newest)) return NULL;
+  uint32_t i = thorough / 16 % promise->known;
+  if (promise->numbers[i] < oldest) return NULL;
+  int status = ms_restore(p->memory, promise->numbers[i]);
+  if (status) return promise->states_may_break ? NULL : "a state cannot be restored";
   lab_read_state(p->memory, p->config, &found);
-  return lab_same(p->config, &found, &promise->states[number]) ? NULL : "a restored state is not what it was";
+  return lab_same(p->config, &found, &promise->states[i]) ? NULL : "a restored state is not what it was";
 }
 
 /* Everything but the slot that the next write took is as it was, and that one is what was taught. */
@@ -149,6 +155,6 @@ const char* lab_check(lab_probe* p, sim_card* card, const ms_port* port, const l
   if (!wrong && stats.clock < promise->clock && !promise->may_lose) wrong = "the clock went back";
   if (!wrong) wrong = check_history(p, promise, thorough);
   if (!wrong) wrong = check_next_write(p, card, port, &found, thorough);
-  if (!wrong && thorough % 16 == 1) wrong = check_restore(p, promise, thorough);
+  if (!wrong && thorough % 16 == 1 && !report.history_gone) wrong = check_restore(p, promise, thorough);
   return wrong;
 }

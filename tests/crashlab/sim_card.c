@@ -114,6 +114,7 @@ void sim_fork(sim_card* twin, const sim_card* card) {
   memcpy(twin->work.size, card->work.size, sizeof twin->work.size);
   memcpy(twin->place, card->place, sizeof twin->place);
   twin->files = card->files;
+  twin->random = card->random; /* else it would make the former memory again */
   twin->low = card->low;
   twin->high = card->high;
 }

@@ -22,7 +22,7 @@ def test_fifty_kills() -> None:
 
 
 def teach_on_the_host(folder: Path, shape: str, things: range) -> None:
-    cfg = n.config(*SHAPES[shape], merge_threshold=0.99)
+    cfg = n.config(*SHAPES[shape], merge_threshold=0.99, segment_bytes=emulator.SEGMENT_BYTES)
     with n.opened(folder, cfg) as memory:
         for thing in things:
             memory.teach(f"thing {thing}", *(np.float32(x) for x in emulator.numbers(thing, SHAPES[shape][1])))
@@ -35,7 +35,8 @@ def test_the_same_workload_gives_the_same_bytes(tmp_path: Path, shape: str) -> N
     card.put(tmp_path / "pi")
     assert "CLOSED" in emulator.boot(card.path)
     teach_on_the_host(tmp_path / "pi", shape, range(21))
-    assert card.files() == {p.name: p.read_bytes() for p in (tmp_path / "pi").iterdir()}
+    pi = tmp_path / "pi"
+    assert card.files() == {str(p.relative_to(pi)): p.read_bytes() for p in pi.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

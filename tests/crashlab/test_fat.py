@@ -38,11 +38,11 @@ def test_cuts_on_a_fat_volume(program: Path, tmp_path: Path, shape: str, things:
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert counts["violations"] == 0 and counts["scenarios"] > 90 * things
-    assert counts["data_sectors"] == 4 * things and counts["barriers"] == 2 * things
+    assert counts["data_sectors"] <= 4 * things and counts["barriers"] == things
     assert counts["directory_sectors"] == 0, "the file system is not written in normal use"
     if shutil.which("mcopy"):
         subprocess.run(["mcopy", "-s", "-n", "-i", image, "::bitmar_memory", tmp_path], check=True)
         memory = read_memory(tmp_path / "bitmar_memory")
         assert not memory.lost and emulator.found(memory) == emulator.expected(things, slots, dim)
-        with native.opened(tmp_path / "bitmar_memory", native.config(slots, dim, hot)) as opened:
+        with native.opened(tmp_path / "bitmar_memory", native.config(slots, dim, hot, segment_bytes=430000)) as opened:
             assert opened.report.kept == native.CLEAN and len(opened.names()) == min(slots, things)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const char* const word_names[WORDS] = {
-    "teach",   "teach again",    "replace",       "forget",         "rename", "prune", "snapshot",
+    "teach",   "teach again",    "replace",       "forget",         "rename", "prune", "undo",
     "restore", "close and open", "teach unsaved", "read and flush", "verify", "create"};
 
 void word_episode(uint64_t* random, uint32_t dim, float* episode, float* key) {
@@ -75,7 +75,7 @@ int word_do(word_target* t, word w, uint64_t random, word_result* r) {
   ms_info info;
   char name[MS_NAME_BYTES];
   memset(r, 0, sizeof *r);
-  r->one_write = w != W_PRUNE && w != W_RESTORE;
+  r->one_write = w != W_PRUNE && w != W_RESTORE && w != W_UNDO;
   /* a clock that is mostly right: it rises, is unknown, or is set back */
   uint32_t hour = (uint32_t)(sim_random(&random) % 8);
   if (w != W_CREATE)
@@ -99,11 +99,11 @@ int word_do(word_target* t, word w, uint64_t random, word_result* r) {
     }
     case W_PRUNE:
       return ms_prune(t->memory, 1.5f + (float)(sim_random(&random) % 3), NULL);
-    case W_SNAPSHOT:
-      return ms_snapshot(t->memory, NULL);
+    case W_UNDO:
+      return ms_undo(t->memory, 1 + (uint32_t)(sim_random(&random) % 3), NULL);
     case W_RESTORE:
       r->restored = t->states ? (uint32_t)(sim_random(&random) % t->states) : 0;
-      return ms_restore(t->memory, r->restored);
+      return t->states ? ms_restore(t->memory, t->numbers[r->restored]) : MS_E_NOT_FOUND;
     case W_REOPEN: {
       int status = ms_close(t->memory);
       return status ? status : open_memory(t);

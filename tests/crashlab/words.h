@@ -11,7 +11,7 @@ typedef enum {
   W_FORGET,
   W_RENAME,
   W_PRUNE,
-  W_SNAPSHOT,
+  W_UNDO, /* the last one to three writes */
   W_RESTORE,
   W_REOPEN, /* close and open */
   W_EXHAUSTIVE,
@@ -30,13 +30,14 @@ typedef struct {
   size_t buffer_bytes;
   const ms_config* config;
   const ms_port* port;
-  uint32_t states; /* in the archive */
+  const uint32_t* numbers; /* of the states that are known */
+  uint32_t states;         /* how many */
 } word_target;
 
 typedef struct {
   int wrong;         /* it said that it was done and the slot does not hold what was taught */
   int one_write;     /* no more than one slot changes */
-  uint32_t restored; /* W_RESTORE: which state */
+  uint32_t restored; /* W_RESTORE: which of the known states */
 } word_result;
 
 /* Do it; the same `random`, memory and card give the same writes. MS_OK or an ms_error. */

@@ -92,28 +92,41 @@ def test_the_same_lessons_give_the_same_slots(
     assert (card / slots).read_bytes() == (other / slots).read_bytes()
 
 
-def test_archived_states_come_back(start: Callable[..., Board], card: Path, model: Path, tmp_path: Path) -> None:
-    """Taken on the board, restored on the board; the Pi sees both states."""
+def test_every_write_is_a_state_that_comes_back(
+    start: Callable[..., Board], card: Path, model: Path, tmp_path: Path
+) -> None:
+    """Written on the board, taken back on the board; the Pi sees what each write did, goes back itself, and so on."""
     board = start(card)
     assert board.ask(f"teach {board_picture(tmp_path, 1)} fox")["saved"]
-    assert board.ask("mem snapshot")["state"] == 0
     assert board.ask("rename fox wolf")["new"] == "wolf"
     assert board.ask(f"teach {board_picture(tmp_path, 2)} kite")["saved"]
-    assert board.ask("mem snapshot")["state"] == 1
     assert board.ask("forget wolf")["count"] == 1
     history = board.ask("mem history")
-    assert history["count"] == 2 and [state["occupied"] for state in history["states"]] == [1, 2]
-    assert board.ask("mem restore 0")["occupied"] == 1
+    assert (history["oldest"], history["newest"]) == (0, 4)
+    deeds = [(state["action"], state["name"]) for state in history["states"]]
+    assert deeds == [("new", "fox"), ("renamed", "wolf"), ("new", "kite"), ("forgotten", "wolf")]
+    assert board.ask("mem diff 1 4")["slots"] == [
+        {"slot": 0, "before": "fox", "after": ""},
+        {"slot": 1, "before": "", "after": "kite"},
+    ]
+    assert board.ask("mem restore 1")["occupied"] == 1
     assert [slot["name"] for slot in board.ask("mem show")["slots"]] == ["fox"]
+    assert board.ask("mem undo")["state"] == 4
     assert board.ask("mem restore 1960-01-01") == {"error": "not found"}
-    assert board.ask("mem restore 9999-12-31")["state"] == 1
+    assert board.ask("mem restore 3")["occupied"] == 2
     assert board.ask("mem prune 0.01")["count"] == 0
     assert "agree" in board.ask("mem verify")["report"]
     board.link.quit()
     board.link.close()
     with Device(card, model) as pi:
         assert sorted(slot.name for slot in pi.memory.slots()) == ["kite", "wolf"]
-        assert pi.memory.history_count() == 2
+        assert [(s.action, s.name) for s in pi.memory.history()][:4] == deeds
+        assert pi.memory.undo() and [slot.name for slot in pi.memory.slots()] == ["kite"]
+        newest = pi.memory.history_range()[1]
+    board = start(card)
+    assert board.ask("mem history")["newest"] == newest
+    assert [slot["name"] for slot in board.ask("mem show")["slots"]] == ["kite"]
+    assert board.ask("mem undo")["occupied"] == 2
 
 
 def test_a_card_is_open_once(start: Callable[..., Board], card: Path, model: Path) -> None:
@@ -193,7 +206,7 @@ def test_a_read_only_card_can_be_asked(firmware: Firmware, card: Path, model: Pa
             assert "read-only, nothing is saved" in board.greeting
             answer = board.ask(f"ask {line}")
             assert answer["name"] == "fox" and answer["card"] == "the card is read-only"
-            for word in (f"teach {line} wolf", "forget fox", "rename fox wolf", "mem snapshot", "mem prune 1"):
+            for word in (f"teach {line} wolf", "forget fox", "rename fox wolf", "mem undo", "mem prune 1"):
                 assert board.ask(word) == {"error": "the card is read-only"}
             board.link.quit()
     finally:

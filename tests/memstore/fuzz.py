@@ -22,7 +22,9 @@ def program() -> Path:
         flag if flag != "-fsanitize=address,undefined" else "-fsanitize=fuzzer,address,undefined"
         for flag in native.SANITIZE
     ]
-    return native.build("fuzz_open", sources, "clang", [*sanitize, "-I", str(native.ROOT / "memstore" / "src")])
+    return native.build(
+        "fuzz_open", sources, "clang", ["-DMS_BLOCK=8u", *sanitize, "-I", str(native.ROOT / "memstore" / "src")]
+    )
 
 
 def run(*limits: str, seed: int = 1) -> subprocess.CompletedProcess[str]:

@@ -8,15 +8,16 @@
 #include "layout.h"
 #include "memstore.h"
 
-#define FILES 6
+#define FILES 8
 #define ROOM 160000u
 
-static const char* const names[FILES] = {"memory_slots.bin",     "memory_index.bin",  "memory_backup.bin",
-                                         "memory_metadata.json", "states/000000.bin", "memory_spare.bin"};
+static const char* const names[FILES] = {"memory_slots.bin",     "memory_index.bin",   "memory_backup.bin",
+                                         "memory_metadata.json", "history/000000.bin", "memory_spare.bin",
+                                         "history/000001.bin",   "history/000002.bin"};
 static uint8_t card[FILES][ROOM], good[FILES][ROOM];
 static uint64_t size[FILES], good_size[FILES]; /* + 1; 0: missing */
 static const ms_config config = {
-    .slots = 5, .dim = 32, .hot = 2, .alpha = 0.2f, .merge_threshold = 0.9f, .segment_bytes = 140000};
+    .slots = 5, .dim = 32, .hot = 2, .alpha = 0.2f, .merge_threshold = 0.9f, .segment_bytes = 160000};
 
 static int do_open(void* context, const char* name, int mode, int32_t* file) {
   (void)context;
@@ -27,7 +28,7 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
     *file = i;
     return MS_OK;
   }
-  return MS_E_NOT_FOUND;
+  return mode == MS_CREATE ? MS_E_CARD_FULL : MS_E_NOT_FOUND;
 }
 static int do_close(void* context, int32_t file) {
   (void)context, (void)file;
@@ -83,7 +84,7 @@ static void use(ms_memory* memory) {
   float values[2 * 32], scores[2], key[32];
   int8_t query[32] = {1};
   int32_t mask[2], slots[2];
-  uint32_t count = 0;
+  uint32_t oldest, newest;
   char text[300];
   ms_report report;
   ms_info info;
@@ -96,13 +97,17 @@ static void use(ms_memory* memory) {
   ms_recall(memory, query, 1.0f, 2, scores, values, mask, slots);
   for (int i = 0; i < 32; i++) key[i] = (float)(i - 16);
   memset(values, 0, sizeof values);
-  if (ms_teach(memory, "fuzz", values, key, 1.0f, 0, NULL))
-    abort(); /* whatever was there, the next write works */
+  int status = ms_teach(memory, "fuzz", values, key, 1.0f, 0, NULL);
+  if (status && status != MS_E_CARD_FULL) abort(); /* whatever was there, the next write works */
   ms_verify(memory, &report);
   ms_report_text(&report, text, sizeof text);
-  if (!ms_history_count(memory, &count))
-    for (uint32_t i = 0; i < count && i < 4; i++) ms_history_info(memory, i, &state), ms_restore(memory, i);
-  ms_snapshot(memory, NULL);
+  if (!ms_history_range(memory, &oldest, &newest))
+    for (uint32_t i = oldest; i <= newest && i - oldest < 4; i++)
+      ms_history_info(memory, i, &state), ms_restore(memory, i);
+  ms_undo(memory, 2, &newest);
+  ms_history_find(memory, 7, &newest);
+  for (uint32_t i = 0; !ms_diff(memory, oldest, newest) && i < 5; i++)
+    ms_diff_slot(memory, i, text, text + 64);
   if (ms_close(memory)) abort();
 }
 
@@ -113,7 +118,6 @@ static void make_good(void) {
     key[i] = 1;
     if (i == 0 && ms_open(&memory, buffer, sizeof buffer, &config, &port, 0, NULL)) abort();
     if (ms_teach(memory, i ? i > 1 ? "c" : "b" : "a", episode, key, 1.0f, 0, NULL)) abort();
-    ms_snapshot(memory, NULL);
   }
   if (ms_close(memory)) abort();
   memcpy(good, card, sizeof card);
@@ -126,11 +130,14 @@ static void repair_checksums(void) {
   for (int copy = 0; copy < 2; copy++) {
     uint8_t* index = copy ? card[2] + MS_MARGIN : card[1];
     const uint8_t* slots = copy ? card[2] + MS_MARGIN + ms_index_bytes(&l) : card[0];
+    uint8_t identity[MS_IDENTITY];
+    memcpy(identity, index, sizeof identity);
+    ms_put16(identity + 8, MS_IDENTITY_VERSION);
     ms_put32(index + 508, bm_crc32(0, index, 508));
     for (uint32_t i = 0; i < 5; i++) {
       uint8_t* record = index + MS_SECTOR + i * l.record_bytes;
       ms_put32(record + MS_R_SLOT_CRC, bm_crc32(0, slots + i * l.slot_bytes, l.slot_bytes));
-      ms_record_seal(&l, index, record);
+      ms_record_seal(&l, identity, record);
     }
   }
 }
@@ -148,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
       uint32_t file = data[0] % FILES, n = data[4] % 64;
       uint32_t at = ((uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3]) % ROOM;
       data += 5, bytes -= 5;
-      if (data[-1] & 0x80) at = (file == 2 || file >= 4 ? MS_MARGIN : 0) + at % 6000;
+      if (data[-1] & 0x80) at = (file == 2 || file == 5 ? MS_MARGIN : 0) + at % 6000;
       if (data[-1] == 0x7f) size[file] = at; /* another length, or missing */
       if (n > bytes) n = (uint32_t)bytes;
       if (at + n > ROOM) n = ROOM - at;
@@ -157,7 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t bytes) {
     }
   } else { /* every file starts with the input */
     for (int i = 0; i < FILES; i++) {
-      uint32_t at = i == 2 || i >= 4 ? MS_MARGIN : 0;
+      uint32_t at = i == 2 || i == 5 ? MS_MARGIN : 0;
       memcpy(card[i] + at, data, bytes < 4096 ? bytes : 4096);
     }
   }

@@ -41,7 +41,7 @@ CUTS = {
 
 
 def shape_of(kwargs: dict) -> n.Config:
-    """Its config; the memory's files are of a few kilobytes, a file of the archive too."""
+    """Its config; the memory's files are of a few kilobytes, a file of the history a little more."""
     return n.config(hot=2, segment_bytes=172032, merge_threshold=0.9, **kwargs)
 
 
@@ -82,7 +82,6 @@ def live(kwargs: dict, folder: Path) -> list[dict]:
             if i == 2:
                 memory.teach("thing 2 é", episode, key)
                 memory.call("rename", "thing 1 é".encode(), b'named "anew"')
-                memory.call("snapshot", None)
                 states.append(contents(memory))
         memory.call("forget", f"thing {kwargs['slots']} é".encode(), None)
         memory.read(min(memory.names()))

@@ -6,6 +6,7 @@ import ctypes as c
 import functools
 import os
 import subprocess
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,9 @@ class Config(c.Structure):
         ("same_picture", c.c_float),
         ("min_importance", c.c_float),
         ("segment_bytes", c.c_uint32),
+        ("history_files", c.c_uint32),
+        ("history", c.c_uint32),
+        ("lazy", c.c_uint32),
         ("salt", c.c_uint32),
         ("model_hash", c.c_uint8 * 8),
     )
@@ -62,7 +66,11 @@ class Report(c.Structure):
         ("primary_repaired", c.c_uint32),
         ("mirror_repaired", c.c_uint32),
         ("metadata_repaired", c.c_uint32),
-        ("restore_finished", c.c_uint32),
+        ("log_repaired", c.c_uint32),
+        ("from_history", c.c_uint32),
+        ("history_gone", c.c_uint32),
+        ("restore_cut", c.c_uint32),
+        ("state", c.c_uint32),
         ("occupied", c.c_uint32),
         ("lost", c.c_uint32),
         ("lost_slots", c.c_int32 * 16),
@@ -116,7 +124,7 @@ class Nearest(c.Structure):
 
 
 STATS = (
-    "hits misses sectors_read sectors_written metadata_written states_written barriers bytes_read bytes_written "
+    "hits misses sectors_read sectors_written metadata_written log_written states_dropped barriers bytes_read bytes_written "
     "micros_read micros_write corrected clock"
 )
 
@@ -130,18 +138,19 @@ class State(c.Structure):
         ("number", c.c_uint32),
         ("time", c.c_uint32),
         ("clock", c.c_uint64),
-        ("occupied", c.c_uint32),
-        ("valid", c.c_uint32),
+        ("action", c.c_uint32),
+        ("slot", c.c_uint32),
+        ("name", c.c_char * 64),
     )
 
 
 class FileSizes(c.Structure):
-    _fields_ = tuple((name, c.c_uint64) for name in ("slots", "index", "metadata", "backup"))
+    _fields_ = tuple((name, c.c_uint64) for name in ("slots", "index", "metadata", "backup", "history"))
 
 
 PORT_FUNCTIONS = (
     *("lock", "unlock", "open", "close", "size", "preallocate"),
-    *("read", "write", "sync", "micros", "remove", "random"),
+    *("read", "write", "sync", "micros", "remove", "random", "sync_file"),
 )
 
 
@@ -153,10 +162,14 @@ class Port(c.Structure):
 
 
 OK, ARGUMENT, BUFFER, NO_CARD, LOCKED, READ_ONLY, CARD_FULL, IO, FORMAT, VERSION, MODEL, SHAPE = range(0, -12, -1)
-NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL, MIXED, CLOCK, OTHER_NAME = range(-12, -22, -1)
+NAME_EMPTY, NAME_LONG, NAME_UTF8, NOT_FOUND, VALUE, DAMAGED, MEMORY_FULL, MIXED, CLOCK, OTHER_NAME, HISTORY_FULL = (
+    range(-12, -23, -1)
+)
 REPLACE, BOTH, DECODES, KEEP = 1, 2, 4, 8
 CLEAN, CREATED, OLD_KEPT, NEW_KEPT, MERGED = range(5)
 NEW, MERGE, REPLACED, EVICTED = range(4)
+# ms_write
+W_NONE, W_NEW, W_MERGED, W_REPLACED, W_EVICTED, W_FORGOTTEN, W_RENAMED, W_UNDONE, W_RESTORED = range(9)
 
 
 @functools.cache
@@ -182,7 +195,6 @@ def library() -> c.CDLL:
         "set_time",
         "get_stats",
         "reset_stats",
-        "snapshot",
     ):
         getattr(lib, f"ms_{name}").argtypes = None
     return lib
@@ -195,6 +207,33 @@ def config(slots: int = 16, dim: int = 128, hot: int = 8, **more) -> Config:
     result = Config(slots=slots, dim=dim, hot=hot, **values)
     result.model_hash[:] = model_hash
     return result
+
+
+def seal(sector: bytearray) -> bytes:
+    """A header sector with its CRC made right."""
+    return bytes(sector[:508]) + zlib.crc32(sector[:508]).to_bytes(4, "little")
+
+
+def forget_history(folder: Path) -> None:
+    """What is left of a card whose history/ was deleted, and its newest entry's third copy with it."""
+    for path in (folder / "history").iterdir():
+        path.unlink()
+    backup = bytearray((folder / "memory_backup.bin").read_bytes())
+    backup[512:2048] = bytes(1536)
+    (folder / "memory_backup.bin").write_bytes(backup)
+
+
+def make_version_1(folder: Path) -> None:
+    """A closed card of version 2 as version 1 would have left it: its headers say so, and there is no history."""
+    forget_history(folder)
+    (folder / "history").rmdir()
+    for name, at in (("memory_index.bin", 0), ("memory_backup.bin", 65536), ("memory_backup.bin", 0)):
+        data = bytearray((folder / name).read_bytes())
+        header = data[at : at + 512]
+        header[8:10] = b"\x01\x00"
+        header[48:60] = bytes(12)
+        data[at : at + 512] = seal(header)
+        (folder / name).write_bytes(data)
 
 
 class StoreError(Exception):

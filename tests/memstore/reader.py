@@ -15,6 +15,10 @@ from pathlib import Path
 SECTOR = 512
 MARGIN = 65536
 EMPTY, OCCUPIED, LOST = 0, 1, 2
+DEEDS = (
+    *("kept", "taught", "taught again", "replaced by", "made room for", "forgot", "renamed to", "undone"),
+    *("restored", "revised", "found"),
+)
 RECORD = struct.Struct("<BBHIQQQIfffIIBxHI")  # up to and with the CRC at byte 60
 
 
@@ -35,7 +39,10 @@ class Header:
     model_hash: bytes
     sequence: int
     pending: int
-    identity: bytes
+    identity: bytes  # of both versions: the version in it is 1
+    base: int = 0  # version 2: position in the log of state 0
+    file_blocks: int = 0  # blocks in each file of history/
+    first_file: int = 0
 
     @property
     def slot_bytes(self) -> int:
@@ -74,6 +81,16 @@ class Record:
 
 
 @dataclass
+class Entry:
+    """One entry of the log: what a slot became, and what the write did."""
+
+    record: Record
+    content: bytes
+    action: int
+    more: bool  # the next entry belongs to the same write
+
+
+@dataclass
 class Memory:
     """What a card holds: for every slot the newest record that can be believed, and the slot's bytes."""
 
@@ -81,6 +98,8 @@ class Memory:
     records: list[Record | None]
     contents: list[bytes | None]
     lost: list[int] = field(default_factory=list)
+    history: dict[int, Entry] = field(default_factory=dict)  # by position
+    log: Log | None = None
 
     def values(self, slot: int) -> list[float]:
         """The D numbers of a slot."""
@@ -109,11 +128,13 @@ def parse_header(sector: bytes) -> Header | None:
         return None
     version, record_bytes, slots, dim, dtype, salt = struct.unpack_from("<HHIHHI", sector, 8)
     sequence, pending, margin = struct.unpack_from("<QII", sector, 32)
-    if version != 1:
-        raise CardError(f"format version {version}, expected 1")
+    if version not in (1, 2):
+        raise CardError(f"format version {version}, expected 1 or 2")
     if margin != MARGIN:
         return None
-    return Header(version, record_bytes, slots, dim, dtype, salt, sector[24:32], sequence, pending, sector[:32])
+    log = struct.unpack_from("<III", sector, 48) if version == 2 else ()
+    identity = sector[:8] + b"\x01\x00" + sector[10:32]
+    return Header(version, record_bytes, slots, dim, dtype, salt, sector[24:32], sequence, pending, identity, *log)
 
 
 def parse_record(raw: bytes, slot: int, header: Header) -> Record | None:
@@ -123,7 +144,13 @@ def parse_record(raw: bytes, slot: int, header: Header) -> Record | None:
     *values, crc = RECORD.unpack_from(raw)
     if zlib.crc32(raw[64:], zlib.crc32(raw[:60], zlib.crc32(header.identity))) != crc or values[2] != slot:
         return None
-    state, name_bytes, _, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale = values[:11]
+    return record_of(raw, header)
+
+
+def record_of(raw: bytes, header: Header) -> Record:
+    """A record's fields, its CRC already checked."""
+    *values, _ = RECORD.unpack_from(raw)
+    state, name_bytes, slot, slot_crc, sequence, taught, last, uses, importance, key_scale, slot_scale = values[:11]
     time, writes, flags, views = values[11:]
     name = raw[64 : 64 + name_bytes].decode("utf-8", errors="replace")
     key = raw[128 : 128 + header.dim]
@@ -146,8 +173,100 @@ class Copy:
         return self.slots[slot * self.header.slot_bytes : (slot + 1) * self.header.slot_bytes]
 
 
-def read_files(index: bytes, slots: bytes, backup: bytes) -> Memory:
-    """Both copies of everything to one memory, by the rules of docs/sd-format.md."""
+class Log:
+    """The files of history/: entries in two lanes, keyframes, block headers; by docs/sd-format.md alone."""
+
+    def __init__(self, header: Header, files: dict[int, bytes], tail: bytes = b"", block: int = 128) -> None:
+        self.header, self.files, self.tail = header, files, tail
+        self.entries = max(block, header.slots)
+        self.entry_bytes = -(-(header.record_bytes + header.slot_bytes) // SECTOR) * SECTOR
+        self.block_bytes = SECTOR + (self.entries + header.slots) * self.entry_bytes
+        self.first = header.first_file * header.file_blocks  # block; the first entries are those of the next one
+
+    def place(self, block: int, at: int, length: int, lane: int) -> bytes:
+        file, block = divmod(block, self.header.file_blocks)
+        start = lane * (self.header.file_blocks * self.block_bytes + MARGIN) + block * self.block_bytes + at
+        return self.files.get(file, b"")[start : start + length]
+
+    def unpack(self, raw: bytes, where: int) -> Entry | None:
+        """An entry, if its CRC says that it belongs into this place."""
+        size = self.header.record_bytes
+        if len(raw) < self.entry_bytes:
+            return None
+        place = struct.pack("<I", where)
+        crc = zlib.crc32(raw[64:size], zlib.crc32(raw[:60], zlib.crc32(place, zlib.crc32(self.header.identity))))
+        if crc != struct.unpack_from("<I", raw, 60)[0]:
+            return None
+        content = raw[size : size + self.header.slot_bytes]
+        record = record_of(raw, self.header)
+        if record.slot >= self.header.slots or zlib.crc32(content) != record.slot_crc:
+            return None
+        return Entry(record, content, raw[127] & 15, bool(raw[127] & 128))
+
+    def both(self, block: int, at: int, where: int) -> list[Entry]:
+        """What the lanes have in one place, the newer one first."""
+        found = [self.unpack(self.place(block, at, self.entry_bytes, lane), where) for lane in (0, 1)]
+        return sorted((e for e in found if e), key=lambda e: -e.record.sequence)
+
+    def entry(self, position: int, above: int) -> Entry | None:
+        block, place = divmod(position, self.entries)
+        found = self.both(block, SECTOR + place * self.entry_bytes, position)
+        return found[0] if found and found[0].record.sequence > above else None
+
+    def keyframe(self, block: int, slot: int) -> Entry | None:
+        found = self.both(block - 1, SECTOR + (self.entries + slot) * self.entry_bytes, 0x80000000 | block)
+        return next((e for e in found if e.record.slot == slot), None)
+
+    def sequence(self, block: int) -> int | None:
+        """What a block's header says was the clock before it; None: neither lane has one."""
+        for lane in (0, 1):
+            raw = self.place(block, 0, SECTOR, lane)
+            magic, number, identity, sequence = struct.unpack_from("<8sIIQ", raw.ljust(SECTOR, b"\0"))
+            whole = magic == b"BITMARLG" and zlib.crc32(raw[:508]) == struct.unpack_from("<I", raw, 508)[0]
+            if whole and number == block and identity == zlib.crc32(self.header.identity):
+                return sequence
+        return None
+
+    def walk(self) -> dict[int, Entry]:
+        """Every entry that counts, by its position, from the oldest file on."""
+        found: dict[int, Entry] = {}
+        group: dict[int, Entry] = {}
+        above, position, missing = self.sequence(self.first) or 0, (self.first + 1) * self.entries, 0
+        while missing < 16:
+            entry = self.entry(position, above)
+            missing = 0 if entry else missing + 1
+            if entry:
+                above = entry.record.sequence
+                group[position] = entry
+                if not entry.more:  # the last of its group: all of them count
+                    found |= group
+                    group = {}
+            position += 1
+        after = max(found, default=(self.first + 1) * self.entries - 1) + 1
+        newest = self.unpack(self.tail, after)
+        return found | ({after: newest} if newest and newest.record.sequence > above else {})
+
+    def newest(self, found: dict[int, Entry], until: int | None = None) -> dict[int, Entry]:
+        """Each slot's newest entry or keyframe up to a position."""
+        positions = sorted(p for p in found if until is None or p <= until)
+        slots: dict[int, Entry] = {}
+        last = positions[-1] if positions else (self.first + 1) * self.entries - 1
+        for block in range(self.first + 1, max(last // self.entries, self.first + 1) + 1):
+            for slot in range(self.header.slots):
+                keyframe = self.keyframe(block, slot)
+                if keyframe and (slot not in slots or keyframe.record.sequence > slots[slot].record.sequence):
+                    slots[slot] = keyframe
+        for position in positions:
+            entry = found[position]
+            if entry.record.slot not in slots or entry.record.sequence > slots[entry.record.slot].record.sequence:
+                slots[entry.record.slot] = entry
+        return slots
+
+
+def read_files(
+    index: bytes, slots: bytes, backup: bytes, history: dict[int, bytes] | None = None, block: int = 128
+) -> Memory:
+    """Both copies of everything and the log to one memory, by the rules of docs/sd-format.md."""
     headers = [
         parse_header(index[:SECTOR]),
         parse_header(backup[MARGIN : MARGIN + SECTOR]),
@@ -189,17 +308,27 @@ def read_files(index: bytes, slots: bytes, backup: bytes) -> Memory:
                 memory.lost.append(slot)
             else:
                 memory.records[slot], memory.contents[slot] = entry
+    if header.version == 2:
+        log = Log(header, history or {}, backup[SECTOR : SECTOR + 1024], block)
+        memory.log, memory.history = log, log.walk()
+        for slot, entry in log.newest(memory.history).items():
+            if slot in memory.lost:
+                memory.lost.remove(slot)
+            elif entry.record.sequence <= memory.records[slot].sequence:
+                continue
+            memory.records[slot], memory.contents[slot] = entry.record, entry.content
     return memory
 
 
-def read_memory(folder: Path | str) -> Memory:
+def read_memory(folder: Path | str, block: int = 128) -> Memory:
     """Read CARD/bitmar_memory/; missing files count as damaged copies."""
 
     def load(name: str) -> bytes:
         path = Path(folder) / name
         return path.read_bytes() if path.exists() else b""
 
-    return read_files(load("memory_index.bin"), load("memory_slots.bin"), load("memory_backup.bin"))
+    history = {int(p.stem): p.read_bytes() for p in sorted(Path(folder).glob("history/[0-9]*.bin"))}
+    return read_files(load("memory_index.bin"), load("memory_slots.bin"), load("memory_backup.bin"), history, block)
 
 
 def main() -> int:
@@ -215,6 +344,9 @@ def main() -> int:
                 json.dumps(record.name, ensure_ascii=False),
                 f"slot {slot}, used {record.uses}, written {record.writes}: {head} ...",
             )
+    for position, entry in list(memory.history.items())[-20:]:
+        if not entry.more:
+            print(f"state {position - h.base}: {DEEDS[entry.action]} {entry.record.name}")
     if memory.lost:
         print("lost:", *memory.lost)
     return 1 if memory.lost else 0

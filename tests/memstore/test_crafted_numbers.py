@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.memstore import native as n
-from tests.memstore.archive import seal
 from tests.memstore.ram_card import RamCard
 
 CONFIG = {"slots": 4, "dim": 32, "hot": 2}
@@ -35,7 +34,8 @@ def put(card: RamCard, name: str, at: int, data: bytes) -> None:
 
 def with_sequence(card: RamCard, sequence: int) -> None:
     """Every record of sector 1 says that it was last written at this sequence."""
-    identity = bytes(card.files["memory_index.bin"][:32])
+    index = card.files["memory_index.bin"]
+    identity = bytes(index[:8]) + b"\x01\x00" + bytes(index[10:32])
     for i in range(2):
         record = bytearray(card.files["memory_index.bin"][512 + i * 256 :][:256])
         struct.pack_into("<Q", record, 8, sequence)
@@ -74,7 +74,7 @@ def test_a_header_of_another_salt_and_a_higher_sequence_wipes_nothing() -> None:
         header = bytearray(card.files[name][at : at + 512])
         header[20:24] = b"salt"
         struct.pack_into("<Q", header, 32, 1 << 40)
-        put(card, name, at, seal(header))
+        put(card, name, at, n.seal(header))
         memory = card.open(n.config(**CONFIG))
         assert set(memory.names().values()) == {f"thing {i}" for i in range(3)} and memory.report.lost == 0
         assert bytes(card.files[name][at + 20 : at + 24]) != b"salt", "and it is repaired"
@@ -84,7 +84,7 @@ def test_a_header_at_the_end_of_its_sequence_is_no_header() -> None:
     card = made()
     header = bytearray(card.files["memory_index.bin"][:512])
     struct.pack_into("<Q", header, 32, END)
-    put(card, "memory_index.bin", 0, seal(header))
+    put(card, "memory_index.bin", 0, n.seal(header))
     assert len(card.open(n.config(**CONFIG)).names()) == 3
 
 
@@ -124,6 +124,8 @@ def test_lost_counts_what_was_there() -> None:
     card = made(things=3)
     for name, at in (("memory_index.bin", 1024), ("memory_backup.bin", MARGIN + 1024)):
         put(card, name, at, bytes(512))
+    put(card, "memory_backup.bin", 512, bytes(512))
+    del card.files["history/000000.bin"], card.durable["history/000000.bin"]
     memory = card.open(n.config(**CONFIG))
     assert memory.report.lost == 1 and memory.report.lost_slots[0] == 2
     assert not memory.info(3).lost

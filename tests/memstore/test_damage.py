@@ -19,12 +19,13 @@ def make(folder: Path, cfg: n.Config, episodes: int) -> dict[str, bytes]:
     with n.opened(folder, cfg) as memory:
         for i in range(episodes):
             memory.teach(f"name {i}", *n.random_episode(rng, cfg.dim))
-    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def put(folder: Path, files: dict[str, bytes]) -> None:
+    (folder / "history").mkdir(exist_ok=True)
     for name, content in files.items():
-        if (folder / name).read_bytes() != content:
+        if not (folder / name).exists() or (folder / name).read_bytes() != content:
             (folder / name).write_bytes(content)
 
 
@@ -36,6 +37,8 @@ def test_any_single_flipped_bit(tmp_path: Path, slots: int, dim: int, hot: int, 
     state = read_memory(folder).state()
     rng = np.random.default_rng(slots)
     for name, content in files.items():
+        if name.startswith("history"):
+            continue  # has a test of its own
         spots = list(range(0, 512, 37)) + [MARGIN + i for i in range(0, 512, 37)] * (name == "memory_backup.bin")
         spots += rng.integers(0, len(content), 60).tolist()
         if name == "memory_backup.bin":
@@ -81,6 +84,10 @@ def test_damage_to_both_copies_names_what_is_lost(tmp_path: Path) -> None:
             for name, at in spots:
                 broken[name][at + int(rng.integers(256))] ^= 1 << int(rng.integers(8))
         put(folder, {name: bytes(content) for name, content in broken.items()})
+        with n.opened(folder, cfg, flags=1) as memory:  # the history has them still
+            assert memory.report.lost == 0 and memory.report.from_history <= len(victims)
+            assert memory.names() == {s: name for s, (name, _) in expected.items()}
+        n.forget_history(folder)
         with n.opened(folder, cfg) as memory:
             report = memory.report
             assert set(report.lost_slots[: report.lost]) == victims
@@ -127,9 +134,13 @@ def test_a_damaged_slot_is_never_answered_silently(tmp_path: Path) -> None:
         with (folder / "memory_backup.bin").open("r+b") as f:
             f.seek(at + 2 * 256)
             f.write(b"\xff" * 256)
+        assert np.array_equal(memory.read(2), good), "from the history"
+        memory.read(7)
+        with (folder / "history" / "000000.bin").open("r+b") as f:
+            f.write(bytes((folder / "history" / "000000.bin").stat().st_size))
         with pytest.raises(n.StoreError) as error:
             memory.read(2)
         assert error.value.code == n.DAMAGED
-        memory.teach("new", *n.random_episode(np.random.default_rng(0)))  # evicts a neighbour of nobody else's
         report = memory.verify()
         assert report.lost == 1 and report.lost_slots[0] == 2
+        memory.teach("new", *n.random_episode(np.random.default_rng(0)))

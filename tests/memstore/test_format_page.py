@@ -31,10 +31,11 @@ def test_the_pages_sizes() -> None:
         sizes, cfg = n.FileSizes(), n.config(*shape)
         n.library().ms_card_size(n.c.byref(cfg), n.c.byref(sizes))
         for name, field in (
-            ("slots.bin", "slots"),
-            ("index.bin", "index"),
-            ("backup.bin", "backup"),
-            ("metadata.json", "metadata"),
+            ("memory_slots.bin", "slots"),
+            ("memory_index.bin", "index"),
+            ("memory_backup.bin", "backup"),
+            ("memory_metadata.json", "metadata"),
+            ("history/000000.bin", "history"),
         ):
-            row = re.search(rf"\| memory_{name} \|(.*)\|", PAGE)[1].split("|")
+            row = re.search(rf"\| {name} \|(.*)\|", PAGE)[1].split("|")
             assert int(row[column].replace(",", "")) == getattr(sizes, field)

@@ -40,11 +40,11 @@ def test_files_of_two_memories_are_refused_and_stay_as_they_are(tmp_path: Path, 
     make(tmp_path / "b", "other")
     for name in copied:
         (tmp_path / "b" / name).write_bytes((tmp_path / "a" / name).read_bytes())
-    before = {p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()}
+    before = {p.name: p.read_bytes() for p in (tmp_path / "b").rglob("*") if p.is_file()}
     with pytest.raises(n.StoreError) as error:
         n.Memory(tmp_path / "b", n.config(**CONFIG))
     assert error.value.code == n.MIXED and "two memories" in str(error.value)
-    assert {p.name: p.read_bytes() for p in (tmp_path / "b").iterdir()} == before
+    assert {p.name: p.read_bytes() for p in (tmp_path / "b").rglob("*") if p.is_file()} == before
 
 
 def test_slots_of_another_memory_are_damage(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_another_shape(card: Path, change: dict) -> None:
 def test_another_format_version(card: Path) -> None:
     for name, at in (("memory_index.bin", 0), ("memory_backup.bin", 65536), ("memory_backup.bin", 0)):
         raw = bytearray((card / name).read_bytes())
-        struct.pack_into("<H", raw, at + 8, 2)
+        struct.pack_into("<H", raw, at + 8, 3)
         struct.pack_into("<I", raw, at + 508, zlib.crc32(raw[at : at + 508]))
         (card / name).write_bytes(raw)
     refused(card, n.VERSION)
@@ -113,7 +113,7 @@ def test_reading_only_writes_nothing(card: Path) -> None:
             lambda: memory.teach("x", *n.random_episode(np.random.default_rng(0))),
             lambda: memory.call("forget", b"name 0", None),
             lambda: memory.call("rename", b"name 0", b"y"),
-            lambda: memory.call("snapshot", None),
+            lambda: memory.call("undo", ctypes.c_uint32(1), None),
         ):
             with pytest.raises(n.StoreError) as error:
                 attempt()
@@ -172,7 +172,10 @@ def test_one_broken_file_is_made_again(card: Path, gone: str, how: str) -> None:
     with n.opened(card) as memory:
         assert memory.report.lost == 0 and len(memory.names()) == EPISODES
         assert memory.verify().kept == n.CLEAN
-    assert snapshot(card) == before
+    after = snapshot(card)
+    for files in (before, after):  # the newest entry's third copy, which is written with the next one
+        files["memory_backup.bin"] = files["memory_backup.bin"][:512] + files["memory_backup.bin"][2048:]
+    assert after == before
 
 
 def test_a_reports_line_says_what_happened(card: Path) -> None:
@@ -187,6 +190,7 @@ def test_a_reports_line_says_what_happened(card: Path) -> None:
         data[at + 9] ^= 0x10
     (card / "memory_slots.bin").write_bytes(raw)
     (card / "memory_backup.bin").write_bytes(mirror)
+    n.forget_history(card)
     for _ in range(2):  # said until the place is used again
         with n.opened(card) as memory:
             assert "LOST: 1 slot (3 name 3)" in memory.report_text()

@@ -30,10 +30,11 @@ caption {asked}
 say {name}
 rename "{second}" "a new name"
 mem show
-mem snapshot
 forget a new name
 mem history
-mem restore 0
+mem diff 3 4
+mem undo
+mem restore 3
 mem verify
 mem prune 0.1
 help ask
@@ -59,14 +60,20 @@ this line is never read
         rf"0 +{name} +\d+ +1 +0\.50 +(yes|no) +yes +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d",
         r"1 +a new name .*",
         r"2 of \d+ slots, \d+ numbers each; card .*",
-        r"state 0 archived",
-        TIMING,
         r"a new name: 1 forgotten",
         TIMING,
-        r"state +taken \(UTC\) +things",
-        r"0 +\d{4}-.* +2",
-        r"1 states",
-        r"state 0 restored: 2 things",
+        r"state +written \(UTC\) +what",
+        rf"1 +\d{{4}}-.* +taught +{name}",
+        rf"2 +\d{{4}}-.* +taught +{second}",
+        r"3 .* +renamed to +a new name",
+        r"4 +\d{4}-.* +forgot +a new name",
+        r"states 0 to 4 can be restored",
+        r"slot +state 3 +state 4",
+        r"1 +a new name",
+        r"1 slots differ",
+        r"state 3 restored: 2 things",
+        TIMING,
+        r"state 3 restored: 2 things",
         TIMING,
         r"both copies agree; 2 slots in use",
         TIMING,

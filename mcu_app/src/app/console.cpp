@@ -102,9 +102,10 @@ static Problem execute(const Call& call, bool json) {
   if (is("mem show")) return mem_show(json);
   if (is("mem verify")) return mem_verify(json);
   if (is("mem prune")) return mem_prune(a[0], json);
-  if (is("mem snapshot")) return mem_snapshot(json);
   if (is("mem history")) return mem_history(json);
+  if (is("mem undo")) return mem_undo(a[0], json);
   if (is("mem restore")) return mem_restore(a[0], json);
+  if (is("mem diff")) return mem_diff(a[0], a[1], json);
   if (is("bench")) return bench_word(a[0], json);
   if (is("digest")) return digest(a[0], json);
   if (is("provoke")) return provoke(a[0]);

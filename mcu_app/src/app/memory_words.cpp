@@ -184,43 +184,84 @@ Problem mem_prune(const char* importance, bool as_json) {
   return nullptr;
 }
 
-Problem mem_snapshot(bool as_json) {
-  uint32_t number = 0;
-  ms_set_time(memory(), board_time());
-  if (const int error = ms_snapshot(memory(), &number)) return ms_strerror(error);
-  Json json(as_json);
-  json.begin("mem snapshot");
-  json.number("state", number);
-  if (!as_json) put("state "), put_number(number), put(" archived");
-  finish(&json);
-  return nullptr;
+/* What a write did, as bitmar/memory_abi.py calls it, and in words. */
+static const char* const kDeeds[][2] = {{"none", ""},
+                                        {"new", "taught "},
+                                        {"merged", "taught again "},
+                                        {"replaced", "replaced something by "},
+                                        {"evicted", "made room for "},
+                                        {"forgotten", "forgot "},
+                                        {"renamed", "renamed to "},
+                                        {"undone", "undo"},
+                                        {"restored", "restore"},
+                                        {"revised", "changed the importance of "},
+                                        {"found", "found again "}};
+
+/* The oldest and the newest state; both 0 where nothing was ever written. */
+static int history_range(uint32_t* oldest, uint32_t* newest) {
+  const int error = ms_history_range(memory(), oldest, newest);
+  return error == MS_E_NOT_FOUND ? MS_OK : error;
+}
+
+static void show_state(Json* json, const ms_state& state) {
+  const bool group = state.action == MS_WRITE_UNDONE || state.action == MS_WRITE_RESTORED;
+  const uint32_t known = sizeof kDeeds / sizeof *kDeeds;
+  const char* const* deed = kDeeds[state.action < known ? state.action : 0];
+  json->begin_item();
+  json->number("number", state.number);
+  json->number("time", state.time);
+  json->text("action", deed[0]);
+  json->number("slot", state.slot);
+  json->text("name", state.name);
+  json->end_item();
+  if (json->on()) return;
+  put("state "), put_number(state.number), put(": "), put(deed[1]);
+  if (!group) put_text(state.name); /* of several slots the last one's name says nothing */
+  put("\n");
 }
 
 Problem mem_history(bool as_json) {
   enum { kShown = 20 };
-  uint32_t count = 0;
-  if (const int error = ms_history_count(memory(), &count)) return ms_strerror(error);
+  uint32_t oldest = 0, newest = 0, count = 0, numbers[kShown];
+  if (const int error = history_range(&oldest, &newest)) return ms_strerror(error);
+  ms_state state;
+  for (uint32_t number = newest; number > oldest && count < kShown; number = state.number - 1) {
+    if (ms_history_info(memory(), number, &state) != MS_OK || state.number <= oldest) break;
+    numbers[count++] = state.number;
+  }
   Json json(as_json);
   json.begin("mem history");
-  json.number("count", count);
+  json.number("oldest", oldest);
+  json.number("newest", newest);
   json.begin_list("states");
-  for (uint32_t number = count > kShown ? count - kShown : 0; number < count; number++) {
-    ms_state state;
-    if (ms_history_info(memory(), number, &state) != MS_OK) continue;
-    json.begin_item();
-    json.number("number", number);
-    json.number("time", state.time);
-    json.number("occupied", state.occupied);
-    json.boolean("valid", state.valid);
-    json.end_item();
-    if (as_json) continue;
-    put("state "), put_number(number), put(": "), put_number(state.occupied), put(" things");
-    put(state.valid ? "\n" : ", damaged\n");
-  }
+  while (count)
+    if (ms_history_info(memory(), numbers[--count], &state) == MS_OK) show_state(&json, state);
   json.end_list();
-  if (!as_json) put_number(count), put(" states");
+  if (!as_json) put("states "), put_number(oldest), put(" to "), put_number(newest), put(" can be restored");
   finish(&json);
   return nullptr;
+}
+
+static Problem went_back(const char* word, uint32_t number, bool as_json) {
+  ms_stats stats;
+  ms_get_stats(memory(), &stats);
+  Json json(as_json);
+  json.begin(word);
+  json.number("state", number);
+  json.number("occupied", stats.occupied);
+  if (!as_json)
+    put("state "), put_number(number), put(" restored: "), put_number(stats.occupied), put(" things");
+  finish(&json);
+  return nullptr;
+}
+
+Problem mem_undo(const char* writes, bool as_json) {
+  uint32_t count = 1, number = 0;
+  if (writes && (!parse_number(writes, 0xFFFFFFFEu, &count) || !count))
+    return "mem undo: expected a number of writes";
+  ms_set_time(memory(), board_time());
+  if (const int error = ms_undo(memory(), count, &number)) return ms_strerror(error);
+  return went_back("mem undo", number, as_json);
 }
 
 Problem mem_restore(const char* state, bool as_json) {
@@ -230,15 +271,34 @@ Problem mem_restore(const char* state, bool as_json) {
       return "mem restore: expected a state's number or a time like 2026-01-31 12:00";
     if (const int error = ms_history_find(memory(), seconds, &number)) return ms_strerror(error);
   }
+  ms_set_time(memory(), board_time());
   if (const int error = ms_restore(memory(), number)) return ms_strerror(error);
-  ms_stats stats;
-  ms_get_stats(memory(), &stats);
+  return went_back("mem restore", number, as_json);
+}
+
+Problem mem_diff(const char* state, const char* other, bool as_json) {
+  uint32_t one, two, count = 0;
+  if (!parse_number(state, 0xFFFFFFFEu, &one) || !parse_number(other, 0xFFFFFFFEu, &two))
+    return "mem diff: expected the numbers of two states";
+  if (const int error = ms_diff(memory(), one, two)) return ms_strerror(error);
   Json json(as_json);
-  json.begin("mem restore");
-  json.number("state", number);
-  json.number("occupied", stats.occupied);
-  if (!as_json)
-    put("state "), put_number(number), put(" restored: "), put_number(stats.occupied), put(" things");
+  json.begin("mem diff");
+  json.begin_list("slots");
+  for (uint32_t slot = 0; slot < memory_slots(); slot++) {
+    char before[MS_NAME_BYTES], after[MS_NAME_BYTES];
+    if (ms_diff_slot(memory(), slot, before, after) <= 0) continue;
+    count++;
+    json.begin_item();
+    json.number("slot", slot);
+    json.text("before", before);
+    json.text("after", after);
+    json.end_item();
+    if (as_json) continue;
+    put("slot "), put_number(slot), put(": "), put_text(*before ? before : "empty"), put(" -> ");
+    put_text(*after ? after : "empty"), put("\n");
+  }
+  json.end_list();
+  if (!as_json) put_number(count), put(" slots differ");
   finish(&json);
   return nullptr;
 }

@@ -3,7 +3,7 @@
 #include "memstore.h"
 
 /** The port of FOLDER/bitmar_memory. Semihosting cannot make folders: bitmar_memory/ and
- * bitmar_memory/states/ must exist
+ * bitmar_memory/history/ must exist
  *  (`pipeline.py console --target qemu` makes them), else it counts as no card. */
 const ms_port* card_semihosting(const char* folder);
 

@@ -91,7 +91,7 @@ bool append_zeros(FsFile& f, uint64_t bytes) {
     const size_t piece = bytes - at < MS_SECTOR ? static_cast<size_t>(bytes - at) : MS_SECTOR;
     if (!f.seekSet(at) || f.write(zeros, piece) != piece) return false;
     at += piece;
-    board_watchdog_feed(); /* a file of states/ has 16 MiB */
+    board_watchdog_feed(); /* a file of history/ has 2 MiB */
   }
   return true;
 }

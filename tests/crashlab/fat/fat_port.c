@@ -34,6 +34,7 @@ static int do_open(void* context, const char* name, int mode, int32_t* file) {
   FRESULT result = f_open(&f->file[slot], path, mode == MS_READ ? FA_READ : FA_READ | FA_WRITE);
   if (mode == MS_CREATE && (result == FR_NO_FILE || result == FR_NO_PATH)) {
     f_mkdir("bitmar_memory");
+    if (strchr(name, '/')) f_mkdir("bitmar_memory/history");
     result = f_open(&f->file[slot], path, FA_READ | FA_WRITE | FA_OPEN_ALWAYS);
   }
   if (result != FR_OK) return code(result);

@@ -13,7 +13,7 @@ typedef struct {
 ms_port fat_port(fat_files* files);
 
 /* The block device under FatFs: a RAM disk that logs what is written. */
-#define FAT_SECTORS 2048u
+#define FAT_SECTORS 4096u
 typedef struct {
   int barrier; /* a CTRL_SYNC, no data */
   uint32_t sector;

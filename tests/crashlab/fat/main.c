@@ -125,8 +125,8 @@ static void crash_all(uint32_t things, int creating) {
 /* The clusters that the memory will get hold a former one, which was deleted. */
 static int leave_a_former_memory(void) {
   static const char* const names[] = {"bitmar_memory/memory_slots.bin", "bitmar_memory/memory_index.bin",
-                                      "bitmar_memory/memory_backup.bin",
-                                      "bitmar_memory/memory_metadata.json"};
+                                      "bitmar_memory/memory_backup.bin", "bitmar_memory/memory_metadata.json",
+                                      "bitmar_memory/history/000000.bin"};
   FATFS volume;
   fat_files files;
   ms_memory* m;
@@ -137,7 +137,7 @@ static int leave_a_former_memory(void) {
   for (uint32_t n = 0; n < 3; n++)
     if (teach(m, 1000 + n)) return 1;
   if (ms_close(m)) return 1;
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 5; i++)
     if (f_unlink(names[i]) != FR_OK) return 1;
   f_mount(NULL, "", 0);
   return 0;
@@ -151,6 +151,7 @@ int main(int argc, char** argv) {
                        .hot = (uint32_t)atoi(argv[3]),
                        .alpha = 0.2f,
                        .merge_threshold = 0.99f,
+                       .segment_bytes = 430000,
                        .model_hash = {1, 35, 69, 103, 137, 171, 205, 239}};
   MKFS_PARM format = {.fmt = FM_FAT | FM_SFD, .n_fat = 1};
   FATFS volume;
@@ -177,7 +178,7 @@ int main(int argc, char** argv) {
       ms_stats stats;
       ms_get_stats(m, &stats);
       for (uint32_t i = 0; i < fat_log_count; i++) barriers += (uint32_t)fat_log[i].barrier;
-      data_sectors += (uint32_t)stats.sectors_written;
+      data_sectors += (uint32_t)(stats.sectors_written + stats.log_written);
       other += fat_log_count;
     }
     crash_all(n ? n - 1 : 0, n == 0);

@@ -81,6 +81,7 @@ int main(void) {
                       .hot = numbers[2],
                       .alpha = 0.2f,
                       .merge_threshold = 0.99f,
+                      .segment_bytes = 600000,
                       .model_hash = {1, 35, 69, 103, 137, 171, 205, 239}};
   int status = sd_port(&port, &files, &config);
   if (!status) status = ms_open(&memory, buffer, sizeof buffer, &config, &port, 0, &report);

@@ -15,16 +15,46 @@ static int set_size(sd_files* f, int32_t file, uint64_t size) {
   return sd_write(1, f->directory) ? MS_E_IO : MS_OK;
 }
 
+/* The place of a file of history/ whose name ends in six digits and ".bin". */
+static int32_t place_of(const char* name, uint32_t* number) {
+  static const char folder[] = "history/";
+  if (strncmp(name, folder, sizeof folder - 1)) return -1;
+  *number = 0;
+  for (const char* p = name + sizeof folder - 1; *p >= '0' && *p <= '9'; p++)
+    *number = 10 * *number + (uint32_t)(*p - '0');
+  return SD_FIXED + (int32_t)(*number % (SD_FILES - SD_FIXED));
+}
+
+static int open_history(sd_files* f, const char* name, int mode, int32_t* file) {
+  uint32_t number, there;
+  int32_t i = place_of(name, &number);
+  if (i < 0) return MS_E_NOT_FOUND;
+  uint8_t* at = f->directory + SD_NUMBERS + 4 * (i - SD_FIXED);
+  memcpy(&there, at, sizeof there);
+  *file = i;
+  if (size_of(f, i) && there == number) return MS_OK;
+  if (mode != MS_CREATE) return MS_E_NOT_FOUND;
+  if (size_of(f, i)) return MS_E_CARD_FULL; /* an older one is there */
+  memcpy(at, &number, sizeof number);
+  return set_size(f, i, 1);
+}
+
 static int do_open(void* context, const char* name, int mode, int32_t* file) {
-  static const char* const names[4] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
-                                       "memory_metadata.json"};
-  for (int32_t i = 0; i < 4; i++) {
+  static const char* const names[SD_FIXED] = {"memory_slots.bin", "memory_index.bin", "memory_backup.bin",
+                                              "memory_metadata.json"};
+  for (int32_t i = 0; i < SD_FIXED; i++) {
     if (strcmp(names[i], name)) continue;
     if (!size_of(context, i) && mode != MS_CREATE) return MS_E_NOT_FOUND;
     *file = i;
     return size_of(context, i) ? MS_OK : set_size(context, i, 1);
   }
-  return MS_E_NOT_FOUND; /* no history on this card */
+  return open_history(context, name, mode, file);
+}
+
+static int do_remove(void* context, const char* name) {
+  int32_t file;
+  int status = open_history(context, name, MS_READ, &file);
+  return status ? status : set_size(context, file, 0);
 }
 
 static int do_close(void* context, int32_t file) {
@@ -70,9 +100,10 @@ static int do_sync(void* context) {
 int sd_port(ms_port* port, sd_files* f, const ms_config* config) {
   ms_file_sizes sizes;
   if (ms_card_size(config, &sizes)) return MS_E_ARGUMENT;
-  uint64_t bytes[4] = {sizes.slots, sizes.index, sizes.backup, sizes.metadata};
+  uint64_t bytes[SD_FILES] = {sizes.slots,   sizes.index,   sizes.backup, sizes.metadata,
+                              sizes.history, sizes.history, sizes.history};
   uint32_t sector = 64;
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < SD_FILES; i++) {
     f->first[i] = sector;
     f->capacity[i] = (bytes[i] + MS_SECTOR - 1) / MS_SECTOR * MS_SECTOR;
     sector += (uint32_t)(f->capacity[i] / MS_SECTOR);
@@ -85,6 +116,7 @@ int sd_port(ms_port* port, sd_files* f, const ms_config* config) {
                     .preallocate = do_preallocate,
                     .read = do_read,
                     .write = do_write,
-                    .sync = do_sync};
+                    .sync = do_sync,
+                    .remove = do_remove};
   return MS_OK;
 }

@@ -5,10 +5,14 @@
 
 #include "memstore.h"
 
+/* File n of history/ is in place 4 + n % 3. */
+enum { SD_FILES = 7, SD_FIXED = 4, SD_NUMBERS = 8 * SD_FILES };
+
 typedef struct {
-  uint32_t first[4];            /* sector of slots, index, backup, metadata */
-  uint64_t capacity[4];         /* bytes */
-  uint8_t directory[MS_SECTOR]; /* of each file a uint64: its size + 1, 0 = there is none */
+  uint32_t first[SD_FILES];     /* sector of slots, index, backup, metadata, and of the places for history/ */
+  uint64_t capacity[SD_FILES];  /* bytes */
+  uint8_t directory[MS_SECTOR]; /* of each file a uint64: its size + 1, 0 = there is none; then history's
+                                   numbers */
   uint8_t sector[MS_SECTOR];
 } sd_files;
 

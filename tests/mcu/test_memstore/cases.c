@@ -7,7 +7,7 @@
 #include "bitmar_kernels.h"
 #include "memstore.h"
 
-enum { FILES = 8, CARD_BYTES = 400000, SLOTS = 8, DIM = 128, K = 4 };
+enum { FILES = 8, CARD_BYTES = 620000, SLOTS = 8, DIM = 128, K = 4 };
 
 static uint8_t card_bytes[CARD_BYTES];
 static struct {
@@ -77,6 +77,7 @@ static const ms_config config = {.slots = SLOTS,
                                  .hot = 2,
                                  .alpha = 0.2f,
                                  .merge_threshold = 0.8f,
+                                 .segment_bytes = 420000,
                                  .model_hash = {1, 2, 3, 4, 5, 6, 7, 8}};
 static uint64_t buffer[8192];
 static uint32_t state;

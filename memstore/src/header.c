@@ -1,0 +1,26 @@
+/* The memory's header: a write of its own, the mirror first. */
+#include "memory.h"
+
+int ms_commit_header(ms_memory* m, const ms_header* wanted) {
+  ms_header next = *wanted;
+  uint8_t* sector = m->slots_built;
+  next.sequence = m->header.sequence + 1;
+  if (next.sequence >= MS_SEQUENCE_LIMIT) return MS_E_CLOCK;
+  ms_header_pack(&next, sector);
+  for (int copy = MS_MIRROR; copy >= MS_PRIMARY; copy--) {
+    int status = ms_write_index_sector(m, copy, 0, sector);
+    if (!status && copy == MS_PRIMARY && next.version != m->header.version) {
+      ms_header third = next; /* no program of the old version may believe that it knows this card */
+      third.sequence = 0;
+      ms_header_pack(&third, sector);
+      status = ms_card_write(m, m->file[MS_BACKUP_FILE], 0, sector, MS_SECTOR);
+    }
+    if (!status) status = ms_card_sync(m);
+    if (status) {
+      m->unresolved = 1;
+      return status;
+    }
+  }
+  m->header = next;
+  return MS_OK;
+}
