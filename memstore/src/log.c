@@ -6,7 +6,7 @@
  * and now and then the keyframe of a slot. */
 #include "memory.h"
 
-/* This slot as the card has it now. MS_E_DAMAGED: it cannot be told. */
+/* This slot as the card has it now. MS_E_DAMAGED: it is lost. */
 static int pack_keyframe(ms_memory* m, uint32_t block, uint32_t slot) {
   static const ms_deed none;
   const ms_layout* l = &m->header.layout;
@@ -19,10 +19,10 @@ static int pack_keyframe(ms_memory* m, uint32_t block, uint32_t slot) {
     ms_record_empty(l, m->header.identity, record, slot, ms_get64(record + MS_R_SEQUENCE));
   if (record[MS_R_STATE] == MS_OCCUPIED) {
     const uint8_t* hot = ms_hot_peek(m, slot);
-    if (hot && bm_crc32(0, hot, l->slot_bytes) == ms_get32(record + MS_R_SLOT_CRC))
-      memcpy(content, hot, l->slot_bytes);
-    else if (ms_load_slot(m, slot, content))
-      return MS_E_DAMAGED;
+    int cached = hot && bm_crc32(0, hot, l->slot_bytes) == ms_get32(record + MS_R_SLOT_CRC);
+    if (cached) memcpy(content, hot, l->slot_bytes);
+    int status = cached ? MS_OK : ms_load_slot(m, slot, content);
+    if (status) return status;
   }
   ms_entry_pack(m, MS_KEYFRAME | block, record, content, &none, m->log.keyframe);
   return MS_OK;
@@ -35,9 +35,12 @@ static int emit(ms_memory* m, int lane, uint32_t position, const uint8_t* entry)
   uint32_t slot = ms_keyframe_slot(l, place);
   int status = MS_OK;
   m->log.touched |= place == 0 || slot < l->slots;
-  /* a slot that is lost has no keyframe: whoever wants it finds an older one, or that it is lost */
-  if (slot < l->slots && !pack_keyframe(m, block + 1, slot))
+  if (slot < l->slots) status = pack_keyframe(m, block + 1, slot);
+  m->log.framed = slot < l->slots && !status;
+  if (m->log.framed)
     status = ms_log_write(m, lane, block, ms_keyframe_sector(l, slot), m->log.keyframe, l->entry_sectors);
+  /* a slot that is lost has no keyframe: whoever wants it finds an older one, or that it is lost */
+  if (status == MS_E_DAMAGED) status = MS_OK;
   if (!status && place == 0) status = ms_log_write(m, lane, block, 0, m->log.header, 1);
   if (!status) status = ms_log_write(m, lane, block, ms_entry_sector(l, place), entry, l->entry_sectors);
   return status;
@@ -82,7 +85,7 @@ static int begin_block(ms_memory* m, uint32_t block) {
 static void note_keyframe(ms_memory* m, uint32_t position) {
   const ms_layout* l = &m->header.layout;
   uint32_t slot = ms_keyframe_slot(l, position % l->block_entries);
-  if (slot < l->slots && m->log.at[MS_NOW][slot])
+  if (m->log.framed && m->log.at[MS_NOW][slot])
     m->log.at[MS_NOW][slot] = MS_KEYFRAME | (position / l->block_entries + 1);
 }
 

@@ -50,9 +50,14 @@ static int make_file(ms_memory* m, uint32_t number) {
   if (!status) status = m->port->size(m->port->context, m->segment, &bytes);
   if (!status && bytes < want) {
     status = m->port->preallocate(m->port->context, m->segment, want, 0);
-    if (status) ms_log_remove_file(m, number);
+    if (status && !bytes) ms_log_remove_file(m, number);
   }
   return status;
+}
+
+int ms_log_whole_file(ms_memory* m, uint32_t number) {
+  int there = 0, status = ms_log_has_file(m, number, &there);
+  return status || !there ? status : make_file(m, number);
 }
 
 /* The file of the block before the newest one is still needed: the newest state begins there. */

@@ -271,7 +271,10 @@ static int repair_lanes(walk* w, uint32_t end) {
   for (uint32_t i = 1; i <= 2; i++) {
     int lane = (int)((end - i) & 1);
     if (!wrong[lane]) continue;
-    int status = visit(w, block, end, lane);
+    int status = MS_OK;
+    for (uint32_t b = block ? block - 1 : 0; !status && b <= block; b++)
+      status = ms_log_whole_file(m, b / m->header.file_blocks);
+    if (!status) status = visit(w, block, end, lane);
     if (!status) status = ms_card_sync(m);
     m->log.rewrite[lane] = status != MS_OK;
     if (status) return status;

@@ -69,6 +69,7 @@ typedef struct {
   uint8_t lag;        /* entry end - 1 is in its own lane only */
   uint8_t rewrite[2]; /* a repair of this lane failed: nothing that was written is known to be there */
   uint8_t touched;    /* sectors of a header or a keyframe went out with the last write */
+  uint8_t framed;     /* the keyframe of the last entry's place went out with it */
   uint8_t fresh_file; /* the last write was spread over two files */
   uint32_t end;       /* position of the next entry */
   uint32_t sure;      /* less than it where the entries before it cannot be read */
@@ -161,6 +162,7 @@ int ms_commit_header(ms_memory* m, const ms_header* wanted); /* with the next se
 /* log_file.c: the files of the log */
 int ms_log_open_file(ms_memory* m, uint32_t number, int mode); /* m->segment is it then */
 int ms_log_need_file(ms_memory* m, uint32_t number);           /* make it if it is not there */
+int ms_log_whole_file(ms_memory* m, uint32_t number); /* one that was cut short gets its length again */
 int ms_log_has_file(ms_memory* m, uint32_t number, int* yes);
 int ms_log_remove_file(ms_memory* m, uint32_t number);
 /* Sectors of a block's lane. MS_E_NOT_FOUND: its file is missing; MS_E_DAMAGED: it is too short. */

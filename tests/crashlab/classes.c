@@ -4,10 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char* const class_names[CLASSES] = {
-    "cut",          "torn sector", "reordered writes", "garbled region",    "garbled 4 MB unit",
-    "flipped bits", "both copies", "flip and cut",     "failing call",      "failed barrier",
-    "read error",   "bad sector",  "lost write",       "misdirected write", "second cut"};
+const char* const class_names[CLASSES] = {"cut",
+                                          "torn sector",
+                                          "reordered writes",
+                                          "garbled region",
+                                          "garbled 4 MB unit",
+                                          "flipped bits",
+                                          "file gone or short",
+                                          "damage while open",
+                                          "both copies",
+                                          "flip and cut",
+                                          "failing call",
+                                          "failed barrier",
+                                          "read error",
+                                          "bad sector",
+                                          "lost write",
+                                          "misdirected write",
+                                          "second cut"};
 
 void run_report(lab_run* r, lab_class c, const char* id, const char* wrong) {
   r->violations[c]++;
@@ -199,6 +212,7 @@ static void reorders(lab_run* r) {
       if (count > 6) mask = count <= 30 ? random >> (32 - count) : random | 1u << 31;
       cut_word(r, C_REORDER, (crash){'d', e, mask, 0});
       if (e + 1 == epochs) cut_word(r, C_REORDER, (crash){'d', e, mask, CRASH_LATE});
+      cut_word(r, C_REORDER, (crash){'d', e, mask, CRASH_ALL_TORN + random % 4096});
       for (uint32_t tear = 0; tear < 16 / r->sample + 1; tear++)
         cut_word(r, C_REORDER, (crash){'d', e, mask, 1 + chance(r, e * 1000 + i * 16 + tear) % 511});
     }
@@ -223,6 +237,12 @@ static void note_reads(lab_run* r) {
 static uint64_t a_read(const lab_run* r, uint64_t which) {
   const sim_card* card = &r->l.card;
   return card->read_count ? card->reads[chance(r, which) % card->read_count] : 0;
+}
+
+/* A bit of a sector that is read; half of them in its first bytes, where headers and counters are. */
+static uint64_t a_bit(const lab_run* r, uint64_t which) {
+  uint64_t random = chance(r, which + 500);
+  return a_read(r, which) * 8 + (random & 1 ? random / 2 % 4096 : random / 2 % 512);
 }
 
 static int file_at(const sim_card* card, uint64_t at) {
@@ -255,7 +275,7 @@ static void cut_repair(lab_run* r, crash how) {
 static void damage(lab_run* r) {
   lab* l = &r->l;
   for (uint32_t i = 0; i < 160 / r->sample + 4; i++) {
-    uint64_t sector = a_read(r, i), bit = sector * 8 + chance(r, i + 5000) % 4096;
+    uint64_t bit = a_bit(r, i), sector = bit / 4096 * 512;
     lab_promise promise = promise_of(l, 0);
     promise.states_may_break = 1;
     crash how = {'f', 0, bit, 0};
@@ -280,6 +300,20 @@ static void damage(lab_run* r) {
     promise.zeros = i / 4 % 3 == 0;
     uint64_t border = chance(r, i + 14000) % (l->card.disk_bytes / MS_SECTOR);
     try_crash(r, C_UNIT, (crash){'u', at, border, i / 4 % 3}, &promise);
+  }
+}
+
+/* A file that is gone or cut short is one copy lost. What was written since the last flush is in the log
+ * alone, so its files are not among these. */
+static void gone_files(lab_run* r) {
+  for (uint32_t file = 0; file < r->l.card.files; file++) {
+    lab_promise promise = promise_of(&r->l, 0);
+    promise.states_may_break = 1;
+    uint64_t size = r->l.card.base.size[file],
+             part = size > 1 ? chance(r, file + 40000) % size / 512 * 512 : 0;
+    if (!strncmp(r->l.card.place[file].name, "history/", 8)) continue;
+    try_crash(r, C_GONE, (crash){'g', file, 0, 0}, &promise);
+    if (part) try_crash(r, C_GONE, (crash){'g', file, part, 0}, &promise);
   }
 }
 
@@ -309,11 +343,14 @@ static const char* check_faulty(lab_run* r, lab_faulty* o, uint32_t samples, uin
                         'd', epoch,
                         count <= 30 ? (random >> 8) % (1ull << count) : (random >> 8) % (1u << 31) | 1u << 31,
                         random >> 60 == 0 ? CRASH_LATE : 0};
+      uint32_t entry = l->open_entries + (uint32_t)(random / 7 % (o->end - l->open_entries + 1));
+      if (i % 3 == 0 && entry < o->end && o->log.entry[entry].kind == LOG_WRITE)
+        how = (crash){'r', entry, random >> 50 & 3, 0};
     }
     if (!crash_apply(&l->card, &o->log, how)) continue;
     uint32_t time = crash_time(&o->log, how);
     lab_promise promise = promise_of(l, 1);
-    promise.states_may_break = lasts;
+    promise.states_may_break = lasts || how.kind == 'r';
     int finished = !o->status && time >= o->done;
     if (finished) promise.may[0] = &l->after, promise.count = 1;
     if (finished) promise.clock = l->clock_after;
@@ -322,8 +359,7 @@ static const char* check_faulty(lab_run* r, lab_faulty* o, uint32_t samples, uin
       promise.may[0] = &o->next, promise.count = 1, promise.between = 0;
     } else if (o->is_open && time > o->done) {
       promise.may[promise.count++] = &o->next;
-      promise.between =
-          l->word == W_PRUNE && o->status; /* the write that failed may be there until the next one */
+      promise.between = o->status && l->word == W_PRUNE; /* it stopped somewhere */
       if (several && o->status) promise.may[promise.count++] = &o->ram;
     }
     if (r->only && r->dump) dump(&l->card, r->dump);
@@ -351,9 +387,10 @@ static void failing_calls(lab_run* r) {
   uint32_t stride = r->l.calls > 200 ? r->l.calls / 100 : 1;
   for (uint32_t at = 1; at <= r->l.calls; at += stride)
     for (uint32_t i = 0; i < (r->sample > 1 ? 2 : 5); i++)
-      for (int sticky = 0; sticky < 2; sticky++) {
+      for (int sticky = 0; sticky < 3; sticky++) {
         uint32_t code = r->sample > 1 ? (at + i * 2) % 5 : i;
-        sim_fault fault = {.call = at, .code = codes[code], .sticky = sticky};
+        sim_fault fault = {.call = at, .code = codes[code], .sticky = sticky > 0, .reads_only = sticky == 2};
+        if (sticky == 2 && code > 1) continue; /* reads fail in two ways */
         try_fault(r, C_CALL, &fault, 0, 0, 1, "e", at, code, (uint64_t)sticky);
       }
 }
@@ -365,7 +402,7 @@ static void failed_barriers(lab_run* r) {
     for (uint32_t how = 0; how < 8; how++) {
       sim_fault fault = {.sync = at, .syncs = 1 + (how >> 2), .revert = how & 1};
       if (how & 2) fault.drop = 1 + (uint32_t)chance(r, at * 8 + how) % 1000;
-      try_fault(r, C_BARRIER, &fault, 0, 1, r->sample > 9 ? 2 : 4, "s", at, how, 0);
+      try_fault(r, C_BARRIER, &fault, 0, 1, r->sample > 9 ? 3 : 6, "s", at, how, 0);
     }
 }
 
@@ -431,12 +468,38 @@ static void lost_writes(lab_run* r) {
     }
 }
 
+/* A sector goes bad under an open memory, which goes on: one copy of one thing. */
+static void live_damage(lab_run* r) {
+  lab* l = &r->l;
+  for (uint32_t i = 0; l->made && i < 60 / r->sample + 3; i++) {
+    sim_fault fault = {.flip = a_bit(r, i + 50000) + 1};
+    char id[160];
+    snprintf(id, sizeof id, "%s/l:%u:0:0", r->path, i);
+    if (stopped(r) || !wanted(r, id)) continue;
+    lab_faulty o = {0};
+    lab_word_with(l, &fault, 0, &o);
+    lab_promise promise = promise_of(l, o.status != MS_OK);
+    promise.states_may_break = 1;
+    promise.between = o.status && l->word == W_PRUNE;
+    const char* wrong = NULL;
+    sim_log flipped = o.log;
+    flipped.count = o.done;
+    if (crash_apply(&l->card, &flipped, (crash){'-', 0, 0, 0}))
+      wrong = lab_check(&l->probe, &l->card, &l->port, &promise, 8);
+    r->scenarios[C_LIVE]++;
+    if (wrong) run_report(r, C_LIVE, id, wrong);
+    free(o.log.entry);
+  }
+}
+
 void run_classes(lab_run* r) {
   cuts(r);
   reorders(r);
   if (r->cuts_only) return;
   note_reads(r);
   damage(r);
+  gone_files(r);
+  live_damage(r);
   failing_calls(r);
   failed_barriers(r);
   bad_sectors(r);

@@ -11,6 +11,8 @@ typedef enum {
   C_REGION,
   C_UNIT,
   C_FLIP,
+  C_GONE,
+  C_LIVE,
   C_BOTH,
   C_FLIP_CUT,
   C_CALL,

@@ -119,11 +119,21 @@ int crash_apply(sim_card* card, const sim_log* log, crash how) {
       return 1;
     case 'd':
       last = last_chosen(log, first, how.b);
-      for (uint32_t i = first; i < last && i < log->count && log->entry[i].kind != LOG_SYNC; i++)
-        if (chosen(how.b, i - first)) sim_apply(card, &log->entry[i]);
+      for (uint32_t i = first; i < last && i < log->count && log->entry[i].kind != LOG_SYNC; i++) {
+        uint64_t seed = how.c + i;
+        if (!chosen(how.b, i - first)) continue;
+        if (how.c >= CRASH_ALL_TORN && log->entry[i].kind == LOG_WRITE)
+          write_torn(card, &log->entry[i], sim_random(&seed) % log->entry[i].bytes, 0);
+        else
+          sim_apply(card, &log->entry[i]);
+      }
       if (last == log->count) return how.c == 0 || how.c == CRASH_LATE;
-      if (!how.c || how.c == CRASH_LATE) {
+      if (!how.c || how.c == CRASH_LATE || (how.c >= CRASH_ALL_TORN && log->entry[last].kind != LOG_WRITE)) {
         sim_apply(card, &log->entry[last]);
+        return 1;
+      }
+      if (how.c >= CRASH_ALL_TORN) {
+        write_torn(card, &log->entry[last], 1 + how.c % (log->entry[last].bytes - 1), 0);
         return 1;
       }
       if (log->entry[last].kind != LOG_WRITE || how.c >= log->entry[last].bytes) return 0;
@@ -135,6 +145,10 @@ int crash_apply(sim_card* card, const sim_log* log, crash how) {
       return 1;
     case 'x':
       flip(card, how.b);
+      return 1;
+    case 'g':
+      if (how.a >= card->files || card->work.size[how.a] <= how.b + 1) return 0;
+      card->work.size[how.a] = how.b ? how.b + 1 : 0;
       return 1;
     default:
       return 0;

@@ -10,6 +10,7 @@
  *      'd': epoch `a` (the entries between two barriers) is being written: those of mask `b` are on the card,
  * in either order; with c > 0 the last of them is torn at byte c; CRASH_LATE: the cut is not at the last of
  * them but at the end of the epoch. With bit 31 set, b seeds a random subset.
+ * CRASH_ALL_TORN + seed: all of them are torn somewhere. 'g': file `a` is `b` bytes long, 0: gone.
  *      'r': cut in entry `a`: everything in its 64 KB-aligned region of the disk is zeros, ones or garbage
  * (b). 'u': cut in entry `a`: the same of a unit of 4 MB whose border is at sector `b`; c: the filling. 'f':
  * everything is written, then the bits `b` and, if c > 0, `c` - 1 of the disk are flipped. 'x': cut after `a`
@@ -22,6 +23,7 @@ typedef struct {
 } crash;
 
 #define CRASH_LATE 600u
+#define CRASH_ALL_TORN 700u
 
 /* base, plus what this crash leaves of the log, into work. 0: there is no such crash in this log. */
 int crash_apply(sim_card* card, const sim_log* log, crash how);

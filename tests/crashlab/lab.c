@@ -151,6 +151,7 @@ void lab_word_with(lab* l, const sim_fault* fault, int lasts, lab_faulty* o) {
   lab_undo_word(l);
   l->card.logging = 1;
   l->card.fault = *fault;
+  if (fault->flip) sim_flip(&l->card, fault->flip - 1);
   o->status = word_do(&l->live, l->word, l->random, &r);
   o->done = l->card.log.count;
   if (!lasts) memset(&l->card.fault, 0, sizeof l->card.fault);

@@ -155,6 +155,6 @@ const char* lab_check(lab_probe* p, sim_card* card, const ms_port* port, const l
   if (!wrong && stats.clock < promise->clock && !promise->may_lose) wrong = "the clock went back";
   if (!wrong) wrong = check_history(p, promise, thorough);
   if (!wrong) wrong = check_next_write(p, card, port, &found, thorough);
-  if (!wrong && thorough % 16 == 1 && !report.history_gone) wrong = check_restore(p, promise, thorough);
+  if (!wrong && thorough % 16 == 1 && !promise->may_lose) wrong = check_restore(p, promise, thorough);
   return wrong;
 }

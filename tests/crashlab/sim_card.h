@@ -44,6 +44,7 @@ typedef struct {
    */
   uint32_t call;
   int code, sticky;
+  int reads_only; /* the others work */
   /* barriers sync, sync + 1, ... of `syncs` fail; of what was written since the last good one, a part that
    * `drop` chooses (0: all) never reaches the card, and `revert`: reads show that at once */
   uint32_t sync, syncs, drop;
@@ -52,6 +53,8 @@ typedef struct {
   uint64_t bad_at;
   uint32_t bad_reads;
   int deaf;
+  /* this bit of the disk, plus 1, is flipped before anything is done */
+  uint64_t flip;
   /* write number `write` is called done and lost, or written to the disk at `astray` - 1 instead */
   uint32_t write;
   uint64_t astray;
@@ -93,7 +96,9 @@ void sim_copy_log(sim_log* to, const sim_log* from);
 /* A name gets its place now, so that it does not depend on which scenarios are run. */
 void sim_reserve(sim_card* card, const char* name, uint64_t bytes);
 void sim_poke(sim_card* card, uint64_t at, const void* data, uint32_t bytes); /* write to work, unlogged */
-void sim_apply(sim_card* card, const sim_entry* entry);                       /* to work, unlogged */
+/* Damage that is on the disk for certain: in the log, before anything else. */
+void sim_flip(sim_card* card, uint64_t bit);
+void sim_apply(sim_card* card, const sim_entry* entry); /* to work, unlogged */
 /* The twin's base = the card's work; and back to the card's base. */
 void sim_fork(sim_card* twin, const sim_card* card);
 void sim_join(sim_card* twin, const sim_card* card);
