@@ -33,7 +33,14 @@ MUTANTS = (
         "no CRC of a header",
     ),
     M("layout.c", "ms_header_pack", "ms_put64(sector + H_SEQUENCE, h->sequence);", "", "a header without its sequence"),
-    M("layout.c", "ms_record_crc", "bm_crc32(0, identity, MS_IDENTITY)", "0", "records of a former memory are valid", equivalent="new files are zeros before they can be seen; tests/memstore/test_identity.py copies files between cards"),
+    M(
+        "layout.c",
+        "ms_record_crc",
+        "bm_crc32(0, identity, MS_IDENTITY)",
+        "0",
+        "records of a former memory are valid",
+        equivalent="new files are zeros before they can be seen; tests/memstore/test_identity.py copies files between cards",
+    ),
     M(
         "layout.c",
         "ms_record_crc",
@@ -176,7 +183,14 @@ MUTANTS = (
         "a slot's bytes need not fit its record",
     ),
     M("recover.c", "slot_in", "if (s->slot_status[copy]) return NULL;", "", "what could not be read is looked at"),
-    M("recover.c", "record_in", "if (s->index_status[copy] ||", "if (", "records that could not be read are looked at", equivalent="what a failed read leaves in the buffer is another sector, whose slot numbers do not fit"),
+    M(
+        "recover.c",
+        "record_in",
+        "if (s->index_status[copy] ||",
+        "if (",
+        "records that could not be read are looked at",
+        equivalent="what a failed read leaves in the buffer is another sector, whose slot numbers do not fit",
+    ),
     M(
         "recover.c",
         "believed_in",
@@ -283,7 +297,8 @@ MUTANTS = (
         "make_whole_files",
         "return ms_card_sync(m);",
         "return MS_OK;",
-        "new files are not on the card before they are filled", equivalent="a file that is absent or too short is made again",
+        "new files are not on the card before they are filled",
+        equivalent="a file that is absent or too short is made again",
     ),
     # spare.c
     M(
@@ -306,9 +321,17 @@ MUTANTS = (
         "read_header",
         "if (differ) return settle_identity(m, header, status, best);",
         "",
-        "the newest header counts, of whatever memory", equivalent="needs files of two memories: tests/memstore/test_identity.py",
+        "the newest header counts, of whatever memory",
+        equivalent="needs files of two memories: tests/memstore/test_identity.py",
     ),
-    M("open.c", "settle_identity", "|| !has_records(m, &header[i])", "", "a header without records is a memory", equivalent="needs files of two memories: tests/memstore/test_identity.py"),
+    M(
+        "open.c",
+        "settle_identity",
+        "|| !has_records(m, &header[i])",
+        "",
+        "a header without records is a memory",
+        equivalent="needs files of two memories: tests/memstore/test_identity.py",
+    ),
     M("open.c", "new_salt", "return salt ? salt : 1;", "return 7;", "every memory has the same salt"),
     M(
         "open.c",

@@ -2,15 +2,14 @@
 
 python tests/memstore/make_cards.py
 
-Each card is an archive of the memory's folder and `expected.json`: the memory's shape and what is in it. Cards that a
-power cut left are taken out of the crash laboratory. What is there already is not written over.
+Each card is an archive of the memory's folder and `expected.json`: the memory's shape and what is in it. The v1_cut
+ones are what power cuts left in the crash laboratory (`crashlab ... --dump`). What is there already is not written over.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -20,7 +19,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.crashlab import laboratory
 from tests.memstore import native as n
 
 CARDS = Path(__file__).resolve().parent / "cards"
@@ -31,12 +29,6 @@ SHAPES = {
     "wide": {"slots": 7, "dim": 256},
     "wide_int8": {"slots": 4, "dim": 256, "slot_dtype": 1},
     "narrow": {"slots": 33, "dim": 16},
-}
-# (lab's shape, seed, step, where its word is cut): in the mirror, in the primary files, in a repair of either
-CUTS = {
-    "cut_early": ("ultra_tiny", 12, 9, "c:1:0:0"),
-    "cut_torn": ("ultra_tiny", 12, 9, "t:1:100:3"),
-    "cut_late": ("ultra_tiny", 12, 9, "c:4:0:0"),
 }
 
 
@@ -72,7 +64,7 @@ def version(folder: Path) -> int:
 
 
 def live(kwargs: dict, folder: Path) -> list[dict]:
-    """A life with a merge, a rename, a forgotten thing and a state; what the state holds."""
+    """A life with a merge, a rename, a forgotten thing; what the state in its middle held."""
     rng, states = np.random.default_rng(kwargs["dim"] + kwargs["slots"]), []
     with n.opened(folder, shape_of(kwargs)) as memory:
         for i in range(kwargs["slots"] + 1):
@@ -94,13 +86,6 @@ def main() -> int:
         for name, kwargs in SHAPES.items():
             folder = Path(temporary) / name
             write(name, folder, kwargs, live(kwargs, folder))
-        for name, (shape, seed, step, how) in CUTS.items():
-            folder = Path(temporary) / name
-            folder.mkdir()
-            options = [shape, str(seed), str(step + 1), "--only", f"{shape}/{seed}/{step}/{how}", "--dump", str(folder)]
-            subprocess.run([laboratory.program(), *options], check=True, stdout=subprocess.DEVNULL)
-            kwargs = {"slots": 8, "dim": 128, "model_hash": [1, 2, 3, 4, 5, 6, 7, 8]}
-            write(name, folder, kwargs, [])
     return 0
 
 
