@@ -695,32 +695,5 @@ MUTANTS = (
         "at[slot] = MS_KEYFRAME | (block - 1);",
         "a keyframe too early",
     ),
-    # log.c, log_scan.c, entry.c: the log
-    M("log.c", "ms_log_append", "if (!status) status = sync_log(m);", "", "a write without its barrier"),
-    M("log.c", "ms_log_append", "status = ms_log_catch_up(m);", "status = MS_OK;", "an entry is in one lane only"),
-    M("log.c", "ms_log_append", "int lane = (int)(position & 1)", "int lane = 0", "every entry goes into lane 0 first"),
-    M("log.c", "ms_log_append", "m->log.end++;", "", "an entry is written over the one before"),
-    M("log.c", "ms_log_settle", "if (!m->log.unsure) return MS_OK;", "return MS_OK;", "a refused write may come back"),
     M("entry.c", "crc_of", "bm_crc32(0, m->header.identity, MS_IDENTITY)", "0", "a former memory's entries count"),
-    M(
-        "entry.c",
-        "ms_entry_unpack",
-        "ms_get32(entry + MS_R_CRC) != crc_of(m, where, entry) ||",
-        "",
-        "no CRC of an entry",
-    ),
-    M(
-        "log_scan.c",
-        "visit_entries",
-        "if (!deed->more) w->committed = w->end;",
-        "w->committed = w->end;",
-        "half an undo",
-    ),
-    M(
-        "go_back.c",
-        "append_all",
-        "deed.more = slot != last;",
-        "deed.more = 0;",
-        "each slot of an undo counts by itself",
-    ),
 )
