@@ -245,12 +245,6 @@ static uint64_t a_bit(const lab_run* r, uint64_t which) {
   return a_read(r, which) * 8 + (random & 1 ? random / 2 % 4096 : random / 2 % 512);
 }
 
-static int file_at(const sim_card* card, uint64_t at) {
-  for (uint32_t i = 0; i < card->files; i++)
-    if (at >= card->place[i].start && at < card->place[i].start + card->place[i].capacity) return (int)i;
-  return -1;
-}
-
 /* Both copies have lost something; a cut in the repair loses nothing more. */
 static void cut_repair(lab_run* r, crash how) {
   lab* l = &r->l;
@@ -280,7 +274,7 @@ static void damage(lab_run* r) {
     promise.states_may_break = 1;
     crash how = {'f', 0, bit, 0};
     uint64_t other = a_read(r, i + 9000);
-    if (i % 2 && file_at(&l->card, other) == file_at(&l->card, sector))
+    if (i % 2 && other / SIM_REGION == sector / SIM_REGION) /* one region, so one copy */
       how.c = other * 8 + chance(r, i + 7000) % 4096 + 1;
     try_crash(r, C_FLIP, how, &promise);
     promise.may_lose = 1;
