@@ -213,7 +213,7 @@ def person() -> list[str]:
         rows.append(("instructions a token on a Cortex-M7", f"{token:.2f} M"))
     if store:
         row = store["commit"]["memstore on FatFs"]
-        cost = f"{row['sectors']:g} sectors, {row['barriers']:g} barriers"
+        cost = f"{row['sectors']:g} sectors, {row['barriers']:g} barrier{'s' * (row['barriers'] != 1)}"
         rows.append(("what it costs that a taught thing survives any power cut", cost))
     return ["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
 

@@ -1,6 +1,6 @@
 """Property: the fit report is what the linked firmware takes, and what the boards and the project allow is kept.
 
-ultra_tiny: RAM <= 240 KB, code <= 96 KB. tiny_edge: weights <= 3.0e6 bytes, RAM <= 256 KB; its numbers are the same bits.
+ultra_tiny: RAM <= 256 KB, code <= 110,000 bytes. tiny_edge: weights <= 3.0e6 bytes, RAM <= 256 KB; its numbers are the same bits.
 """
 
 from __future__ import annotations
