@@ -32,6 +32,7 @@ def function(plan: Plan, weights: Weights, signature: str, start_signature: str 
     """The C functions of one graph, with the constants that they name before them.
 
     `signature` begins the one that runs it; `start_signature` the one that runs its part that is computed once for a stream.
+    Without the latter the former runs it all.
     """
     schedule = plan.schedule
     used = used_rows(plan.graph, schedule)
@@ -44,7 +45,8 @@ def function(plan: Plan, weights: Weights, signature: str, start_signature: str 
     if start_signature:
         body = [line for step in schedule.start_steps for line in _step_lines(step, calls)]
         bodies.append("\n".join([f"\n{start_signature} {{", *body, "  return BM_OK;", "}"]))
-    body = [line for step in schedule.steps[len(schedule.start_steps) :] for line in _step_lines(step, calls)]
+    first = len(schedule.start_steps) if start_signature else 0
+    body = [line for step in schedule.steps[first:] for line in _step_lines(step, calls)]
     if used:
         body.insert(0, f"  const int32_t used = aot_used({calls.at(used.mask)}, {used.rows});")
     bodies.append("\n".join([f"\n{signature} {{", *body, "  return BM_OK;", "}"]))

@@ -192,11 +192,24 @@ static int accept_newest(scan* s, uint32_t slot, const uint8_t* record) {
   return 1;
 }
 
+/* No record is believed, the best that can be read names a thing, and the log knows only that nothing was
+ * there before. */
+static int lost_since(const scan* s, uint32_t slot) {
+  const uint8_t *logged = in_log(s, slot), *tail = in_tail(s, slot);
+  int copy = best_record(s, slot, record_in);
+  const uint8_t* record = copy < 0 ? NULL : record_in(s, copy, slot);
+  if (newer(tail, logged)) logged = tail;
+  return logged && logged[MS_R_STATE] != MS_OCCUPIED && record && record[MS_R_STATE] == MS_OCCUPIED &&
+         newer(record, logged);
+}
+
 /* No copy is whole: each record by itself. */
 static int merge(scan* s, uint32_t first, uint32_t end) {
   for (uint32_t slot = first; slot < end; slot++) {
     int copy = best_record(s, slot, believed_in);
-    if (accept_newest(s, slot, copy < 0 ? NULL : record_in(s, copy, slot))) continue;
+    if (copy < 0 ? !lost_since(s, slot) && accept_newest(s, slot, NULL)
+                 : accept_newest(s, slot, record_in(s, copy, slot)))
+      continue;
     for (copy = 0; copy < MS_SOURCES; copy++) { /* a card that cannot be read now has not lost it */
       if (s->index_status[copy] && !damaged_or_absent(s->index_status[copy])) return s->index_status[copy];
       if (s->slot_status[copy] && !damaged_or_absent(s->slot_status[copy])) return s->slot_status[copy];

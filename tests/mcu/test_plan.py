@@ -32,6 +32,7 @@ from deploy.firmware import sections
 from tests.mcu.conftest import seeded_picture
 from tests.mcu.host_cases import ROOT, compile_host
 
+BLOBS = ("bitmar_weights.bin", "bitmar_tokenizer.bin", "bitmar_cohort.bin")
 ENGINE = ROOT / "mcu_app" / "src" / "engine_aot" / "engine_aot.c"
 
 
@@ -200,7 +201,7 @@ def test_the_board_says_where_its_flash_is(flags: list[str], section: str | None
         assert done.returncode and "define BITMAR_MODEL_SECTION" in done.stderr
     else:
         assert done.returncode == 0, done.stderr
-        blobs = [(tmp_path / name).stat().st_size for name in ("bitmar_weights.bin", "bitmar_tokenizer.bin")]
+        blobs = [(tmp_path / name).stat().st_size for name in BLOBS]
         assert sum(blobs) <= sections(out)[section] < sum(blobs) + 64
 
 

@@ -114,7 +114,7 @@ def test_training_learns(ultra_tiny, small_data, tmp_path):
     config = small(ultra_tiny, steps=60, warmup_steps=5, learning_rate=0.01)
     train(config, small_data, tmp_path)
     rows = losses(tmp_path)
-    for name in ("loss", "contrastive", "phrases"):
+    for name in ("loss", "recall", "phrases"):
         first, last = (np.mean([float(row[name]) for row in part]) for part in (rows[:5], rows[-5:]))
         assert last < 0.9 * first, name
 

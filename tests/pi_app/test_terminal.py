@@ -173,7 +173,13 @@ def test_a_very_long_line(line: str, card: Path) -> None:
         assert len(error) < 600 and ":1: " in error, error[:200]
     assert contents(card).keys() - before.keys() <= {
         f"bitmar_memory/{name}"
-        for name in ("memory_backup.bin", "memory_index.bin", "memory_slots.bin", "memory_metadata.json")
+        for name in (
+            "memory_backup.bin",
+            "memory_index.bin",
+            "memory_slots.bin",
+            "memory_metadata.json",
+            "history/000000.bin",
+        )
     }
 
 

@@ -12,7 +12,7 @@
 #include "tensorflow/lite/schema/schema_generated.h"
 
 #ifndef BITMAR_TFLM_ARENA_BYTES
-#define BITMAR_TFLM_ARENA_BYTES (192 * 1024) /* deploy/tflm_arena.py measures what a model needs */
+#define BITMAR_TFLM_ARENA_BYTES (256 * 1024) /* deploy/tflm_arena.py measures what a model needs */
 #endif
 #ifndef BITMAR_EXTERNAL_RAM
 #ifdef __IMXRT1062__

@@ -20,8 +20,9 @@ namespace bitmar {
 using namespace ::tflite;
 using namespace ::tflite::micro;
 
-/** Scratch that all ops share: they run one after the other. Its size is checked when a model is prepared. */
-constexpr size_t kOpScratchBytes = 4096;
+/** Scratch that all ops share, for matrices of up to 1,024 columns (64 positions of an episode, 16 numbers
+ * each): they run one after the other. Its size is checked when a model is prepared. */
+constexpr size_t kOpScratchBytes = BM_TOKEN_BYTES(1024);
 inline uint8_t* op_scratch_memory() {
   alignas(16) static uint8_t scratch[kOpScratchBytes];
   return scratch;
