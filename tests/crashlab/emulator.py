@@ -139,8 +139,13 @@ def qemu(card: Path) -> list[str]:
     return [*machine, *drive, "-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none"]
 
 
-def boot(card: Path, kill_after: float | None = None, until: str = "CLOSED", timeout: float = 120) -> str:
-    """Run the firmware; SIGKILL it so many seconds after its first line, or when it has said `until`. Returns its output."""
+def boot(
+    card: Path, kill_after: float | None = None, lines: int = 1, until: str = "CLOSED", timeout: float = 120
+) -> str:
+    """Run the firmware; SIGKILL it so many seconds after it has said `lines` lines, or when it has said `until`.
+
+    Returns its output.
+    """
     process = subprocess.Popen(qemu(card), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     output, deadline = b"", time.monotonic() + timeout
     os.set_blocking(process.stdout.fileno(), False)
@@ -150,7 +155,7 @@ def boot(card: Path, kill_after: float | None = None, until: str = "CLOSED", tim
             chunk = process.stdout.read()
             if chunk:
                 output += chunk
-            if kill_after is not None and kill_at is None and b"\n" in output:
+            if kill_after is not None and kill_at is None and output.count(b"\n") >= lines:
                 kill_at = time.monotonic() + kill_after
             done = kill_at is not None and time.monotonic() >= kill_at
             if done or re.search(rb"ERROR|FAULT", output) or (kill_after is None and until.encode() in output):
@@ -194,8 +199,10 @@ def run_chain(shape: str, kills: int, seed: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         card = Card(Path(folder) / "sd.img", shape)
         for kill in range(kills):
-            delay = rng.uniform(0.0, 0.25)
-            output = boot(card.path, kill_after=delay)
+            # a clock alone may stop a busy machine before anything is taught: every second kill waits for some lines
+            lines = rng.randint(2, 8) if kill % 2 else 1
+            delay = rng.uniform(0.0, 0.02 if kill % 2 else 0.25)
+            output = boot(card.path, delay, lines)
             repaired += "KEPT 2" in output or "KEPT 3" in output
             things, wrong = check(card, output, things)
             if wrong:
