@@ -79,25 +79,29 @@ class Operator:
 
 @dataclass
 class Graph:
-    """One flatbuffer's only subgraph; inputs and outputs by their names in the signature."""
+    """One flatbuffer's only subgraph; inputs and outputs by their names in the signature.
+
+    `stream`: inputs that keep their values over a stream of calls (convert/aot/stream.py).
+    """
 
     name: str
     tensors: list[Tensor]
     operators: list[Operator]
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
+    stream: tuple[str, ...] = ()
 
 
-def load(path: Path) -> Graph:
+def load(path: Path, stream: tuple[str, ...] = ()) -> Graph:
     """The graph of a .tflite file. BitmarError: not a .tflite file, an op that this plan does not know, or of a version
     other than 1."""
     try:
-        return _load(path, path.read_bytes())
+        return _load(path, path.read_bytes(), stream)
     except (ValueError, KeyError, IndexError) as error:
         raise BitmarError(f"{path}: not a .tflite file of a converted model: {error}") from error
 
 
-def _load(path: Path, data: bytes) -> Graph:
+def _load(path: Path, data: bytes, stream: tuple[str, ...]) -> Graph:
     if data[4:8] != b"TFL3":
         raise ValueError(f"identifier {data[4:8]!r}, expected b'TFL3'")
     model = flatbuffer.root(data)
@@ -114,7 +118,7 @@ def _load(path: Path, data: bytes) -> Graph:
     inputs = {names[0].get(i, tensors[i].name): tensors[i] for i in subgraph.numbers(1, "i")}
     outputs = {names[1].get(i, tensors[i].name): tensors[i] for i in subgraph.numbers(2, "i")}
     inputs = {name: tensor for name, tensor in inputs.items() if not tensor.variable}
-    return Graph(path.stem, tensors, operators, inputs, outputs)
+    return Graph(path.stem, tensors, operators, inputs, outputs, stream)
 
 
 def _signature(model: flatbuffer.Table) -> tuple[dict[int, str], dict[int, str]]:

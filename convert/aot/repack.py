@@ -12,7 +12,7 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from convert.aot.graph import Graph, Operator, Tensor
-from convert.aot.stream import STREAM, start_of
+from convert.aot.stream import start_of
 from convert.aot.weights import ALIGNMENT
 from convert.layouts import LAYOUT_NAMES, LAYOUTS, pack, packed_bytes, unpack
 
@@ -98,7 +98,7 @@ def _matrices(graphs: list[Graph]) -> list[Matrix]:
             matrix = found.setdefault(key, Matrix(packed.name, LAYOUT_NAMES[layout], rows, cols, packed.data))
             matrix.users.append((operator, packed))
             if operator.kind != "BITMAR_TERNARY_EMBEDDING":
-                often = graph.name in STREAM and operator.index not in start
+                often = bool(graph.stream) and operator.index not in start
                 matrix.uses += STEPS if often else min(x.rows, TEXT)
                 matrix.is_head |= operator.kind == "BITMAR_TERNARY_TOPK"
     return list(found.values())

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from convert.aot.graph import Graph
 
-STREAM = {"decoder": ("context", "latent")}  # inputs that keep their values from a stream's first token to its last
-
 
 @dataclass
 class Start:
@@ -19,9 +17,10 @@ class Start:
 
 def start_of(graph: Graph) -> Start:
     """Found from what depends on what. A variable tensor changes with every token: what reads one is not in it."""
-    names = STREAM.get(graph.name, ())
-    found = Start(set(), {tensor.index for name, tensor in graph.inputs.items() if name in names})
-    for operator in graph.operators if names else ():  # in an order in which they can run, as in every flatbuffer
+    found = Start(set(), {tensor.index for name, tensor in graph.inputs.items() if name in graph.stream})
+    for operator in (
+        graph.operators if graph.stream else ()
+    ):  # in an order in which they can run, as in every flatbuffer
         if all(t.data is not None or t.index in found.tensors for t in operator.inputs):
             found.operators.add(operator.index)
             found.tensors |= {t.index for t in operator.outputs}

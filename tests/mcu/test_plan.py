@@ -23,7 +23,7 @@ from bitmar.errors import BitmarError
 from bitmar.model_folder import read_model
 from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
-from convert.aot.generate import GRAPHS, TILES
+from convert.aot.generate import GRAPHS, STREAM, TILES
 from convert.aot.schedule import Schedule
 from convert.aot.stream import start_of
 from convert.aot.used_rows import used_rows
@@ -60,7 +60,7 @@ def test_placement_is_valid_and_bounded(shapes: list[tuple[int, int, int]]) -> N
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_operator_runs_once_after_what_it_needs(name: str, tile: int, model: Path) -> None:
-    loaded = graph.load(model / f"{name}.tflite")
+    loaded = graph.load(model / f"{name}.tflite", STREAM.get(name, ()))
     schedule = Schedule(loaded, tile)
     buffers = schedule.all_buffers()
     total = arena.place(buffers)
@@ -129,7 +129,7 @@ def test_padding_is_left_out_only_where_the_mask_hides_it(model: Path) -> None:
 
 def test_the_start_is_what_no_token_changes(model: Path) -> None:
     """By following, the other way round, all that a token, its position and the caches can reach."""
-    loaded = graph.load(model / "decoder.tflite")
+    loaded = graph.load(model / "decoder.tflite", STREAM["decoder"])
     changing = {t.index for name, t in loaded.inputs.items() if name not in ("context", "latent")}
     changing |= {t.index for t in loaded.tensors if t.variable}
     reached = set()
@@ -141,7 +141,7 @@ def test_the_start_is_what_no_token_changes(model: Path) -> None:
     assert start.operators == {o.index for o in loaded.operators} - reached
     assert sum(o.kind == "BITMAR_TERNARY_FC" for o in loaded.operators if o.index in start.operators) >= 4
     for name in ("encoder", "recall"):
-        assert not start_of(graph.load(model / f"{name}.tflite")).operators
+        assert not start_of(graph.load(model / f"{name}.tflite", STREAM.get(name, ()))).operators
 
 
 def test_streams_with_a_computed_start_have_the_same_bits(model: Path, engine: Engine, tmp_path: Path) -> None:
