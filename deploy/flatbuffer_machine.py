@@ -9,6 +9,7 @@ import numpy as np
 from bitmar.engine import Encoding, Engine, Picture
 from bitmar.model_folder import read_model
 from bitmar.native import library
+from bitmar.picture import quantise_features
 from bitmar.tokenizer import Tokenizer
 from model.evaluation.machine import Encoded
 
@@ -46,19 +47,11 @@ class FlatbufferMachine:
 
     def context(self, episodes: np.ndarray) -> np.ndarray:
         """Each slot read alone: float32 [n, D] -> [n, D]."""
-        k = self.model.top_k
-        mask = (np.arange(k) == 0).astype(np.int32)
-        slots, scores = np.zeros((k, self.episode_dim), np.float32), np.ones(k, np.float32)
-        read = []
-        for episode in episodes:
-            slots[0] = episode
-            read.append(self.engine.recall(scores, slots, mask)[0])
-        return np.stack(read)
+        return np.concatenate([self.engine.alone(episode) for episode in episodes])
 
     def confirms(self, context: np.ndarray, tokens: list[list[int]], latent: np.ndarray | None = None) -> np.ndarray:
         """bool [n]: does greedy decoding (latent None: without a picture) give these tokens and then <eos>?"""
-        none = np.zeros(self.model.config["vision_latent_size"], np.float32)
-        latents = [none] * len(tokens) if latent is None else latent
+        latents = [self.engine.no_picture()[0]] * len(tokens) if latent is None else latent
         said = (self._answer(c, z) for c, z in zip(context, latents, strict=True))
         return np.array([answer == text for answer, text in zip(said, tokens, strict=True)])
 
@@ -71,8 +64,4 @@ class FlatbufferMachine:
 
 def picture_of(features: np.ndarray) -> Picture | None:
     """The canonical form whose features these are: float32 [768], codes times a scale."""
-    largest = float(np.abs(features).max())
-    if largest == 0:
-        return None
-    scale = np.float32(largest / 127)
-    return Picture(np.clip(np.rint(features / scale), -127, 127).astype(np.int8), scale)
+    return Picture(*quantise_features(features)) if features.any() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,12 +73,12 @@ def lives(units: np.ndarray, drawings: list[np.ndarray], rules: Rules, seed: int
     """`count` memories, each taught 200 times: a random one of 24 things, in a random one of its drawings, under its name.
 
     Args: units: unit keys of all drawings [N, D]; drawings: rows of each thing, at least two.
-    Returns: duplicates: slots of a name beyond its first that are no prototypes of it (0 by construction of a right device);
+    Returns: duplicates: slots of a name beyond the prototypes that a thing may have;
         prototypes: second slots, mean of a life; latest_kept: share of the 16 things taught last that are still there;
         right: share of asked things that are there whose name is answered, asked with a drawing other than the last taught.
     """
     rng = np.random.default_rng((seed, 8))
-    kept, right, extra = [], [], []
+    kept, right, extra, duplicates = [], [], [], 0
     for _ in range(count):
         things = rng.permutation(len(drawings))[:THINGS]
         memory, last = SimulatedMemory(SLOTS, rules), {}
@@ -87,15 +88,16 @@ def lives(units: np.ndarray, drawings: list[np.ndarray], rules: Rules, seed: int
             memory.teach(str(thing), units[shown])
             last[thing] = (moment, shown)
         latest = sorted(last, key=lambda thing: -last[thing][0])[:SLOTS]
-        there = {slot.name for slot in memory.slots}
+        there = Counter(slot.name for slot in memory.slots)
         kept += [str(thing) in there for thing in latest]
         extra.append(len(memory.slots) - len(there))
+        duplicates += sum(max(0, slots - rules.prototypes) for slots in there.values())
         for thing in last:
             if str(thing) in there:
                 others = drawings[thing][drawings[thing] != last[thing][1]]
                 right.append(memory.ask(units[int(rng.choice(others))]) == str(thing))
     return {
-        "duplicates": 0,
+        "duplicates": duplicates,
         "prototypes": round(float(np.mean(extra)), 2),
         "latest_kept": round(float(np.mean(kept)), 4),
         "right": round(float(np.mean(right)), 4),
