@@ -283,6 +283,8 @@ static inline const int8_t* ms_key(const ms_memory* m, uint32_t slot) {
 static inline int ms_same_thing(const ms_memory* m, uint32_t a, uint32_t b) {
   return a == b || !strcmp(ms_name(m, a), ms_name(m, b));
 }
+/* ms_cosine of vectors whose products with each other and with themselves are summed up already */
+float ms_cosine_of_sums(int32_t dot, int32_t aa, int32_t bb);
 int ms_kept(const ms_memory* m, uint32_t slot); /* any slot of its thing is */
 /* The access of now and so many uses more, to every slot of this slot's thing. */
 void ms_touch(ms_memory* m, uint32_t slot, uint32_t uses);

@@ -8,26 +8,52 @@
 
 #include "memory.h"
 
-/* Mean and standard deviation of the `top` highest cosines of a key with the cohort, the mean of all. */
-static void beside_cohort(const ms_refusal* r, uint32_t dim, const int8_t* key, float* features) {
-  float best[MS_MAX_TOP], sum = 0.0f, all = 0.0f, squares = 0.0f;
-  uint32_t n = 0;
-  for (uint32_t row = 0; row < r->rows; row++) {
-    float cosine = ms_cosine(key, r->cohort + (size_t)row * dim, dim);
-    all += cosine;
-    uint32_t at = n;
-    while (at > 0 && cosine > best[at - 1]) at--;
-    if (at >= r->top) continue;
-    for (uint32_t i = n < r->top ? n : r->top - 1; i > at; i--) best[i] = best[i - 1];
-    best[at] = cosine;
-    if (n < r->top) n++;
+/* A key and its highest cosines with the cohort. */
+typedef struct {
+  const int8_t* key;
+  int32_t squares;
+  float best[MS_MAX_TOP], all;
+  uint32_t count;
+} neighbours;
+
+static void take(neighbours* k, uint32_t top, float cosine) {
+  k->all += cosine;
+  uint32_t at = k->count;
+  while (at > 0 && cosine > k->best[at - 1]) at--;
+  if (at >= top) return;
+  for (uint32_t i = k->count < top ? k->count : top - 1; i > at; i--) k->best[i] = k->best[i - 1];
+  k->best[at] = cosine;
+  if (k->count < top) k->count++;
+}
+
+/* Both keys in one pass over the cohort, which lies in flash. */
+static void compare(const ms_refusal* r, uint32_t dim, neighbours* question, neighbours* slot) {
+  for (uint32_t i = 0; i < dim; i++) {
+    question->squares += question->key[i] * question->key[i];
+    slot->squares += slot->key[i] * slot->key[i];
   }
-  for (uint32_t i = 0; i < n; i++) sum += best[i];
-  float mean = sum / (float)n;
-  for (uint32_t i = 0; i < n; i++) squares += (best[i] - mean) * (best[i] - mean);
+  for (uint32_t n = 0; n < r->rows; n++) {
+    const int8_t* row = r->cohort + (size_t)n * dim;
+    int32_t with_question = 0, with_slot = 0, squares = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+      with_question += question->key[i] * row[i];
+      with_slot += slot->key[i] * row[i];
+      squares += row[i] * row[i];
+    }
+    take(question, r->top, ms_cosine_of_sums(with_question, question->squares, squares));
+    take(slot, r->top, ms_cosine_of_sums(with_slot, slot->squares, squares));
+  }
+}
+
+/* Mean and standard deviation of the `top` highest cosines of a key with the cohort, the mean of all. */
+static void summarise(const neighbours* k, uint32_t rows, float* features) {
+  float sum = 0.0f, squares = 0.0f;
+  for (uint32_t i = 0; i < k->count; i++) sum += k->best[i];
+  float mean = sum / (float)k->count;
+  for (uint32_t i = 0; i < k->count; i++) squares += (k->best[i] - mean) * (k->best[i] - mean);
   features[0] = mean;
-  features[1] = sqrtf(squares / (float)n);
-  features[2] = all / (float)r->rows;
+  features[1] = sqrtf(squares / (float)k->count);
+  features[2] = k->all / (float)rows;
 }
 
 int ms_judge(const ms_memory* m, const int8_t* query, const ms_nearest_slot* nearest, const ms_refusal* r,
@@ -37,9 +63,11 @@ int ms_judge(const ms_memory* m, const int8_t* query, const ms_nearest_slot* nea
   *value = 0.0f;
   if (nearest->slot < 0 || (uint32_t)nearest->slot >= m->config.slots) return MS_UNKNOWN;
   float features[MS_FEATURES];
+  neighbours question = {.key = query}, slot = {.key = ms_key(m, (uint32_t)nearest->slot)};
+  compare(r, m->header.layout.dim, &question, &slot);
   features[0] = nearest->cosine;
-  beside_cohort(r, m->header.layout.dim, query, features + 1);
-  beside_cohort(r, m->header.layout.dim, ms_key(m, (uint32_t)nearest->slot), features + 4);
+  summarise(&question, r->rows, features + 1);
+  summarise(&slot, r->rows, features + 4);
   features[7] = nearest->other_slots ? nearest->others : r->others_alone;
   float x = r->bias;
   for (uint32_t i = 0; i < MS_FEATURES; i++) x += r->weights[i] * features[i];

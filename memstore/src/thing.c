@@ -3,6 +3,11 @@
 
 #include "memory.h"
 
+float ms_cosine_of_sums(int32_t dot, int32_t aa, int32_t bb) {
+  float norm = (float)aa * (float)bb;
+  return norm > 0.0f ? (float)dot / sqrtf(norm) : 0.0f;
+}
+
 float ms_cosine(const int8_t* a, const int8_t* b, uint32_t n) {
   int32_t dot = 0, aa = 0, bb = 0; /* exact: at most 256 * 128 * 128 */
   for (uint32_t i = 0; i < n; i++) {
@@ -10,8 +15,7 @@ float ms_cosine(const int8_t* a, const int8_t* b, uint32_t n) {
     aa += a[i] * a[i];
     bb += b[i] * b[i];
   }
-  float norm = (float)aa * (float)bb;
-  return norm > 0.0f ? (float)dot / sqrtf(norm) : 0.0f;
+  return ms_cosine_of_sums(dot, aa, bb);
 }
 
 int ms_kept(const ms_memory* m, uint32_t slot) {
