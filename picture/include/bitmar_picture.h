@@ -102,7 +102,14 @@ int32_t pic_file_row(const pic_file* file, int32_t y, uint8_t* row);
 /* Both passes over a file. row: row_bytes of memory, 4 for each pixel of a row. NULL, or what is wrong. */
 const char* pic_file_prepare(const pic_file* file, uint8_t* row, size_t row_bytes, int8_t* out);
 
-/* Both passes over a picture in memory, `stride` bytes from row to row. 0, or -1 as pic_scan_begin. */
+/* Row y of a picture, or NULL: it cannot be had. What it points to may change with the next call. */
+typedef const uint8_t* pic_row(void* context, int32_t y);
+
+/* Both passes over a picture whose rows a callback gives. 0, or -1: as pic_scan_begin, or a row is missing.
+ */
+int32_t pic_prepare_rows(pic_format format, int32_t width, int32_t height, pic_row* row, void* context,
+                         int8_t* out);
+/* The same over a picture in memory, `stride` bytes from row to row. 0, or -1 as pic_scan_begin. */
 int32_t pic_prepare(pic_format format, const uint8_t* pixels, int32_t width, int32_t height, size_t stride,
                     int8_t* out);
 

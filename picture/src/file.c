@@ -105,23 +105,20 @@ int32_t pic_file_row(const pic_file* file, int32_t y, uint8_t* row) {
   return 0;
 }
 
+typedef struct {
+  const pic_file* file;
+  uint8_t* row;
+} on_file;
+
+static const uint8_t* row_of_file(void* context, int32_t y) {
+  const on_file* picture = context;
+  return pic_file_row(picture->file, y, picture->row) ? NULL : picture->row;
+}
+
 const char* pic_file_prepare(const pic_file* file, uint8_t* row, size_t row_bytes, int8_t* out) {
-  static const char kEnd[] = "the picture's file ends before its last row";
   if (row_bytes / 4 < (size_t)file->width) return "the picture is too wide for this device";
-  pic_scan scan;
-  pic_scan_begin(&scan, file->width, file->height);
-  for (int32_t y = 0; y < file->height; y++) {
-    if (pic_file_row(file, y, row)) return kEnd;
-    pic_scan_row(&scan, PIC_RGB, row);
-  }
-  const pic_square square = pic_scan_end(&scan);
-  pic_scale scale;
-  pic_scale_begin(&scale, &square, out);
-  for (int32_t y = square.shown.top; y < square.shown.bottom; y++) {
-    if (pic_file_row(file, y, row)) return kEnd;
-    scale.y = y;
-    pic_scale_row(&scale, PIC_RGB, row);
-  }
-  pic_scale_end(&scale);
+  on_file picture = {file, row};
+  if (pic_prepare_rows(PIC_RGB, file->width, file->height, row_of_file, &picture, out))
+    return "the picture's file ends before its last row";
   return NULL;
 }

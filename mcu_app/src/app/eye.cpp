@@ -51,25 +51,17 @@ static const char* prepare_file(const char* name, int8_t* pixels) {
   return problem;
 }
 
-static const char* prepare_camera(int8_t* pixels) {
-  static const char kFailed[] = "the camera gave no picture";
-  int32_t width, height;
-  pic_scan scan;
-  pic_scale scale;
-  if (board_camera(&width, &height)) return "there is no camera";
-  if (pic_scan_begin(&scan, width, height) || 2 * static_cast<uint32_t>(width) > kRowBytes) return kFailed;
+static const uint8_t* camera_row(void*, int32_t y) {
   uint8_t* row = arena + kRowAt;
-  for (int32_t y = 0; y < height; y++) {
-    if (board_camera_row(y, row)) return kFailed;
-    pic_scan_row(&scan, PIC_RGB565, row);
-  }
-  const pic_square square = pic_scan_end(&scan);
-  pic_scale_begin(&scale, &square, pixels);
-  for (int32_t y = 0; y < height; y++) {
-    if (board_camera_row(y, row)) return kFailed;
-    pic_scale_row(&scale, PIC_RGB565, row);
-  }
-  pic_scale_end(&scale);
+  return board_camera_row(y, row) ? nullptr : row;
+}
+
+static const char* prepare_camera(int8_t* pixels) {
+  int32_t width, height;
+  if (board_camera(&width, &height)) return "there is no camera";
+  const bool fits = width > 0 && 2 * static_cast<uint32_t>(width) <= kRowBytes;
+  if (!fits || pic_prepare_rows(PIC_RGB565, width, height, camera_row, nullptr, pixels))
+    return "the camera gave no picture";
   return nullptr;
 }
 
