@@ -38,6 +38,15 @@ void ms_hot_drop(ms_memory* m, uint32_t slot) {
   m->hot_of[slot] = MS_NONE;
 }
 
+int ms_slot_content(ms_memory* m, uint32_t slot, uint8_t* bytes) {
+  const uint8_t* hot = ms_hot_peek(m, slot);
+  uint32_t count = m->header.layout.slot_bytes;
+  if (!hot || bm_crc32(0, hot, count) != ms_get32(ms_record(m, slot) + MS_R_SLOT_CRC))
+    return ms_load_slot(m, slot, bytes);
+  memcpy(bytes, hot, count);
+  return MS_OK;
+}
+
 int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
   const ms_layout* l = &m->header.layout;
   uint32_t sector = slot / l->slots_per_sector, at = slot % l->slots_per_sector * l->slot_bytes;

@@ -13,12 +13,7 @@ static int build_slot_sector(ms_memory* m, int copy, uint32_t sector, uint8_t* d
     uint32_t slot = first + i;
     uint8_t* bytes = data + (size_t)i * l->slot_bytes;
     if (!ms_occupied(m, slot) || (m->flags[slot] & MS_UNSAVED)) continue;
-    const uint8_t* hot = ms_hot_peek(m, slot);
-    if (hot && bm_crc32(0, hot, l->slot_bytes) == ms_get32(ms_record(m, slot) + MS_R_SLOT_CRC)) {
-      memcpy(bytes, hot, l->slot_bytes);
-      continue;
-    }
-    int status = ms_load_slot(m, slot, bytes);
+    int status = ms_slot_content(m, slot, bytes);
     if (!status) continue;
     if (status != MS_E_DAMAGED) return status;
     /* lost since it was opened: keep the bytes, the next open or verify names it */
@@ -100,13 +95,8 @@ int ms_commit_begin(ms_memory* m) {
 
 /* An entry has the whole slot, also where only its name changes. */
 static int load_content(ms_memory* m, ms_change* change) {
-  const ms_layout* l = &m->header.layout;
-  const uint8_t* hot = ms_hot_peek(m, change->slot);
   memset(change->content, 0, MS_SECTOR);
-  if (!hot || bm_crc32(0, hot, l->slot_bytes) != ms_get32(ms_record(m, change->slot) + MS_R_SLOT_CRC))
-    return ms_load_slot(m, change->slot, change->content);
-  memcpy(change->content, hot, l->slot_bytes);
-  return MS_OK;
+  return ms_slot_content(m, change->slot, change->content);
 }
 
 int ms_commit(ms_memory* m, ms_change* change) {

@@ -18,10 +18,7 @@ static int pack_keyframe(ms_memory* m, uint32_t block, uint32_t slot) {
   if (m->flags[slot] & MS_UNSAVED)
     ms_record_empty(l, m->header.identity, record, slot, ms_get64(record + MS_R_SEQUENCE));
   if (record[MS_R_STATE] == MS_OCCUPIED) {
-    const uint8_t* hot = ms_hot_peek(m, slot);
-    int cached = hot && bm_crc32(0, hot, l->slot_bytes) == ms_get32(record + MS_R_SLOT_CRC);
-    if (cached) memcpy(content, hot, l->slot_bytes);
-    int status = cached ? MS_OK : ms_load_slot(m, slot, content);
+    int status = ms_slot_content(m, slot, content);
     if (status) return status;
   }
   ms_entry_pack(m, MS_KEYFRAME | block, record, content, &none, m->log.keyframe);

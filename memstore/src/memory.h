@@ -209,7 +209,9 @@ const uint8_t* ms_hot_peek(const ms_memory* m, uint32_t slot); /* not an access:
 uint8_t* ms_hot_find(ms_memory* m, uint32_t slot);
 uint8_t* ms_hot_take(ms_memory* m, uint32_t slot); /* NULL: every entry is pinned by an unsaved episode */
 void ms_hot_drop(ms_memory* m, uint32_t slot);
-/* slot_bytes, CRC checked, from either copy or the log */
+/* slot_bytes, CRC checked: of an occupied slot, from the cache where that is right, else from the card */
+int ms_slot_content(ms_memory* m, uint32_t slot, uint8_t* bytes);
+/* the same, from either copy or the log */
 int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes);
 
 /* slot.c: numbers <-> bytes of a slot */
