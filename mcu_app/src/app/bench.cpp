@@ -16,19 +16,6 @@ static engine_picture picture;
 static int32_t ids[BITMAR_TOP_TOKENS];
 static float logits[BITMAR_TOP_TOKENS];
 
-static const char kEngineFailed[] = "the engine failed: the model does not fit this firmware";
-
-static void finish(Json* json, const Measure& measure) {
-  const char* problem = card_problem();
-  json->text("card", problem ? problem : "ok");
-  measure.write(json);
-  json->end();
-  if (json->on()) return;
-  if (problem) put("  (not saved: "), put(problem), put(")");
-  put("\n");
-  measure.write_text();
-}
-
 static uint32_t random_state;
 static uint32_t next_random() {
   random_state = random_state * 1664525u + 1013904223u;
@@ -114,7 +101,7 @@ Problem bench(uint32_t tokens, bool as_json) {
         put(" bytes\narena    ");
     put_number(engine_arena_bytes()), put(" bytes");
   }
-  finish(&json, measure);
+  finish(&json, &measure);
   return nullptr;
 }
 

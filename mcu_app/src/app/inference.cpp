@@ -10,7 +10,9 @@ namespace bitmar {
 static bpe_table tokenizer;
 static bool has_tokenizer; /* false: a build for measurements, of a model without a vocabulary */
 
-static const char kEngineFailed[] = "the engine failed: the model does not fit this firmware";
+const char kEngineFailed[] = "the engine failed: the model does not fit this firmware";
+
+void normalise(char* text) { text[bpe_normalise(text, std::strlen(text))] = 0; }
 
 Problem inference_open() {
   const size_t bytes = static_cast<size_t>(bitmar_tokenizer_end - bitmar_tokenizer);

@@ -12,6 +12,12 @@ using Problem = const char*;
 
 enum : uint32_t { kMaxTextBytes = 255, kMaxTextTokens = BITMAR_TOKENS - 1 };
 
+extern const char kEngineFailed[]; /**< "the engine failed: ..." */
+
+/** A text as the model and the memory see it, in place: white space stripped, one space where there were
+ * several. */
+void normalise(char* text);
+
 /** Opens tokenizer and engine; nullptr, or what is wrong with them. */
 Problem inference_open();
 

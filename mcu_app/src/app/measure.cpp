@@ -1,6 +1,7 @@
 #include "measure.h"
 
 #include "board.h"
+#include "card.h"
 #include "output.h"
 
 namespace bitmar {
@@ -24,6 +25,7 @@ static bool counts_time() { return board_unit()[0] == 'u'; }
 void Measure::write(Json* json) const {
   const uint32_t hits = static_cast<uint32_t>(after_.hits - before_.hits);
   const uint32_t lookups = hits + static_cast<uint32_t>(after_.misses - before_.misses);
+  if (seeing) json->number("seeing", seeing);
   json->number("tokens", tokens);
   if (counts_time()) {
     json->decimal("tokens_per_s",
@@ -65,6 +67,18 @@ void Measure::write_text() const {
   const uint32_t lookups = hits + static_cast<uint32_t>(after_.misses - before_.misses);
   if (lookups) put(", cache hits "), put_number(100 * hits / lookups), put(" %");
   put("]\n");
+  if (seeing) put("  [seeing: "), put_number(seeing), put(" "), put(board_unit()), put("]\n");
+}
+
+void finish(Json* json, const Measure* measure) {
+  const char* problem = card_problem();
+  json->text("card", problem ? problem : "ok");
+  if (measure) measure->write(json);
+  json->end();
+  if (json->on()) return;
+  if (problem) put("  (not saved: "), put(problem), put(")");
+  put("\n");
+  if (measure) measure->write_text();
 }
 
 }  // namespace bitmar

@@ -1,27 +1,14 @@
 #include "memory_words.h"
 
-#include <cstring>
-
 #include "board.h"
-#include "bpe.h"
 #include "card.h"
 #include "json.h"
+#include "measure.h"
 #include "output.h"
 #include "teaching.h"
 #include "text.h"
 
 namespace bitmar {
-
-static void normalise(char* text) { text[bpe_normalise(text, std::strlen(text))] = 0; }
-
-static void finish(Json* json) {
-  const char* problem = card_problem();
-  json->text("card", problem ? problem : "ok");
-  json->end();
-  if (json->on()) return;
-  if (problem) put("  (not saved: "), put(problem), put(")");
-  put("\n");
-}
 
 /* Digits only, at most `most`; false for anything else. */
 static bool parse_number(const char* text, uint32_t most, uint32_t* value) {

@@ -4,7 +4,6 @@
 
 #include "bitmar_kernels.h"
 #include "board.h"
-#include "bpe.h"
 #include "card.h"
 #include "eye.h"
 #include "json.h"
@@ -25,31 +24,12 @@ static struct {
   char name[MS_NAME_BYTES];
 } last;
 
-static void normalise(char* text) { text[bpe_normalise(text, std::strlen(text))] = 0; }
-
-/* The picture that a word names; `seeing`: what it cost where this board saw it, until it is shown. */
-static uint32_t seeing;
-static Problem look(const char* what) {
+/* The picture that a word names; *seeing: what it cost where this board saw it, else 0. */
+static Problem look(const char* what, uint32_t* seeing) {
   const uint32_t begin = board_count();
   const Problem problem = see(what, &picture);
-  seeing = !problem && is_seen_here(what) ? board_count() - begin : 0;
+  *seeing = !problem && is_seen_here(what) ? board_count() - begin : 0;
   return problem;
-}
-
-static void finish(Json* json, const Measure* measure) {
-  const char* problem = card_problem();
-  if (json->on()) {
-    json->text("card", problem ? problem : "ok");
-    if (seeing) json->number("seeing", seeing);
-    if (measure) measure->write(json);
-    json->end();
-  } else {
-    if (problem) put("  (not saved: "), put(problem), put(")");
-    put("\n");
-    if (measure) measure->write_text();
-    if (seeing) put("  [seeing: "), put_number(seeing), put(" "), put(board_unit()), put("]\n");
-  }
-  seeing = 0;
 }
 
 /* -- answers */
@@ -204,15 +184,19 @@ Problem teach(const char* picture_text, char* name, uint32_t options, bool as_js
   normalise(name);
   if (Problem problem = check_name(name)) return problem;
   last.valid = false;
-  if (Problem problem = look(picture_text)) return problem;
+  uint32_t seeing;
+  if (Problem problem = look(picture_text, &seeing)) return problem;
   Measure measure(memory());
+  measure.seeing = seeing;
   return teach_picture("teach", name, chosen, as_json, &measure);
 }
 
 Problem ask(const char* picture_text, bool as_json) {
   last.valid = false;
-  if (Problem problem = look(picture_text)) return problem;
+  uint32_t seeing;
+  if (Problem problem = look(picture_text, &seeing)) return problem;
   Measure measure(memory());
+  measure.seeing = seeing;
   if (Problem problem = encode(0, &picture)) return problem;
   board_watchdog_feed();
   Answer answer = {};
@@ -299,8 +283,10 @@ Problem caption(const char* picture_text, bool as_json) {
     uint32_t length;
   } static said;
   last.valid = false;
-  if (Problem problem = look(picture_text)) return problem;
+  uint32_t seeing;
+  if (Problem problem = look(picture_text, &seeing)) return problem;
   Measure measure(memory());
+  measure.seeing = seeing;
   if (Problem problem = encode(0, &picture)) return problem;
   board_watchdog_feed();
   std::memset(context, 0, sizeof context);
