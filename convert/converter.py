@@ -29,11 +29,18 @@ def convert(spec: GraphSpec) -> bytes:
         concrete = module.function.get_concrete_function(**signature)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
     converter.allow_custom_ops = True
-    try:
+    with errors_in_one_line(spec.name):
         blob = converter.convert()
-    except Exception as error:  # of several classes, some of them private
-        raise BitmarError(f"{spec.name}: TensorFlow's converter: {' '.join(str(error).split())[:200]}") from error
     return finish(blob, spec)
+
+
+@contextmanager
+def errors_in_one_line(name: str) -> Iterator[None]:
+    """What TensorFlow's converter refuses of a graph called `name` becomes a BitmarError of one line."""
+    try:
+        yield
+    except Exception as error:  # of several classes, some of them private
+        raise BitmarError(f"{name}: TensorFlow's converter: {' '.join(str(error).split())[:200]}") from error
 
 
 @contextmanager

@@ -69,7 +69,12 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
     _keep_used_buffers(model)
     check_ops(model, spec.name)
     check_no_masters(model, spec.name)
-    builder = flatbuffers.Builder(len(blob))
+    return packed(model, len(blob))
+
+
+def packed(model: schema.ModelT, size: int) -> bytes:
+    """The object tree as a file; `size`: about how many bytes it will take."""
+    builder = flatbuffers.Builder(size)
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
 

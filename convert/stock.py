@@ -10,16 +10,14 @@ from __future__ import annotations
 import tempfile
 from contextlib import AbstractContextManager
 
-import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from bitmar.errors import BitmarError
 from convert import composites
-from convert.converter import errors_as_raised
-from convert.flatbuffer import FILE_IDENTIFIER, SIGNATURE
+from convert.converter import errors_as_raised, errors_in_one_line
+from convert.flatbuffer import SIGNATURE, packed
 from convert.functional import CompositeFunctions, quantised
 from convert.graphs import GraphSpec, decoder, encoder, recall
 from convert.reader import op_name, parse
@@ -117,16 +115,12 @@ def convert_stock(spec: GraphSpec) -> bytes:
     module.function = tf.function(lambda **given: spec.build(**given, **module.kept), autograph=False)
     with errors_as_raised():
         concrete = module.function.get_concrete_function(**signature)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.experimental_enable_resource_variables = True
-            blob = converter.convert()
-    except Exception as error:
-        raise BitmarError(f"{spec.name}: TensorFlow's converter: {' '.join(str(error).split())[:200]}") from error
-    return blob
+    with errors_in_one_line(spec.name), tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.experimental_enable_resource_variables = True
+        return converter.convert()
 
 
 def narrowed(blob: bytes, kind: str, where: str) -> bytes:
@@ -159,6 +153,4 @@ def narrowed(blob: bytes, kind: str, where: str) -> bytes:
     for number, buffer in enumerate(model.buffers):
         if number not in used:
             buffer.data = None
-    builder = flatbuffers.Builder(len(blob))
-    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    return packed(model, len(blob))

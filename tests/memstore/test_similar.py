@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.evaluation.say import distance
 from tests.memstore import native as n
 
 DIM = 16
@@ -34,15 +35,6 @@ def small(letter: str) -> str | None:
     fold = letter.casefold()
     known = any(ord(letter) in block for block in FOLDED) and letter != "\u00b5"
     return fold if known and len(fold) == 1 and fold != letter else None
-
-
-def distance(a: str, b: str) -> int:
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        previous, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[-1]
 
 
 def expected(text: str, names: list[str]) -> int:
