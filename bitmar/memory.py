@@ -378,11 +378,6 @@ class Memory:
         self._check(self.library.ms_forget(self.handle, name_bytes(name), byref(count)), f"name {name!r}")
         return count.value
 
-    def rename(self, old: str, new: str) -> None:
-        """Renames the lowest slot called `old`; its episode stays, and is no longer trusted to decode."""
-        code = self.library.ms_rename(self.handle, name_bytes(old), name_bytes(new))
-        self._check(code, f"{old!r} to {new!r}")
-
     def rename_thing(self, old: str, new: str, episode: np.ndarray, decodes: bool) -> None:
         """Another name and its episode [D] for every slot called `old`; keys, importance, uses and views stay."""
         z, flags = self._vector(episode), abi.DECODES if decodes else 0

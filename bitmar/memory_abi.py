@@ -226,7 +226,6 @@ SIGNATURES = {
     "ms_check_name": (c_int, [c_char_p]),
     "ms_find": (c_int32, [c_void_p, c_char_p, c_uint32]),
     "ms_forget": (c_int, [c_void_p, c_char_p, POINTER(c_uint32)]),
-    "ms_rename": (c_int, [c_void_p, c_char_p, c_char_p]),
     "ms_rename_thing": (c_int, [c_void_p, c_char_p, c_char_p, c_void_p, c_uint32]),
     "ms_confirm": (c_int, [c_void_p, c_uint32, c_float]),
     "ms_prune": (c_int, [c_void_p, c_float, POINTER(c_uint32)]),
