@@ -11,6 +11,7 @@ Nothing here prints; bad input is a BitmarError of one line and changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -144,6 +145,7 @@ class Device:
       model: what model.json says.
       engine: the model's three graphs.
       memory: the open memory: slots(), verify(), prune(), history(), find_state(), restore(), undo(), diff().
+      last: the answer that `right` and `wrong` speak of, and its picture (None: it was a text); an earlier one can be put back.
 
     Raises:
       BitmarError: a model, card or runtime that is missing, broken, or does not fit.
@@ -169,7 +171,7 @@ class Device:
         self.refusal = read_refusal(self.model)
         self.memory = Memory(folder, memory_shape(self.model, folder, slots))
         self.names = NameWriter(self.engine, self.tokenizer, self.memory)
-        self._last: tuple[Answer, Picture | None] | None = None  # what `right` and `wrong` speak of
+        self.last: tuple[Answer, Picture | None] | None = None
 
     def __enter__(self) -> Device:
         """The device itself."""
@@ -184,6 +186,19 @@ class Device:
     def close(self) -> None:
         """Writes the access counters and releases the card; harmless if closed already."""
         self.memory.close()
+
+    def reopen(self) -> None:
+        """Opens the card again, after it was away or another memory was put on it; what was in RAM alone is dropped.
+
+        Raises:
+          BitmarError: no memory is there, or not one of this model and size; the old one is closed all the same.
+        """
+        card, shape = self.memory.card, self.memory.shape
+        with contextlib.suppress(BitmarError):  # a card that is gone takes no last words
+            self.memory.close()
+        self.last = None
+        self.memory = Memory(card, shape, create=False)
+        self.names = NameWriter(self.engine, self.tokenizer, self.memory)
 
     @property
     def isa(self) -> str:
@@ -208,7 +223,7 @@ class Device:
             raise BitmarError("teach: --replace and --both, expected one of them")
         name = self.normalise(name)
         self.memory.check_name(name)
-        self._last = None
+        self.last = None
         shown = self.pictures.read(picture)
         with measured(self.memory) as timing:
             return self._teach(shown, name, timing, replace=replace, both=both, keep=keep)
@@ -224,13 +239,36 @@ class Device:
 
     def ask(self, picture: PictureLike) -> Answer:
         """What is this picture called?"""
-        self._last = None
+        self.last = None
         shown = self.pictures.read(picture)
         with measured(self.memory) as timing:
             nearest = self.memory.nearest(self.engine.encode([], shown).query, self.refusal)
             answer = self._answer(nearest, nearest.verdict if nearest else "unknown", timing)
-        self._last = answer, shown
+        self.last = answer, shown
         return answer
+
+    def look(self, picture: PictureLike) -> Answer:
+        """As `ask`, for a camera that never stops: counts as no access, and is not what `right` and `wrong` speak of.
+
+        The answer is the stored name; nothing is decoded or read from the card.
+        """
+        shown = self.pictures.read(picture)
+        with measured(self.memory) as timing:
+            nearest = self.memory.nearest(self.engine.encode([], shown).query, self.refusal)
+        if nearest is None:
+            return Answer(None, None, None, None, None, timing, "unknown")
+        name, saved = self.memory.name_of(nearest.slot), self.memory.is_saved(nearest.slot)
+        known = nearest.verdict != "unknown"
+        return Answer(
+            name if known else None,
+            nearest.slot,
+            name,
+            nearest.cosine,
+            saved,
+            timing,
+            nearest.verdict,
+            "label" if known else None,
+        )
 
     def say(self, text: str) -> Answer:
         """What is remembered for a text alone? The thing of that name, of a similar one, or what the text is most like.
@@ -241,7 +279,7 @@ class Device:
         text = self.normalise(text)
         if not text:
             raise BitmarError("say: an empty text, expected some words")
-        self._last = None
+        self.last = None
         with measured(self.memory) as timing:
             slot = self.memory.find_similar(text)
             if slot is not None:
@@ -251,14 +289,14 @@ class Device:
             else:
                 nearest = self.memory.nearest(self.engine.encode(self.tokenizer.encode(text), None).query)
                 answer = self._answer(nearest, "perhaps" if nearest else "unknown", timing, "text")
-        self._last = answer, None
+        self.last = answer, None
         return answer
 
     def right(self) -> Confirmed:
         """The last answer was right: its thing matters more. BitmarError where nothing was answered."""
         answer, _ = self._answered("right")
         self.memory.confirm(answer.slot, abi.RIGHT)
-        self._last = None
+        self.last = None
         return Confirmed(answer.name, self.memory.importance(answer.slot))
 
     def wrong(self, name: str) -> Taught:
@@ -276,7 +314,7 @@ class Device:
             raise BitmarError("wrong: the last question was a text, expected one about a picture")
         if name == answer.text:
             raise BitmarError(f"wrong: {name!r} is what was answered, expected another name")
-        self._last = None
+        self.last = None
         with measured(self.memory) as timing:
             if answer.text is not None:
                 self.memory.confirm(answer.slot, abi.WRONG)
@@ -287,7 +325,7 @@ class Device:
 
     def _answered(self, word: str, unknown: bool = False) -> tuple[Answer, Picture | None]:
         """The last answer; without `unknown` only one that named something."""
-        answer, shown = self._last or (None, None)
+        answer, shown = self.last or (None, None)
         named = answer is not None and answer.text is not None
         there = named and self.memory.name_of(answer.slot) == answer.name  # not forgotten or renamed since
         if answer is None or (named and not there) or not (named or unknown):
@@ -296,7 +334,7 @@ class Device:
 
     def caption(self, picture: PictureLike) -> Answer:
         """Describes a picture without the memory: a guess, right for one in a hundred things that it was not trained on."""
-        self._last = None
+        self.last = None
         shown = self.pictures.read(picture)
         with measured(self.memory) as timing:
             encoding = self.engine.encode([], shown)

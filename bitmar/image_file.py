@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -37,23 +38,34 @@ def open_image(path: str | Path) -> Image.Image:
     """
     path = Path(path)
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # about broken EXIF tags, which are one line below or do not matter
-            with Image.open(file, formats=FORMATS) as image:
-                return decode(image, path)
-    except BitmarError:
-        raise
+        file = path.open("rb")
     except FileNotFoundError:
         raise BitmarError(f"picture {path}: no such file") from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise BitmarError(f"picture {path}: broken image ({reason})") from None
+    with file:
+        return read_image(file, path)
+
+
+def read_image(file: BinaryIO, where: object) -> Image.Image:
+    """The same of an open file or of bytes in RAM; `where` they came from, for the error's text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about broken EXIF tags, which are one line below or do not matter
+            with Image.open(file, formats=FORMATS) as image:
+                return decode(image, where)
+    except BitmarError:
+        raise
     except UnidentifiedImageError:
-        raise BitmarError(f"picture {path}: not an image file, expected {', '.join(FORMATS)} or .npy") from None
+        raise BitmarError(f"picture {where}: not an image file, expected {', '.join(FORMATS)} or .npy") from None
     except Image.DecompressionBombError:
-        raise BitmarError(f"picture {path}: too large, expected at most {MAX_PIXELS} pixels") from None
+        raise BitmarError(f"picture {where}: too large, expected at most {MAX_PIXELS} pixels") from None
     except (
         Exception
     ) as error:  # decoders raise nearly anything: IndexError, struct.error, TypeError, ZeroDivisionError ...
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise BitmarError(f"picture {path}: broken image ({reason})") from None
+        raise BitmarError(f"picture {where}: broken image ({reason})") from None
 
 
 def decode(image: Image.Image, where: object) -> Image.Image:

@@ -36,7 +36,10 @@ WRITES = ("none", *ACTIONS, "forgotten", "renamed", "undone", "restored", "revis
 
 # ms_error, the ones that the app tells apart
 E_NO_CARD = -3
+E_LOCKED = -4
 E_READ_ONLY = -5
+E_CARD_FULL = -6
+E_IO = -7
 E_VERSION = -9
 E_MODEL = -10
 E_SHAPE = -11

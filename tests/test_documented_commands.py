@@ -30,6 +30,7 @@ ELSEWHERE = {
     "make crashlab": "tests/crashlab/test_laboratory.py runs a seeded part of it",
     "make fuzz": "tests/memstore runs a seeded part of it",
     ". .venv/bin/activate": "the environment that these commands run in",
+    "./pipeline.py serve": "tests/page runs it: it ends when it is told to",
     "bitmar/bitmar.sh": "tests/aarch64/test_bundle.py runs it on an emulated Pi",
 }
 # hardware or hosts that are not here; such a command must be one that its parser takes

@@ -1,0 +1,74 @@
+"""The page for everyone in the house, and its HTTP API: `bitmar serve --card DIR` (docs/page.md)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bitmar.errors import BitmarError
+from pi_app.arguments import add_common_arguments
+from pi_app.console_command import open_device
+from pi_app.terminal import json_line
+
+PORT = 8017
+LAST_PORT = 65535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--card", type=Path, help="folder of the card (the memory is bitmar_memory/ in it)")
+    parser.add_argument(
+        "--camera", help="folder of frames to show as a camera would (default: no camera, pictures from a phone)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 is everyone in the house (default 127.0.0.1)"
+    )
+    parser.add_argument("--port", type=int, default=PORT, help=f"port to listen on, 0 for any (default {PORT})")
+    parser.add_argument("--name", action="append", default=[], help="another name that this machine is called by")
+    parser.add_argument(
+        "--pin-file", type=Path, help="file with the PIN, made if missing (default: a new PIN each time)"
+    )
+    parser.add_argument(
+        "--no-thumbnails", action="store_true", help="keep no pictures on the card, only what was learned"
+    )
+    add_common_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        from pi_app.page import card_file
+        from pi_app.page.app import application
+        from pi_app.page.appliance import Appliance
+        from pi_app.page.guard import is_loopback, own_names
+        from pi_app.page.live import Watcher
+        from pi_app.page.pin import Doorkeeper, new_pin, pin_in
+        from pi_app.page.server import listen, serve
+    except ModuleNotFoundError as error:
+        raise BitmarError(f"{error.name} is not installed, expected: pip install 'bitmar-edge[pi,page]'") from None
+    from pi_app.page.frames import open_camera
+
+    if not 0 <= args.port <= LAST_PORT:
+        raise BitmarError(f"--port {args.port}: expected 0 to {LAST_PORT}")
+    pin = pin_in(args.pin_file) if args.pin_file else new_pin()
+    listening = listen(args.host, args.port)
+    with listening:
+        if args.card is not None:
+            card_file.finish_exchange(args.card)
+        camera = args.camera
+        with open_device(args) as device:
+            watcher = Watcher((lambda: open_camera(camera)) if camera else None)
+            appliance = Appliance(device, watcher, Doorkeeper(pin), not args.no_thumbnails)
+            announce(args.host, listening.getsockname()[1], None if is_loopback(args.host) else pin, args.json)
+            serve(application(appliance, own_names(args.name)), listening, appliance.events.close)
+    return 0
+
+
+def announce(host: str, port: int, pin: str | None, as_json: bool) -> None:
+    """Where the page is, and the PIN for everyone who does not sit at this machine."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    if as_json:
+        print(json_line({"word": "serve", "address": address, "pin": pin}, sys.stdout), flush=True)
+        return
+    print(f"The page is at {address}", flush=True)
+    if pin:
+        print(f"PIN for everyone who does not sit at this machine: {pin}", flush=True)
