@@ -1,7 +1,7 @@
 """Frames of a camera: the Pi's own, a USB camera, or, to try things without one, a folder of pictures, an animated file, a video.
 
     with open_camera("/dev/video0") as camera:
-        for image in camera.frames():
+        for image in camera:
             ...
 
 picamera2 is Debian's on a Pi (python3-picamera2); USB cameras and videos come through PyAV (`pip install bitmar-edge[camera]`,
@@ -80,6 +80,10 @@ class Camera(ABC):
         Raises:
           BitmarError: the source is broken, unplugged or gives nothing.
         """
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        """The frames."""
+        return self.frames()
 
     def close(self) -> None:
         """Releases the source; harmless if closed already."""

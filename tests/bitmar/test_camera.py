@@ -27,7 +27,7 @@ def frame(level: int, size: tuple[int, int] = (64, 48)) -> Image.Image:
 def levels(source: Path) -> list[int]:
     """The grey of each frame's middle."""
     with open_camera(str(source)) as opened:
-        return [image.getpixel((20, 20))[0] for image in opened.frames()]
+        return [image.getpixel((20, 20))[0] for image in opened]
 
 
 def write_video(path: Path, size: tuple[int, int] = (64, 48)) -> None:
