@@ -36,8 +36,6 @@ extern "C" {
 #define MS_RIGHT 0.1f           /* its step where an answer was right */
 #define MS_WRONG (-0.2f)        /* and where it was wrong */
 
-#define MS_NO_SCORE (-3.402823466e+38f) /* ms_scores' value for an empty slot */
-
 typedef enum {
   MS_OK = 0,
   MS_E_ARGUMENT = -1,      /* a null pointer, a slot out of range, a config that does not fit together */
@@ -247,7 +245,6 @@ int ms_teach(ms_memory* memory, const char* name, const float* episode, const fl
 int ms_forget(ms_memory* memory, const char* name,
               uint32_t* forgotten); /* every slot of that name, one write each */
 int ms_forget_slot(ms_memory* memory, uint32_t slot);
-int ms_rename(ms_memory* memory, const char* name, const char* new_name); /* the lowest slot of that name */
 
 /* Another name for a thing, in all its slots, one write each: the name and its episode float[D], which
  * decodes if flags say MS_DECODES; key, importance, uses and views stay. */
@@ -263,10 +260,6 @@ int ms_confirm(ms_memory* memory, uint32_t slot, float step);
 int ms_prune(ms_memory* memory, float below, uint32_t* pruned);
 
 /* ---- recalling ---- */
-
-/* scores float[K]: (float)(query . key_i) * (scale * scale_i), MS_NO_SCORE for an empty slot. Reads RAM only.
- */
-void ms_scores(const ms_memory* memory, const int8_t* query, float scale, float* scores);
 
 /* Cosine of two int8 vectors: (float)dot / sqrtf((float)aa * (float)bb) of exact sums, 0 for a zero vector;
  * the same bits everywhere. n <= MS_MAX_DIM. */
@@ -303,10 +296,6 @@ typedef enum { MS_UNKNOWN = 0, MS_PERHAPS = 1, MS_KNOWN = 2 } ms_verdict;
 int ms_judge(const ms_memory* memory, const int8_t* query, const ms_nearest_slot* nearest,
              const ms_refusal* refusal, float* value);
 
-/* The k best of scores[K], best first, equal ones by lower slot; slots[k] gets -1 after the last. Returns how
- * many. */
-uint32_t ms_top_k(const ms_memory* memory, const float* scores, uint32_t k, int32_t* slots);
-
 /* The content of a slot as float[D], from the hot cache or the card; counts as an access to its thing.
  * MS_E_NOT_FOUND: empty. MS_E_DAMAGED: both copies are. */
 int ms_read_slot(ms_memory* memory, uint32_t slot, float* values);
@@ -314,9 +303,9 @@ int ms_read_slot(ms_memory* memory, uint32_t slot, float* values);
 /* float[D] as a slot would hold it: through its type and back, in place. */
 int ms_as_stored(const ms_memory* memory, float* values);
 
-/* ms_scores, ms_top_k and ms_read_slot in one, without a buffer of K floats: scores[k], values[k * D],
- * mask[k] (1 = filled; else zeros), slots[k] (-1 = none). Returns MS_OK, or the error of the slots it had to
- * leave out. */
+/* The k best slots for a query int8[D], best first, equal ones by lower slot, and their contents. A slot's
+ * score: (float)(query . key) * (scale * its key's scale). scores[k], values[k * D], mask[k] (1 = filled;
+ * else zeros), slots[k] (-1 = none). Returns MS_OK, or the error of the slots it had to leave out. */
 int ms_recall(ms_memory* memory, const int8_t* query, float scale, uint32_t k, float* scores, float* values,
               int32_t* mask, int32_t* slots);
 

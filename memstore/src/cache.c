@@ -47,6 +47,25 @@ int ms_slot_content(ms_memory* m, uint32_t slot, uint8_t* bytes) {
   return MS_OK;
 }
 
+/* The slot's bytes of this CRC from its entry, from the newest two keyframes, or from the third place. */
+static int in_log(ms_memory* m, uint32_t slot, uint32_t crc, uint8_t* bytes) {
+  const ms_layout* l = &m->header.layout;
+  if (m->header.version < 2 || m->log.missing) return 0;
+  uint32_t next = (m->log.end - 1) / l->block_entries + 1; /* the block whose keyframe is being written */
+  const uint32_t places[4] = {m->log.at[MS_NOW][slot], MS_KEYFRAME | next,
+                              next > 1 ? MS_KEYFRAME | (next - 1) : 0};
+  for (uint32_t i = 0; i < 4; i++) {
+    int status;
+    const uint8_t* entry = i < 3                      ? ms_entry_where(m, slot, places[i], &status)
+                           : m->log.tail_slot == slot ? m->log.tail
+                                                      : NULL;
+    if (!entry || ms_get32(entry + MS_R_SLOT_CRC) != crc) continue;
+    memcpy(bytes, entry + l->record_bytes, l->slot_bytes);
+    return 1;
+  }
+  return 0;
+}
+
 int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
   const ms_layout* l = &m->header.layout;
   uint32_t sector = slot / l->slots_per_sector, at = slot % l->slots_per_sector * l->slot_bytes;
@@ -63,14 +82,5 @@ int ms_load_slot(ms_memory* m, uint32_t slot, uint8_t* bytes) {
       return MS_OK;
     }
   }
-  if (m->header.version > 1) {
-    int status;
-    const uint8_t* entry = ms_entry_where(m, slot, m->log.at[MS_NOW][slot], &status);
-    if ((!entry || ms_get32(entry + MS_R_SLOT_CRC) != crc) && m->log.tail_slot == slot) entry = m->log.tail;
-    if (entry && ms_get32(entry + MS_R_SLOT_CRC) == crc) {
-      memcpy(bytes, entry + l->record_bytes, l->slot_bytes);
-      return MS_OK;
-    }
-  }
-  return error;
+  return in_log(m, slot, crc, bytes) ? MS_OK : error;
 }

@@ -87,28 +87,6 @@ int ms_confirm(ms_memory* m, uint32_t slot, float step) {
   return ms_set_importance(m, name, value);
 }
 
-/* The slot that is renamed: found after what a failed write left open is known. */
-static int32_t find_settled(ms_memory* m, const char* name) {
-  int status = ms_writable(m);
-  if (status) return status;
-  int32_t slot = ms_find(m, name, 0);
-  if (slot < 0) return slot;
-  status = ms_mend(m, (uint32_t)slot);
-  return status < 0 ? status : status ? ms_find(m, name, 0) : slot;
-}
-
-int ms_rename(ms_memory* m, const char* name, const char* new_name) {
-  if (!m || !name) return MS_E_ARGUMENT;
-  int status = ms_check_name(new_name);
-  int32_t slot = status ? status : find_settled(m, name);
-  if (slot < 0) return slot;
-  ms_change* change = ms_revise(m, (uint32_t)slot);
-  ms_put_name(change->record, new_name);
-  change->deed.action = MS_WRITE_RENAMED;
-  change->record[MS_R_FLAGS] &= (uint8_t)~MS_RECORD_DECODES; /* the episode still says the old one */
-  return ms_save_record(m, change);
-}
-
 int ms_rename_thing(ms_memory* m, const char* name, const char* new_name, const float* episode,
                     uint32_t flags) {
   if (!m || !name || !episode || flags & ~(uint32_t)MS_DECODES) return MS_E_ARGUMENT;

@@ -1,4 +1,5 @@
-/* The memory's header: a write of its own, the mirror first. */
+/* The memory's header: a write of its own, the mirror first; then the primary and the third copy, which must
+ * not stay of an older version: no program of that one may believe that it knows this card. */
 #include "memory.h"
 
 int ms_commit_header(ms_memory* m, const ms_header* wanted) {
@@ -9,9 +10,10 @@ int ms_commit_header(ms_memory* m, const ms_header* wanted) {
   ms_header_pack(&next, sector);
   for (int copy = MS_MIRROR; copy >= MS_PRIMARY; copy--) {
     int status = ms_write_index_sector(m, copy, 0, sector);
-    if (!status && copy == MS_PRIMARY && next.version != m->header.version) {
-      ms_header third = next; /* no program of the old version may believe that it knows this card */
+    if (!status && copy == MS_PRIMARY) {
+      ms_header third = next;
       third.sequence = 0;
+      third.pending = 0;
       ms_header_pack(&third, sector);
       status = ms_card_write(m, m->file[MS_BACKUP_FILE], 0, sector, MS_SECTOR);
     }

@@ -33,8 +33,7 @@ static int emit(ms_memory* m, int lane, uint32_t position, const uint8_t* entry)
   int status = MS_OK;
   m->log.touched |= place == 0 || slot < l->slots;
   if (slot < l->slots) status = pack_keyframe(m, block + 1, slot);
-  m->log.framed = slot < l->slots && !status;
-  if (m->log.framed)
+  if (slot < l->slots && !status)
     status = ms_log_write(m, lane, block, ms_keyframe_sector(l, slot), m->log.keyframe, l->entry_sectors);
   /* a slot that is lost has no keyframe: whoever wants it finds an older one, or that it is lost */
   if (status == MS_E_DAMAGED) status = MS_OK;
@@ -78,22 +77,15 @@ static int begin_block(ms_memory* m, uint32_t block) {
   return status;
 }
 
-/* Where the keyframe of this entry's place was written, its content is too. */
-static void note_keyframe(ms_memory* m, uint32_t position) {
-  const ms_layout* l = &m->header.layout;
-  uint32_t slot = ms_keyframe_slot(l, position % l->block_entries);
-  if (m->log.framed && m->log.at[MS_NOW][slot])
-    m->log.at[MS_NOW][slot] = MS_KEYFRAME | (position / l->block_entries + 1);
-}
-
 int ms_log_append(ms_memory* m, const uint8_t* record, const uint8_t* content, const ms_deed* deed) {
   const ms_layout* l = &m->header.layout;
   uint32_t position = m->log.end, block = position / l->block_entries;
-  int lane = (int)(position & 1), status = MS_OK;
+  int lane = (int)(position & 1), begins = position % l->block_entries == 0, status = MS_OK;
   if (position >= MS_POSITIONS) return MS_E_HISTORY_FULL;
   m->log.touched = m->log.fresh_file = 0;
   uint32_t earliest = m->log.earliest;
-  if (position % l->block_entries == 0) status = begin_block(m, block);
+  if (begins) status = ms_log_catch_up(m); /* before the oldest file goes, which may have what it needs */
+  if (!status && begins) status = begin_block(m, block);
   if (status) {
     m->log.earliest = earliest;
     return status;
@@ -101,7 +93,7 @@ int ms_log_append(ms_memory* m, const uint8_t* record, const uint8_t* content, c
   ms_entry_pack(m, position, record, content, deed, m->log.fresh);
   m->log.unsure = 1;
   m->unresolved = 1;
-  status = ms_log_catch_up(m);
+  if (!begins) status = ms_log_catch_up(m);
   if (!status) status = emit(m, lane, position, m->log.fresh);
   if (!status) status = sync_log(m);
   if (status) return status;
@@ -111,7 +103,6 @@ int ms_log_append(ms_memory* m, const uint8_t* record, const uint8_t* content, c
   m->log.end++;
   memcpy(m->log.last, m->log.fresh, ms_entry_bytes(l));
   if (!deed->more && deed->time && deed->time < m->log.earliest) m->log.earliest = deed->time;
-  note_keyframe(m, position);
   return MS_OK;
 }
 

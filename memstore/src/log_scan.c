@@ -130,7 +130,8 @@ static void join(walk* w, uint32_t where, int lane, uint64_t least, pair* p) {
   p->entry = entry;
 }
 
-static void look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint64_t least, pair* p) {
+/* MS_OK, or the error of a file that is there and cannot be opened now. */
+static int look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint64_t least, pair* p) {
   ms_memory* m = w->m;
   uint8_t* const packed[2] = {m->log.fresh, m->log.keyframe};
   uint64_t sequence[2] = {0, 0}, best = 0;
@@ -139,6 +140,7 @@ static void look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint6
     uint8_t* entry = m->log.read[lane];
     ms_deed deed;
     int status = ms_log_read(m, lane, block, sector, entry, m->header.layout.entry_sectors);
+    if (status && status != MS_E_NOT_FOUND && m->segment < 0) return status;
     p->unreadable |= status && status != MS_E_NOT_FOUND && status != MS_E_DAMAGED;
     memset(packed[lane], 0, ms_entry_bytes(&m->header.layout));
     if (status) continue;
@@ -155,6 +157,7 @@ static void look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint6
   }
   for (int lane = 0; lane < 2 && !p->entry; lane++) join(w, where, lane, least, p);
   for (int lane = 0; lane < 2; lane++) p->differs[lane] = !p->valid[lane] || sequence[lane] < best;
+  return MS_OK;
 }
 
 static int visit_keyframe(walk* w, uint32_t block, uint32_t slot) {
@@ -162,7 +165,8 @@ static int visit_keyframe(walk* w, uint32_t block, uint32_t slot) {
   const ms_layout* l = &m->header.layout;
   uint32_t sector = ms_keyframe_sector(l, slot);
   pair p;
-  look(w, block - 1, sector, MS_KEYFRAME | block, 0, &p);
+  int status = look(w, block - 1, sector, MS_KEYFRAME | block, 0, &p);
+  if (status) return status;
   if (!p.entry || ms_get16(p.entry + MS_R_SLOT) != slot) return MS_OK;
   if (block == w->block) m->log.at[MS_NOW][slot] = MS_KEYFRAME | block;
   uint32_t position = (block - 1) * l->block_entries + ms_keyframe_place(l, slot);
@@ -181,7 +185,8 @@ static int visit_entries(walk* w) {
     uint32_t block = p / l->block_entries, sector = ms_entry_sector(l, p % l->block_entries);
     pair both;
     if (p % l->block_entries == 0) m->log.earliest = 0xffffffffu;
-    look(w, block, sector, p, w->sequence + 1, &both);
+    int status = look(w, block, sector, p, w->sequence + 1, &both);
+    if (status) return status;
     if (!both.entry) { /* one that cannot be read is never written over: it may be read another day */
       if (both.unreadable && p == next) next = p + 1, holes++;
       continue;
@@ -194,7 +199,7 @@ static int visit_entries(walk* w) {
     if (!deed->more && deed->time && deed->time < m->log.earliest) m->log.earliest = deed->time;
     memcpy(m->log.last, both.packed, ms_entry_bytes(l));
     m->log.at[MS_NOW][ms_get16(both.entry + MS_R_SLOT)] = p + 1;
-    int status = mend(w, both.differs, p, block, sector, both.packed, l->entry_sectors);
+    status = mend(w, both.differs, p, block, sector, both.packed, l->entry_sectors);
     if (status) return status;
   }
   if (holes >= LOOK_AHEAD / 2) return MS_E_IO; /* the card, not a sector */
@@ -223,13 +228,16 @@ static uint64_t sequence_before(ms_memory* m, uint32_t block) {
 static int visit(walk* w, uint32_t block, uint32_t limit, int fix) {
   ms_memory* m = w->m;
   const ms_layout* l = &m->header.layout;
-  uint32_t oldest = ms_log_first_block(m) + 1;
+  uint32_t first = ms_log_first_block(m);
   int status = MS_OK;
   w->block = block;
   w->limit = limit;
   w->fix = fix;
   w->wrong[0] = w->wrong[1] = w->lagging = w->damaged = 0;
-  w->from = (block > oldest ? block - 1 : oldest) * l->block_entries;
+  /* the first block has entries only where older ones were dropped */
+  int has_entries =
+      block - 1 > first || (!ms_block_read(m, first, m->index_built) && !ms_block_begins(m->index_built));
+  w->from = (has_entries ? block - 1 : block) * l->block_entries;
   w->sequence = sequence_before(m, w->from / l->block_entries);
   memset(m->log.at[MS_NOW], 0, l->slots * sizeof(uint32_t));
   for (uint32_t slot = 0; !status && slot < l->slots; slot++) status = visit_keyframe(w, block, slot);

@@ -69,7 +69,6 @@ typedef struct {
   uint8_t lag;        /* entry end - 1 is in its own lane only */
   uint8_t rewrite[2]; /* a repair of this lane failed: nothing that was written is known to be there */
   uint8_t touched;    /* sectors of a header or a keyframe went out with the last write */
-  uint8_t framed;     /* the keyframe of the last entry's place went out with it */
   uint8_t fresh_file; /* the last write was spread over two files */
   uint32_t end;       /* position of the next entry */
   uint32_t sure;      /* less than it where the entries before it cannot be read */

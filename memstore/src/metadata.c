@@ -157,10 +157,10 @@ static void put_episode(writer* w, uint32_t slot, uint64_t now) {
 
 static int open_metadata(ms_memory* m) {
   int32_t* file = &m->file[MS_METADATA_FILE];
-  int status = ms_open_file(m, "memory_metadata.json", m->read_only ? MS_READ : MS_CREATE, file);
+  int status = ms_open_file(m, "memory_metadata.json", MS_CREATE, file);
   uint64_t bytes = 0, want = ms_metadata_bytes(&m->header.layout);
   if (!status) status = m->port->size(m->port->context, *file, &bytes);
-  if (!status && bytes != want && !m->read_only) {
+  if (!status && bytes != want) {
     m->metadata_stale = 1;
     status = m->port->preallocate(m->port->context, *file, want, 1);
   }

@@ -51,17 +51,15 @@ size_t ms_memory_size(const ms_config* config) {
 /* Is this file there, and does it have its exact length? Shorter counts as absent, longer as whole but to be
  * cut. */
 static int look(ms_memory* m, int which, const char* name, uint64_t want) {
-  if (m->file[which] < 0) {
-    int status = ms_open_file(m, name, m->read_only ? MS_READ : MS_WRITE, &m->file[which]);
-    if (status == MS_E_NOT_FOUND) {
-      m->present[which] = 0;
-      m->broken_sizes = 1;
-      return MS_OK;
-    }
-    if (status) return status;
+  int status = ms_open_file(m, name, m->read_only ? MS_READ : MS_WRITE, &m->file[which]);
+  if (status == MS_E_NOT_FOUND) {
+    m->present[which] = 0;
+    m->broken_sizes = 1;
+    return MS_OK;
   }
+  if (status) return status;
   uint64_t bytes = 0;
-  int status = m->port->size(m->port->context, m->file[which], &bytes);
+  status = m->port->size(m->port->context, m->file[which], &bytes);
   m->present[which] = bytes >= want;
   if (bytes != want) m->broken_sizes = 1;
   return status;

@@ -9,11 +9,6 @@ static float score(const ms_memory* m, uint32_t slot, const int8_t* query, float
   return (float)dot * (scale * ms_getf(record + MS_R_KEY_SCALE));
 }
 
-void ms_scores(const ms_memory* m, const int8_t* query, float scale, float* scores) {
-  for (uint32_t i = 0; i < m->config.slots; i++)
-    scores[i] = ms_occupied(m, i) ? score(m, i, query, scale) : MS_NO_SCORE;
-}
-
 int ms_nearest(const ms_memory* m, const int8_t* query, ms_nearest_slot* nearest) {
   if (!m || !query || !nearest) return MS_E_ARGUMENT;
   uint32_t dim = m->header.layout.dim;
@@ -42,21 +37,6 @@ static uint32_t insert(int32_t* slots, float* scores, uint32_t n, uint32_t k, in
   slots[at] = slot;
   scores[at] = value;
   return n < k ? n + 1 : k;
-}
-
-uint32_t ms_top_k(const ms_memory* m, const float* scores, uint32_t k, int32_t* slots) {
-  uint32_t n = 0;
-  for (uint32_t i = 0; k && i < m->config.slots; i++) {
-    if (!ms_occupied(m, i)) continue;
-    uint32_t at = n;
-    while (at > 0 && scores[i] > scores[slots[at - 1]]) at--;
-    if (at >= k) continue;
-    for (uint32_t j = n < k ? n : k - 1; j > at; j--) slots[j] = slots[j - 1];
-    slots[at] = (int32_t)i;
-    if (n < k) n++;
-  }
-  for (uint32_t i = n; i < k; i++) slots[i] = -1;
-  return n;
 }
 
 int ms_read_slot(ms_memory* m, uint32_t slot, float* values) {

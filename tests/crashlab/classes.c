@@ -381,10 +381,11 @@ static void failing_calls(lab_run* r) {
   uint32_t stride = r->l.calls > 200 ? r->l.calls / 100 : 1;
   for (uint32_t at = 1; at <= r->l.calls; at += stride)
     for (uint32_t i = 0; i < (r->sample > 1 ? 2 : 5); i++)
-      for (int sticky = 0; sticky < 3; sticky++) {
+      for (int sticky = 0; sticky < 4; sticky++) {
         uint32_t code = r->sample > 1 ? (at + i * 2) % 5 : i;
-        sim_fault fault = {.call = at, .code = codes[code], .sticky = sticky > 0, .reads_only = sticky == 2};
-        if (sticky == 2 && code > 1) continue; /* reads fail in two ways */
+        sim_fault fault = {
+            .call = at, .code = codes[code], .sticky = sticky > 0, .only = sticky > 1 ? sticky - 1 : 0};
+        if (sticky > 1 && code > 1) continue; /* reads, or writes, alone fail in two ways */
         try_fault(r, C_CALL, &fault, 0, 0, 1, "e", at, code, (uint64_t)sticky);
       }
 }

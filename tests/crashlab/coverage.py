@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.crashlab.laboratory import HERE, Shard, sources
+from tests.crashlab.laboratory import BLOCK, HERE, Shard, sources
 from tests.memstore import native
 
 STORE = native.ROOT / "memstore" / "src"
@@ -44,7 +44,7 @@ def build(folder: Path, files: list[Path], flags: list[str], link: list[str], ou
     for source in files:
         target = folder / f"{source.parent.name}-{source.stem}.o"
         of_store = source.parent == STORE
-        own = [f for f in FLAGS if of_store or f != "--coverage"]
+        own = FLAGS if of_store else [*(f for f in FLAGS if f not in ("--coverage", "-O0")), "-O2"]
         command = ["gcc", *own, *flags, f"-I{STORE}", *native.INCLUDES, "-c", str(source), "-o", str(target)]
         subprocess.run(command, check=True)
         objects.append(str(target))
@@ -54,7 +54,7 @@ def build(folder: Path, files: list[Path], flags: list[str], link: list[str], ou
 
 
 def run_laboratory(folder: Path) -> None:
-    program = build(folder, sources(), ["-DMS_BLOCK=16u"], [], "crashlab")
+    program = build(folder, sources(), BLOCK, [], "crashlab")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda s: subprocess.run([program, *s.arguments()], stdout=subprocess.DEVNULL), SHARDS))
 
@@ -64,7 +64,7 @@ def run_tests(folder: Path) -> None:
     library = build(folder, [*native.SOURCES, native.POSIX], ["-fPIC"], ["-shared"], "libmemstore.so")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/memstore"]
     command += ["--deselect", "tests/memstore/test_fuzz.py"]
-    environ = {**os.environ, "MEMSTORE_LIBRARY": str(library)}
+    environ = {**os.environ, "MEMSTORE_LIBRARY": str(library), **native.in_ram()}
     done = subprocess.run(command, cwd=native.ROOT, env=environ, capture_output=True, text=True)
     if done.returncode:
         print(done.stdout[-1500:], file=sys.stderr)

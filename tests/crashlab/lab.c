@@ -4,16 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block.h"
+
 const lab_shape lab_shapes[] = {{"ultra_tiny", 8, 128, 4, MS_FP16},   {"tiny_edge", 16, 128, 8, MS_FP16},
                                 {"int8", 5, 64, 2, MS_INT8},          {"odd", 7, 256, 3, MS_FP16},
                                 {"small", 9, 32, 2, MS_FP16},         {"tiny_edge_int8", 16, 128, 8, MS_INT8},
                                 {"three", 3, 16, 2, MS_FP16},         {"four", 4, 256, 2, MS_FP16},
                                 {"original", 512, 256, 512, MS_FP16}, {NULL, 0, 0, 0, 0}};
 
+unsigned lab_block = 16;
+
 const lab_shape* lab_find_shape(const char* name) {
   const lab_shape* shape = lab_shapes;
-  while (shape->name && strcmp(shape->name, name)) shape++;
-  return shape->name ? shape : NULL;
+  size_t length = strcspn(name, "@");
+  if (name[length]) lab_block = (unsigned)strtoul(name + length + 1, NULL, 10);
+  while (shape->name && (strlen(shape->name) != length || memcmp(shape->name, name, length))) shape++;
+  return shape->name && lab_block ? shape : NULL;
 }
 
 /* What a former memory of the same model left in the sectors that its deleted files had. */
@@ -39,7 +45,9 @@ void lab_start(lab* l, const lab_shape* shape, uint64_t seed) {
                           .merge_threshold = 0.9f,
                           .min_importance = 0.5f,
                           .model_hash = {1, 2, 3, 4, 5, 6, 7, 8}};
-  l->config.segment_bytes = shape->slots > 64 ? 2300000 : 250000;
+  /* small memories cross the border of two files every few words, and some drop the oldest one */
+  l->config.segment_bytes = shape->slots > 64 ? 2300000 : shape->slots > 4 ? 250000 : 171072;
+  l->config.history_files = shape->slots > 4 || seed % 2 ? 0 : 3;
   size_t bytes = ms_memory_size(&l->config);
   l->live = (word_target){.buffer = sim_need(malloc(bytes)),
                           .buffer_bytes = bytes,

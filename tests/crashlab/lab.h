@@ -12,6 +12,7 @@ typedef struct {
   uint32_t slots, dim, hot, dtype;
 } lab_shape;
 extern const lab_shape lab_shapes[];
+/* "odd", or "odd@4": with blocks of 4 entries instead of 16. */
 const lab_shape* lab_find_shape(const char* name);
 
 typedef struct {

@@ -29,10 +29,10 @@ static int do_word(lab_run* r, word w, uint64_t random) {
 
 /* A life: the first words teach, then anything. */
 static void random_life(lab_run* r, const char* shape, uint32_t steps, int skip_making) {
-  static const uint8_t odds[] = {W_TEACH,   W_TEACH,   W_TEACH,  W_TEACH,  W_TEACH,   W_SAME,
-                                 W_SAME,    W_REPLACE, W_FORGET, W_FORGET, W_RENAME,  W_RENAME,
-                                 W_READ,    W_READ,    W_VERIFY, W_REOPEN, W_PRUNE,   W_UNSAVED,
-                                 W_UNSAVED, W_RESTORE, W_TEACH,  W_UNDO,   W_RESTORE, W_TEACH};
+  static const uint8_t odds[] = {W_TEACH,   W_TEACH,   W_TEACH,  W_TEACH,   W_TEACH,   W_SAME,    W_SAME,
+                                 W_REPLACE, W_FORGET,  W_FORGET, W_RENAME,  W_RENAME,  W_READ,    W_READ,
+                                 W_VERIFY,  W_REOPEN,  W_PRUNE,  W_UNSAVED, W_UNSAVED, W_RESTORE, W_TEACH,
+                                 W_UNDO,    W_RESTORE, W_TEACH,  W_CONFIRM, W_LOOK};
   lab* l = &r->l;
   for (r->step = 0; r->step < steps; r->step++) {
     uint64_t seed = r->seed * 0x2545f4914f6cdd1du + r->step;

@@ -467,7 +467,7 @@ MUTANTS = (
     ),
     # log.c: the write
     M("log.c", "ms_log_append", "if (!status) status = sync_log(m);", "", "no barrier after a write"),
-    M("log.c", "ms_log_append", "status = ms_log_catch_up(m);", "", "an entry is in one lane only"),
+    M("log.c", "ms_log_append", "if (!begins) status = ms_log_catch_up(m);", "", "an entry is in one lane only"),
     M("log.c", "ms_log_append", "int lane = (int)(position & 1),", "int lane = 0,", "one lane"),
     M("log.c", "ms_log_append", "m->log.end++;", "", "every write in the same place"),
     M("log.c", "ms_log_append", "m->log.unsure = 1;", "", "a failed write may come back"),
@@ -521,13 +521,6 @@ MUTANTS = (
         "a refused write counts after all",
     ),
     M("log.c", "pack_keyframe", "if (m->flags[slot] & MS_UNSAVED)", "if (0)", "a keyframe has what was not saved"),
-    M(
-        "log.c",
-        "note_keyframe",
-        "MS_KEYFRAME | (position / l->block_entries + 1);",
-        "MS_KEYFRAME | (position / l->block_entries);",
-        "a slot is looked for one keyframe too early",
-    ),
     M(
         "log.c",
         "ms_log_begin",

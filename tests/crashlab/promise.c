@@ -109,6 +109,9 @@ static const char* check_restore(lab_probe* p, const lab_promise* promise, uint3
   uint32_t i = thorough / 16 % promise->known;
   if (promise->numbers[i] < oldest) return NULL;
   int status = ms_restore(p->memory, promise->numbers[i]);
+  if (status == MS_E_NOT_FOUND && !ms_history_range(p->memory, &oldest, &newest) &&
+      promise->numbers[i] < oldest)
+    return NULL; /* what it needed room for has taken it */
   if (status) return promise->states_may_break ? NULL : "a state cannot be restored";
   lab_read_state(p->memory, p->config, &found);
   return lab_same(p->config, &found, &promise->states[i]) ? NULL : "a restored state is not what it was";

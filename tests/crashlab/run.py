@@ -47,7 +47,7 @@ def all_shards(seed: int, tenth: bool) -> list[Shard]:
 def replay(scenario: str) -> int:
     shape, seed, step, *_ = scenario.split("/")
     words = [] if step.isdigit() else ["--words", "3", "--cuts-only"]
-    taught = {"three": 1, "four": 3}.get(shape, 0) if words else int(step) + 1
+    taught = {"three": 1, "four": 3}.get(shape.split("@")[0], 0) if words else int(step) + 1
     command = [str(laboratory.program()), shape, seed, str(taught), "--twice", "1", *words, "--only", scenario]
     return subprocess.run(command).returncode
 

@@ -163,10 +163,10 @@ void sim_flip(sim_card* card, uint64_t bit) {
 }
 
 /* MS_OK, or what this call has to return instead of working. */
-static int fails(sim_card* card, int is_read) {
+static int fails(sim_card* card, int kind) {
   const sim_fault* f = &card->fault;
   card->calls++;
-  if (!f->call || (f->reads_only && !is_read)) return MS_OK;
+  if (!f->call || (f->only && kind != (int)f->only)) return MS_OK;
   return card->calls == f->call || (f->sticky && card->calls > f->call) ? f->code : MS_OK;
 }
 
@@ -188,7 +188,7 @@ static int find_or_add(sim_card* card, const char* name) {
 
 static int do_open(void* context, const char* name, int mode, int32_t* file) {
   sim_card* card = context;
-  int code = fails(card, 0), i = mode == MS_CREATE ? find_or_add(card, name) : find(card, name);
+  int code = fails(card, ALL_CALLS), i = mode == MS_CREATE ? find_or_add(card, name) : find(card, name);
   if (code) return refuse(code);
   if (i < 0) return mode == MS_CREATE ? MS_E_CARD_FULL : MS_E_NOT_FOUND;
   if (!card->work.size[i] && mode != MS_CREATE) return MS_E_NOT_FOUND;
@@ -208,7 +208,7 @@ static int do_close(void* context, int32_t file) {
 
 static int do_size(void* context, int32_t file, uint64_t* bytes) {
   sim_card* card = context;
-  int code = fails(card, 0);
+  int code = fails(card, ALL_CALLS);
   if (code) return refuse(code);
   *bytes = card->work.size[file] - 1;
   return MS_OK;
@@ -237,7 +237,7 @@ static int do_preallocate(void* context, int32_t file, uint64_t bytes, int zeroe
   static const uint8_t zeros[MS_SECTOR];
   sim_card* card = context;
   sim_place* place = &card->place[file];
-  int code = fails(card, 0);
+  int code = fails(card, ALL_CALLS);
   if (code) return code == 1 ? MS_E_CARD_FULL : code;
   uint64_t before = card->work.size[file] - 1, start = place->start;
   if (!give_place(card, place, bytes)) return MS_E_CARD_FULL;
@@ -267,7 +267,7 @@ static int is_bad(const sim_card* card, uint64_t at, uint32_t bytes) {
 
 static int32_t do_read(void* context, int32_t file, uint64_t offset, void* data, uint32_t bytes) {
   sim_card* card = context;
-  int code = fails(card, 1);
+  int code = fails(card, READS_ONLY);
   if (code) memset(data, 0xa5, bytes); /* what a failed read leaves there is anything */
   if (code < 0) return code;
   if (code == 1) bytes /= 2;
@@ -291,7 +291,7 @@ static int32_t do_read(void* context, int32_t file, uint64_t offset, void* data,
 
 static int32_t do_write(void* context, int32_t file, uint64_t offset, const void* data, uint32_t bytes) {
   sim_card* card = context;
-  int code = fails(card, 0);
+  int code = fails(card, WRITES_ONLY);
   if (code < 0) return code;
   uint64_t size = card->work.size[file] - 1, at = card->place[file].start + offset;
   if (offset % MS_SECTOR || !bytes || offset + bytes > size) {
@@ -333,7 +333,7 @@ static void forget_unsynced(sim_card* card) {
 
 static int do_sync(void* context) {
   sim_card* card = context;
-  int code = fails(card, 0);
+  int code = fails(card, ALL_CALLS);
   if (code) return refuse(code);
   card->syncs++;
   if (card->fault.sync && card->syncs >= card->fault.sync &&
@@ -347,7 +347,7 @@ static int do_sync(void* context) {
 
 static int do_remove(void* context, const char* name) {
   sim_card* card = context;
-  int code = fails(card, 0), i = find(card, name);
+  int code = fails(card, ALL_CALLS), i = find(card, name);
   if (code) return refuse(code);
   if (i < 0 || !card->work.size[i]) return MS_E_NOT_FOUND;
   card->work.size[i] = 0;

@@ -44,7 +44,7 @@ typedef struct {
    */
   uint32_t call;
   int code, sticky;
-  int reads_only; /* the others work */
+  enum { ALL_CALLS, READS_ONLY, WRITES_ONLY } only; /* the others work */
   /* barriers sync, sync + 1, ... of `syncs` fail; of what was written since the last good one, a part that
    * `drop` chooses (0: all) never reaches the card, and `revert`: reads show that at once */
   uint32_t sync, syncs, drop;

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const char* const word_names[WORDS] = {
-    "teach",   "teach again",    "replace",       "forget",         "rename", "prune", "undo",
-    "restore", "close and open", "teach unsaved", "read and flush", "verify", "create"};
+const char* const word_names[WORDS] = {"teach",          "teach again", "replace",       "forget",
+                                       "rename",         "prune",       "undo",          "restore",
+                                       "close and open", "confirm",     "teach unsaved", "read and flush",
+                                       "look back",      "verify",      "create"};
 
 void word_episode(uint64_t* random, uint32_t dim, float* episode, float* key) {
   float norm = 0.0f;
@@ -67,6 +68,24 @@ static int read_and_flush(word_target* t, uint64_t* random) {
   return ms_flush(t->memory);
 }
 
+static int look_back(word_target* t, uint64_t* random) {
+  uint32_t oldest, newest, number;
+  char name[MS_NAME_BYTES], other[MS_NAME_BYTES];
+  ms_state state;
+  int status = ms_history_range(t->memory, &oldest, &newest);
+  if (status) return status;
+  status = ms_history_find(t->memory, 1700000000u + (uint32_t)(sim_random(random) % 100000), &number);
+  if (status && status != MS_E_NOT_FOUND) return status;
+  status = ms_history_info(t->memory, newest, &state);
+  if (!status)
+    status = ms_diff(t->memory, oldest + (uint32_t)(sim_random(random) % (newest - oldest + 1)), newest);
+  for (uint32_t i = 0; !status && i < t->config->slots; i++) {
+    int differs = ms_diff_slot(t->memory, i, name, other);
+    if (differs < 0) status = differs;
+  }
+  return status;
+}
+
 static int open_memory(word_target* t) {
   return ms_open(&t->memory, t->buffer, t->buffer_bytes, t->config, t->port, 0, NULL);
 }
@@ -95,8 +114,17 @@ int word_do(word_target* t, word w, uint64_t random, word_result* r) {
       if (slot < 0) return MS_E_NOT_FOUND;
       if (w == W_FORGET) return ms_forget_slot(t->memory, (uint32_t)slot);
       snprintf(name, sizeof name, "named %08x", (uint32_t)sim_random(&random));
-      return ms_rename(t->memory, info.name, name);
+      float episode[MS_MAX_DIM], key[MS_MAX_DIM];
+      word_episode(&random, t->config->dim, episode, key);
+      return ms_rename_thing(t->memory, info.name, name, episode, 0);
     }
+    case W_CONFIRM: {
+      int slot = random_occupied(t, &random, &info);
+      if (slot < 0) return MS_E_NOT_FOUND;
+      return ms_confirm(t->memory, (uint32_t)slot, sim_random(&random) & 1 ? MS_RIGHT : MS_WRONG);
+    }
+    case W_LOOK:
+      return look_back(t, &random);
     case W_PRUNE:
       return ms_prune(t->memory, 1.5f + (float)(sim_random(&random) % 3), NULL);
     case W_UNDO:

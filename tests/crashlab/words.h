@@ -15,8 +15,10 @@ typedef enum {
   W_RESTORE,
   W_REOPEN, /* close and open */
   W_EXHAUSTIVE,
-  W_UNSAVED = W_EXHAUSTIVE, /* too unimportant to be saved: in RAM alone */
+  W_CONFIRM = W_EXHAUSTIVE, /* an answer was right or wrong */
+  W_UNSAVED,                /* too unimportant to be saved: in RAM alone */
   W_READ,                   /* a few reads, then flush */
+  W_LOOK,                   /* into the history: two states compared, one found by its time */
   W_VERIFY,
   W_CREATE,
   WORDS

@@ -73,7 +73,7 @@ def live(kwargs: dict, folder: Path) -> list[dict]:
             memory.teach(f"thing {i} é", episode, key, importance=0.5 + i / 10)
             if i == 2:
                 memory.teach("thing 2 é", episode, key)
-                memory.call("rename", "thing 1 é".encode(), b'named "anew"')
+                memory.rename("thing 1 é".encode(), b'named "anew"')
                 states.append(contents(memory))
         memory.call("forget", f"thing {kwargs['slots']} é".encode(), None)
         memory.read(min(memory.names()))

@@ -157,7 +157,7 @@ def test_a_bit_that_fell_over_in_ram_is_not_written() -> None:
     key = key_of(memory, 0)
     assert flip_in_ram(memory, wanted[0].tobytes()) and flip_in_ram(memory, key)
     memory.teach("thing 1", *n.random_episode(rng, CONFIG["dim"]))  # another look: a new slot, sector 2
-    memory.call("rename", b"thing 1", b"renamed")  # slot 1: the record's neighbour, in the same sector
+    memory.rename(b"thing 1", b"renamed")  # slot 1: the record's neighbour, in the same sector
     episode, _ = n.random_episode(rng, CONFIG["dim"])
     key1 = np.array(memory.info(1).key[:32], np.float32) * memory.info(1).key_scale
     memory.teach("renamed", episode, key1, replace=True)  # slot 1: the slot's neighbour too

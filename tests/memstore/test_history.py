@@ -45,7 +45,7 @@ def test_every_write_is_a_state(tmp_path: Path) -> None:
         elif word == "forget":
             memory.call("forget", chance.choice(names).encode(), None)
         else:
-            memory.call("rename", chance.choice(names).encode(), f"named {step}".encode())
+            memory.rename(chance.choice(names).encode(), f"named {step}".encode())
         states[bounds(memory)[1]] = content(memory)
         if step % 90 == 89:
             memory.close() if step % 180 == 89 else n.abandon(memory)
@@ -81,7 +81,7 @@ def test_what_each_write_did(tmp_path: Path) -> None:
     with n.opened(tmp_path / "m", config()) as memory:
         for i in range(9):
             teach(memory, rng, f"thing {i}", 50 + i)
-        memory.call("rename", b"thing 3", b"third")
+        memory.rename(b"thing 3", b"third")
         memory.lib.ms_set_time(memory.handle, 70)
         memory.call("forget", b"third", None)
         assert undo(memory) == 10
@@ -118,7 +118,7 @@ def test_two_states_are_compared(tmp_path: Path) -> None:
     with n.opened(tmp_path / "m", config()) as memory:
         for i in range(3):
             teach(memory, rng, f"thing {i}")
-        memory.call("rename", b"thing 1", b"one")
+        memory.rename(b"thing 1", b"one")
         memory.call("forget", b"thing 2", None)
         assert differences(memory, 3, 5) == {1: ("thing 1", "one"), 2: ("thing 2", "")}
         assert differences(memory, 0, 1) == {0: ("", "thing 0")}

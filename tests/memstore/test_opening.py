@@ -112,7 +112,7 @@ def test_reading_only_writes_nothing(card: Path) -> None:
         for attempt in (
             lambda: memory.teach("x", *n.random_episode(np.random.default_rng(0))),
             lambda: memory.call("forget", b"name 0", None),
-            lambda: memory.call("rename", b"name 0", b"y"),
+            lambda: memory.rename(b"name 0", b"y"),
             lambda: memory.call("undo", ctypes.c_uint32(1), None),
         ):
             with pytest.raises(n.StoreError) as error:

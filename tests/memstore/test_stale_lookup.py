@@ -35,7 +35,7 @@ def test_a_failed_replace_and_the_next_word(word: str) -> None:
         assert error.value.code == n.NOT_FOUND
     elif word == "rename":
         with pytest.raises(n.StoreError) as error:
-            memory.call("rename", b"X", b"C")
+            memory.rename(b"X", b"C")
         assert error.value.code == n.NOT_FOUND
     else:
         memory.lib.ms_prune(memory.handle, n.c.c_float(0.0), None)

@@ -76,7 +76,7 @@ def test_random_sessions_match_a_model(tmp_path_factory: pytest.TempPathFactory,
                 assert memory.call("forget", model.pop(slot)[0].encode(), None) == n.OK
             elif word == "rename" and slot in model:
                 new = f"renamed {step}"
-                memory.call("rename", model[slot][0].encode(), new.encode())
+                memory.rename(model[slot][0].encode(), new.encode(), model[slot][1])
                 model[slot] = (new, model[slot][1])
             elif word == "read" and slot in model:
                 assert np.array_equal(memory.read(slot), model[slot][1])
@@ -121,7 +121,7 @@ def test_a_write_costs_four_sectors_and_one_barrier(tmp_path: Path, slots: int, 
             if lazy and 3 <= slots <= 16:
                 assert np.mean(costs) < 2.4 * entry
             memory.lib.ms_reset_stats(memory.handle)
-            memory.call("rename", memory.info(0).name, b"renamed")
+            memory.rename(memory.info(0).name, b"renamed")
             assert memory.stats().barriers == 1
 
 
@@ -158,19 +158,18 @@ def test_scores_are_the_specified_arithmetic(tmp_path: Path) -> None:
         q = np.clip(np.rint(x * (np.float32(127) / most)), -127, 127).astype(np.int8)
         ours, scale = memory.quantize(x)
         assert np.array_equal(ours, q) and scale == most / np.float32(127)
-        scores = memory.scores(q, scale)
-        expected = np.full(33, np.float32(-3.402823466e38))
+        expected = {}
         for slot in memory.names():
             info = memory.info(slot)
             dot = int(q.astype(np.int32) @ np.array(info.key[:64], np.int32))
             expected[slot] = np.float32(dot) * (np.float32(scale) * np.float32(info.key_scale))
-        assert np.array_equal(scores, expected)
-        order = sorted(memory.names(), key=lambda s: (-scores[s], s))
-        assert memory.top_k(scores, 8) == order[:8]
-        assert memory.top_k(scores, 25) == order + [-1] * 6
-        assert memory.recall(q, scale, 8)[3].tolist() == order[:8]
-        ties = np.zeros(33, np.float32)
-        assert memory.top_k(ties, 3) == sorted(memory.names())[:3]
+        order = sorted(expected, key=lambda s: (-expected[s], s))
+        for k in (8, 25):
+            scores, values, mask, slots = memory.recall(q, scale, k)
+            assert slots.tolist() == (order + [-1] * 6)[:k] and mask.tolist() == [1] * min(k, 19) + [0] * (k - 19)
+            assert np.array_equal(scores[:19], np.float32([expected[s] for s in order[:k]]))
+            assert not scores[19:].any() and not values[19:].any()
+        assert memory.recall(q, 0.0, 3)[3].tolist() == sorted(expected)[:3]
 
 
 @pytest.mark.parametrize("extreme", [0.0, np.nan, np.inf, 1e-30, 3e38])
@@ -249,7 +248,7 @@ def test_bad_names_are_refused_and_nothing_is_written(tmp_path: Path, name: byte
         memory.lib.ms_reset_stats(memory.handle)
         for attempt in (
             lambda: memory.teach(name, *n.random_episode(rng)),
-            lambda: memory.call("rename", b"good", name),
+            lambda: memory.rename(b"good", name),
         ):
             with pytest.raises(n.StoreError) as error:
                 attempt()
@@ -348,7 +347,7 @@ def test_without_a_card_nothing_is_saved() -> None:
         assert len(memory.names()) == 8
         for slot, name in memory.names().items():
             assert np.array_equal(memory.read(slot), stored(taught[name][0]))
-        memory.call("rename", memory.info(0).name, b"renamed")
+        memory.rename(memory.info(0).name, b"renamed")
         memory.call("forget", b"renamed", None)
         assert len(memory.names()) == 7 and memory.verify().kept == n.CLEAN
 

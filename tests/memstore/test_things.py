@@ -150,8 +150,8 @@ def test_renaming_a_thing_renames_all_of_it(tmp_path: Path) -> None:
         keys = [key_of(memory, slot).tobytes() for slot in range(3)]
         memory.call("rename_thing", b"cup", b"beaker", n.pointer(-EPISODE), n.DECODES)
         assert memory.names() == {0: "beaker", 1: "beaker", 2: "mug"}
-        memory.call("rename", b"mug", b"bowl")
-        assert [memory.info(slot).decodes for slot in range(3)] == [1, 1, 0], "the bowl's episode still says mug"
+        memory.rename(b"mug", b"bowl")
+        assert [memory.info(slot).decodes for slot in range(3)] == [1, 1, 0], "the episode does not say bowl"
         assert [memory.info(slot).kept for slot in range(3)] == [1, 1, 0]
         assert [key_of(memory, slot).tobytes() for slot in range(3)] == keys
         for word, name, code in (("rename_thing", b"none", n.NOT_FOUND), ("rename_thing", b"bowl", n.NAME_LONG)):
