@@ -149,6 +149,43 @@ def cached_attention(heads: int, width: int, window: int, sinks: int) -> Any:
 
 
 @functools.cache
+def cached_attention_int8(heads: int, width: int, window: int, sinks: int) -> Any:
+    """(qkv float32 [1, 3 width], position int32 [1], k_cache, v_cache uint8 [window, width + 4 heads]) -> float32 [1, width].
+
+    As `cached_attention`; the caches are those of docs/custom-ops.md: int8 codes and float32 scales.
+    """
+    dh = width // heads
+
+    def with_new(cache: tf.Tensor, slot: tf.Tensor, new: tf.Tensor, values: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """(codes [heads, window, dh], scales [heads, 1, window]), the new row among them."""
+        blocks = tf.reshape(cache, (heads, window * (dh + 4)))
+        codes = tf.cast(tf.bitcast(blocks[:, : window * dh], tf.int8), tf.float32)
+        if values:
+            codes = tf.transpose(tf.reshape(codes, (heads, dh, window)), (0, 2, 1))
+        scales = tf.bitcast(tf.reshape(blocks[:, window * dh :], (heads, 1, window, 4)), tf.float32)
+        new_codes, new_scales = quantise(tf.reshape(new, (heads, 1, dh)))
+        here = tf.range(window) == slot
+        return tf.where(here[:, None], new_codes, tf.reshape(codes, (heads, window, dh))), tf.where(
+            here, new_scales, scales
+        )
+
+    @custom_op("BITMAR_CACHED_ATTENTION_INT8", heads, width, window, sinks)
+    def body(qkv: tf.Tensor, position: tf.Tensor, k_cache: tf.Tensor, v_cache: tf.Tensor) -> tf.Tensor:
+        q, k, v = tf.split(qkv, 3, axis=1)
+        slot = cache_slot(position, window, sinks)
+        (k, k_scale), (v, v_scale) = with_new(k_cache, slot, k, False), with_new(v_cache, slot, v, True)
+        q, q_scale = quantise(tf.reshape(q, (heads, 1, dh)))
+        scores = tf.matmul(q, k, transpose_b=True) * (q_scale * dh**-0.5 * k_scale)
+        e = softmax(scores, tf.range(window) <= position)
+        weights = e * v_scale
+        total = tf.reduce_sum(weights, axis=-1, keepdims=True)
+        mixed = tf.matmul(tf.round(weights * (32767.0 / total)), v) * (total / 32767.0)
+        return tf.reshape(mixed, (1, width))
+
+    return body
+
+
+@functools.cache
 def memory_read() -> Any:
     """(scores float32 [k], values float32 [k, D], mask int32 [k], temperature float32 [1]) -> context float32 [1, D]."""
 

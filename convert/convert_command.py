@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from model.bitmar import BitMar
 
 STOCK = ("int8", "int4", "int2")
+CACHES = ("int8", "float32")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layout", choices=("b3", "rm2"), help="with --keras: how weights are packed (default: b3)")
     parser.add_argument(
         "--stock", choices=STOCK, help="the graphs in builtin ops with such weights, for runtimes without libbitmar"
+    )
+    parser.add_argument(
+        "--cache",
+        choices=CACHES,
+        help="what the decoder's key/value caches hold (default: int8, a scale for each head)",
     )
     parser.add_argument("--data", type=Path, default=Path("data"), help="where vision.tflite is (default: data)")
     parser.add_argument("--json", action="store_true", help="print the size report as JSON")
@@ -52,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     source = untrained(args.config, args.data) if args.untrained else trained(args.run, args.data)
     if args.stock:
         return write_stock(source.model, args.stock, out, args.json)
-    report = write_model(source.model, source.tokenizer, source.vision, out, source.refusal)
+    report = write_model(source.model, source.tokenizer, source.vision, out, source.refusal, args.cache or CACHES[0])
     if args.json:
         print(json.dumps(report, indent=1))
     else:
@@ -99,6 +105,8 @@ def convert_own(source: Path, out: Path, layout: str, as_json: bool) -> int:
 
 def destination(args: argparse.Namespace) -> Path:
     """The folder to write; checks which options go together before TensorFlow is loaded."""
+    if args.cache and (args.keras or args.stock):
+        raise BitmarError("convert --cache: expected without --keras and --stock")
     if args.stock and (args.keras or not args.out or (args.out / MARK).exists()):
         raise BitmarError("convert --stock: expected --out DIR, a folder without a converted model, and no --keras")
     if args.keras:

@@ -85,9 +85,9 @@ class CompositeFunctions:
         return composites.attention(heads, width, *offsets)(q, kv, allowed)
 
     def cached_attention(self, qkv: tf.Tensor, cache: KeyValueCache, heads: int) -> tf.Tensor:
-        """The op itself updates the caches, which are variable tensors: `cache` stays as it is."""
-        window, width = cache.k.shape
-        op = composites.cached_attention(heads, width, window, cache.sinks)
+        """The op itself updates the caches, which are variable tensors: `cache` stays as it is. Which op, their type says."""
+        make = composites.cached_attention_int8 if cache.k.dtype == tf.uint8 else composites.cached_attention
+        op = make(heads, qkv.shape[-1] // 3, cache.k.shape[0], cache.sinks)
         return op(qkv, cache.position, cache.k, cache.v)
 
     def memory_read(self, scores: tf.Tensor, values: tf.Tensor, allowed: tf.Tensor, temperature: float) -> tf.Tensor:

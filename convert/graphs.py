@@ -85,8 +85,11 @@ def recall(model: BitMar, traced: Traced | None = None) -> GraphSpec:
     return _spec(model, "recall", read, inputs, ("context",), traced)
 
 
-def decoder(model: BitMar, traced: Traced | None = None) -> GraphSpec:
-    """token, position, slot int32 [1], context float32 [1, D], latent float32 [1, L] -> ids int32, logits float32 [top_k]."""
+def decoder(model: BitMar, traced: Traced | None = None, cache: str = "int8") -> GraphSpec:
+    """token, position, slot int32 [1], context float32 [1, D], latent float32 [1, L] -> ids int32, logits float32 [top_k].
+
+    `cache`: "int8" or "float32", what the key/value caches hold; with `traced` float32.
+    """
     c = model.config
 
     def step(
@@ -111,6 +114,8 @@ def decoder(model: BitMar, traced: Traced | None = None) -> GraphSpec:
         "context": tf.TensorSpec((1, c.episode_dim), tf.float32),
         "latent": tf.TensorSpec((1, c.vision_latent_size), tf.float32),
     }
-    cache = tf.TensorSpec((c.max_seq_len, c.text_dim), tf.float32)
-    caches = {f"{kind}_cache_{i}": cache for i in range(c.text_decoder_layers) for kind in "kv"}
+    spec = tf.TensorSpec((c.max_seq_len, c.text_dim), tf.float32)
+    if cache == "int8" and not traced:  # codes, then a float32 scale for each head
+        spec = tf.TensorSpec((c.max_seq_len, c.text_dim + 4 * c.text_decoder_heads), tf.uint8)
+    caches = {f"{kind}_cache_{i}": spec for i in range(c.text_decoder_layers) for kind in "kv"}
     return _spec(model, "decoder", step, inputs, ("ids", "logits"), traced, caches)

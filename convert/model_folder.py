@@ -69,18 +69,24 @@ def description(config: BitMarConfig, files: dict[str, bytes], models: dict[str,
 
 
 def write_model(
-    model: BitMar, tokenizer: Path | None, vision: Path | None, out: Path, refusal: tuple[Path, ...] = ()
+    model: BitMar,
+    tokenizer: Path | None,
+    vision: Path | None,
+    out: Path,
+    refusal: tuple[Path, ...] = (),
+    cache: str = "int8",
 ) -> dict[str, Any]:
     """Convert a model into folder `out`, which appears (or is replaced) only when it is complete.
 
     Args: tokenizer: its tokenizer.json; vision: its vision.tflite; None leaves the file out; refusal: the run's refusal.json
-        and cohort.bin.
+        and cohort.bin; cache: what the decoder's key/value caches hold, "int8" or "float32".
     Returns: the size report.
     Raises: BitmarError: `out` is something other than a converted model, a file cannot be read or written.
     """
     check_replaceable(out)
     config = model.config
-    graphs = {f"{spec.name}.tflite": convert(spec) for spec in (encoder(model), recall(model), decoder(model))}
+    specs = encoder(model), recall(model), decoder(model, cache=cache)
+    graphs = {f"{spec.name}.tflite": convert(spec) for spec in specs}
     parsed = {name: parse(blob, name) for name, blob in graphs.items()}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

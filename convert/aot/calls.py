@@ -42,8 +42,8 @@ class Calls:
         """Address of a tensor's first byte."""
         return f"B(0x{self.schedule.buffers[self.schedule.root(tensor)].offset:x})"
 
-    def at(self, tensor: Tensor, const: bool = False) -> str:
-        """Address of a tensor, or of its rows of this turn inside a loop."""
+    def at(self, tensor: Tensor, whole: bool = False) -> str:
+        """Address of a tensor, or, unless `whole`, of its rows of this turn inside a loop."""
         if tensor.data is not None:
             letter = {"float": "WF", "int32_t": "WI"}.get(tensor.ctype, "W")
             base = f"{letter}(0x{self.weights.offset(tensor):x})"
@@ -51,7 +51,7 @@ class Calls:
             letter = {"float": "F", "int32_t": "I"}.get(tensor.ctype, "B")
             base = f"{letter}(0x{self.schedule.buffers[self.schedule.root(tensor)].offset:x})"
         full = tensor.data is not None or not self.schedule.is_tiled(tensor)
-        return f"{base} + t * {tensor.width}" if self._looped and full and tensor.rows > 1 else base
+        return f"{base} + t * {tensor.width}" if self._looped and full and tensor.rows > 1 and not whole else base
 
     def _scratch(self, operator: Operator) -> str:
         buffer = self.schedule.scratch[operator.index]
@@ -140,30 +140,39 @@ class Calls:
         fields = [q.rows, kv.rows, q.width, kv.width, heads, width, *offsets]
         name = f"{identifier(self.schedule.graph.name)}_attention_{operator.index}"
         self.matrices.append(f"static const bm_attention_shape {name} = {{{', '.join(map(str, fields))}}};")
-        rest = f"{self.at(q)}, {self.at(kv)}, {self.at(mask)}, {self.at(y)}, {self._scratch(operator)}"
-        if self.used is None or operator.index not in self.used.attentions:
+        rest = f"{self.at(q)}, {self.at(kv, whole=True)}, {self.at(mask)}, {self.at(y)}, {self._scratch(operator)}"
+        if not self._looped:
             return [f"CALL(bm_attention(&{name}, {rest}));"]
-        keys = "used" if operator.index in self.used.masked_keys else kv.rows
-        return [
-            f"bm_attention_shape shape = {name};",
-            "shape.queries = used;",
-            f"shape.keys = {keys};",
-            f"CALL(bm_attention(&shape, {rest}));",
-        ]
+        shape = f"shape_{operator.index}"
+        lines = [f"bm_attention_shape {shape} = {name};", f"{shape}.queries = {self._count};"]
+        if self.used is not None and operator.index in self.used.masked_keys:
+            lines.append(f"{shape}.keys = used;")
+        return [*lines, f"CALL(bm_attention(&{shape}, {rest}));"]
 
     def _cached_attention(self, operator: Operator) -> list[str]:
+        width, window = (operator.options[key] for key in ("width", "window"))
+        self.asserts.add(f"BM_ATTENTION_BYTES({window}) <= {self.schedule.scratch[operator.index].bytes}")
+        return self._cached(operator, "bm_cached_attention", width, "width")
+
+    def _cached_attention_int8(self, operator: Operator) -> list[str]:
+        heads, width, window = (operator.options[key] for key in ("heads", "width", "window"))
+        size = self.schedule.scratch[operator.index].bytes
+        self.asserts.add(f"BM_CACHED_ATTENTION_INT8_BYTES({window}, {width}) <= {size}")
+        return self._cached(operator, "bm_cached_attention_int8", width + 4 * heads, "width + 4 * heads")
+
+    def _cached(self, operator: Operator, function: str, row: int, said: str) -> list[str]:
+        """One step with caches of rows of `row`."""
         qkv, position, k_cache, v_cache = operator.inputs
         y, options = operator.outputs[0], operator.options
         heads, width, window, sinks = (options[key] for key in ("heads", "width", "window", "sinks"))
         self._expect(operator, qkv.count == 3 * width and y.count == width, "[1, 3 * width] -> [1, width]")
-        self._expect(operator, k_cache.count == v_cache.count == window * width, "caches [window, width]")
+        self._expect(operator, k_cache.count == v_cache.count == window * row, f"caches [window, {said}]")
         self._expect(operator, k_cache.variable and v_cache.variable, "caches as variable tensors")
-        self.asserts.add(f"BM_ATTENTION_BYTES({window}) <= {self.schedule.scratch[operator.index].bytes}")
         numbers = f"{self.at(position)}[0], {heads}, {width}, {window}, {sinks}".replace("I(", "(I(").replace(
             ")[", "))["
         )
         arguments = f"{self.at(qkv)}, {numbers}, {self.at(k_cache)}, {self.at(v_cache)}, {self.at(y)}"
-        return [f"CALL(bm_cached_attention({arguments}, {self._scratch(operator)}));"]
+        return [f"CALL({function}({arguments}, {self._scratch(operator)}));"]
 
     def _memory_read(self, operator: Operator) -> list[str]:
         scores, values, mask, temperature = operator.inputs

@@ -11,6 +11,7 @@ from bitmar.model_format import FILE, read_description
 from bitmar.refusal_format import COHORT_FILE, read_cohort, read_values
 from bitmar.refusal_format import FILE as REFUSAL_FILE
 from convert.aot import graph
+from convert.aot.attention_split import split_attentions
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
 from convert.aot.repack import BUDGET, repack
@@ -34,7 +35,11 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     """
     description = _description(model)
     loaded = [graph.load(model / f"{name}.tflite", STREAM.get(name, ())) for name in GRAPHS]
-    matrices = repack(loaded, budget) if engine == "aot" else []
+    matrices = []
+    if engine == "aot":
+        for each in loaded:
+            split_attentions(each)
+        matrices = repack(loaded, budget)
     plans = {plan.graph.name: plan for plan in make_plans(loaded, tiles)}
     _check_interface(model, plans)
     _check_description(model, description, plans)
@@ -157,7 +162,7 @@ def _check_description(model: Path, description: dict, plans: dict[str, Plan]) -
         ("memory", "top_k", recall.inputs["scores"].count),
     ]
     for operator in decoder.operators:
-        if operator.kind == "BITMAR_CACHED_ATTENTION":
+        if operator.kind.startswith("BITMAR_CACHED_ATTENTION"):
             sizes += [("cache", name, operator.options[name]) for name in ("window", "sinks")]
     for section, name, found in sizes:
         if (said := description[section][name]) != found:

@@ -68,13 +68,14 @@ class Tensor:
 
 @dataclass
 class Operator:
-    """One operator: `kind` is the builtin's or the custom op's name."""
+    """One operator: `kind` is the builtin's or the custom op's name; `after`: what must be complete before it runs, unread."""
 
     index: int
     kind: str
     inputs: list[Tensor]
     outputs: list[Tensor]
     options: dict = field(default_factory=dict)
+    after: list[Tensor] = field(default_factory=list)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from convert.aot.graph import Graph, Tensor
 from convert.aot.schedule import Schedule
 
 TILES = (1, 2, 4, 8, 16)
+SPARE = 1 / 16  # of the arena, for a larger tile
 
 
 @dataclass
@@ -26,17 +27,20 @@ class Plan:
 
 
 def make_plans(graphs: list[Graph], tiles: tuple[int, ...] = TILES) -> list[Plan]:
-    """All graphs with the largest tile that does not make their common arena larger than the best one.
+    """All graphs with the largest tile whose common arena is hardly larger (SPARE) than the smallest one.
 
-    `tiles`: numbers of tokens that may run through a loop together.
+    `tiles`: numbers of tokens that may run through a loop together: each pass over the weights in flash serves so many.
     """
-    candidates = []
-    for tile in tiles:
-        plans = []
-        for graph in graphs:
-            schedule = Schedule(graph, tile)
-            buffers = schedule.all_buffers()
-            plans.append(Plan(graph, schedule, arena.place(buffers), arena.lower_bound(buffers)))
-        candidates.append(plans)
+    candidates = [[_plan(graph, tile) for graph in graphs] for tile in tiles]
     totals = [max(plan.arena_bytes for plan in plans) for plans in candidates]
-    return candidates[max(i for i, total in enumerate(totals) if total == min(totals))]
+    return candidates[max(i for i, total in enumerate(totals) if total <= min(totals) * (1 + SPARE))]
+
+
+def _plan(graph: Graph, tile: int) -> Plan:
+    """With long or with short loops, whichever takes less."""
+    plans = []
+    for short in (False, True):
+        schedule = Schedule(graph, tile, short)
+        buffers = schedule.all_buffers()
+        plans.append(Plan(graph, schedule, arena.place(buffers), arena.lower_bound(buffers)))
+    return min(plans, key=lambda plan: plan.arena_bytes)

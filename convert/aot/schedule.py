@@ -3,7 +3,7 @@
 Most operators work token by token (normalisation, ternary matrices, element-wise sums). A run of such operators becomes
 one loop over a few tokens at a time: what only the run itself uses is then never stored for all tokens. So the hidden
 layer, four times as wide as the text, needs a few rows instead of the largest buffer of the model, and the weights are
-still read once for several tokens.
+still read once for several tokens. Attention goes query by query over keys and values that are complete.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from convert.aot.scratch import scratch_bytes
 from convert.aot.stream import start_of
 
 ALIASES = {"RESHAPE", "EXPAND_DIMS", "SQUEEZE"}
-ROW_WISE = {"BITMAR_TERNARY_FC", "BITMAR_TERNARY_EMBEDDING", "BITMAR_RMS_NORM", "ADD", "SUB", "MUL", "RELU"}
+ATTENTION = "BITMAR_ATTENTION"
+ROW_WISE = {"BITMAR_TERNARY_FC", "BITMAR_TERNARY_EMBEDDING", "BITMAR_RMS_NORM", ATTENTION, "ADD", "SUB", "MUL", "RELU"}
 IN_PLACE = {"BITMAR_RMS_NORM", "ADD", "SUB", "MUL", "RELU"}
 
 
@@ -31,17 +32,20 @@ class Step:
 class Schedule:
     """Order, storage and lifetimes of one graph for tiles of `tile` tokens.
 
+    `short`: a loop ends with every sum that is all that is still needed of it: the residual stream, which exists for all tokens.
     `start_steps` run once, when a stream begins; `steps` are they and, after them, those that run for every token.
     """
 
-    def __init__(self, graph: Graph, tile: int) -> None:
+    def __init__(self, graph: Graph, tile: int, short: bool = False) -> None:
         self.graph = graph
         self.tile = tile
         self.start = start_of(graph)
         self.alias = {o.outputs[0].index: o.inputs[0].index for o in graph.operators if o.kind in ALIASES}
         work = [o for o in graph.operators if o.kind not in ALIASES]
-        self.start_steps = _steps([o for o in work if o.index in self.start.operators], self.alias)
-        self.steps = self.start_steps + _steps([o for o in work if o.index not in self.start.operators], self.alias)
+        early = [o for o in work if o.index in self.start.operators]
+        late = [o for o in work if o.index not in self.start.operators]
+        self.start_steps = _steps(early, self.alias, short)
+        self.steps = self.start_steps + _steps(late, self.alias, short)
         self.time = {o.index: t for t, o in enumerate(o for step in self.steps for o in step.operators)}
         self.step_of = {o.index: step for step in self.steps for o in step.operators}
         self._share_in_place()
@@ -87,6 +91,7 @@ class Schedule:
         """Let a result overwrite what nothing reads any more: an element-wise result its operand, and inside a loop
         any tensor of the same shape whose last reader stands earlier in the loop (rows before, rows after)."""
         for step in self.steps:
+            whole = {self.root(t) for o in step.operators for t in read_whole(o) if t.data is None}
             for operator in step.operators:
                 result = self.graph.tensors[self.root(operator.outputs[0])]
                 if operator.kind not in ROW_WISE or result.index in self._fixed():
@@ -97,7 +102,7 @@ class Schedule:
                         t for o in step.operators for t in o.inputs if self.time[o.index] < self.time[operator.index]
                     ]
                 for candidate in candidates:
-                    if self._may_overwrite(candidate, result, operator):
+                    if self.root(candidate) not in whole and self._may_overwrite(candidate, result, operator):
                         self.alias[result.index] = self.root(candidate)
                         break
 
@@ -153,6 +158,11 @@ class Schedule:
                     self.scratch[o.index] = Buffer(f"scratch {o.index}", size, self.time[o.index], self.time[o.index])
 
 
+def read_whole(operator: Operator) -> list[Tensor]:
+    """What a row-wise operator reads not only the rows of its own tokens of."""
+    return operator.inputs[1:] if operator.kind == ATTENTION else []
+
+
 def _root(alias: dict[int, int], index: int) -> int:
     while index in alias:
         index = alias[index]
@@ -166,37 +176,50 @@ def _row_count(operator: Operator) -> int:
         return 1
     if operator.kind == "BITMAR_TERNARY_EMBEDDING":
         return result.rows if operator.inputs[0].count == result.rows else 1
+    if operator.kind == ATTENTION:
+        return result.rows if operator.inputs[0].rows == result.rows else 1
     for tensor in operator.inputs:
         if tensor.data is None and tensor.rows not in (1, result.rows):
             return 1
     return result.rows
 
 
-def _steps(operators: list[Operator], alias: dict[int, int]) -> list[Step]:
+def _steps(operators: list[Operator], alias: dict[int, int], short: bool) -> list[Step]:
     """List scheduling: while an operator of the open loop's row count is ready it joins the loop."""
     producer = {_root(alias, t.index): o.index for o in operators for t in o.outputs}
+    order = {o.index: place for place, o in enumerate(operators)}
     waiting, done, steps = list(operators), set(), []
 
-    def needs(operator: Operator) -> set[int]:
-        roots = (_root(alias, t.index) for t in operator.inputs if t.data is None)
+    def sources(tensors: list[Tensor]) -> set[int]:
+        roots = (_root(alias, t.index) for t in tensors if t.data is None)
         return {producer[r] for r in roots if r in producer}
 
+    closed = False
     while waiting:
-        ready = [o for o in waiting if needs(o) <= done]
-        open_step = steps[-1] if steps and steps[-1].rows > 1 else None
+        ready = [o for o in waiting if sources(o.inputs + o.after) <= done]
+        open_step = steps[-1] if steps and steps[-1].rows > 1 and not closed else None
         inside = {o.index for o in open_step.operators} if open_step else set()
         joining = [
             o
             for o in ready
-            if open_step and _row_count(o) == open_step.rows and _rows_match(o, alias, producer, inside)
+            if open_step
+            and _row_count(o) == open_step.rows
+            and not sources(read_whole(o) + o.after) & inside
+            and _rows_match(o, alias, producer, inside)
         ]
-        chosen = min(joining or ready, key=lambda o: o.index)
+        chosen = min(joining or ready, key=lambda o: order[o.index])
         if joining:
             open_step.operators.append(chosen)
         else:
             steps.append(Step([chosen], _row_count(chosen)))
         waiting.remove(chosen)
         done.add(chosen.index)
+        inside = {o.index for o in steps[-1].operators}
+        closed = (
+            short
+            and chosen.kind == "ADD"
+            and inside & set().union(*(sources(o.inputs) for o in waiting)) == {chosen.index}
+        )
     return steps
 
 

@@ -21,6 +21,11 @@ def attention_bytes(keys: int) -> int:
     return keys * 4 + 16
 
 
+def int8_attention_bytes(window: int, width: int) -> int:
+    """BM_CACHED_ATTENTION_INT8_BYTES."""
+    return window * 6 + width * 2 + 16
+
+
 def scratch_bytes(operator: Operator, rows: int, tile: int) -> int:
     """Bytes that one call for `rows` tokens needs; ternary matrices take up to `tile` tokens in each pass."""
     if operator.kind == "BITMAR_TERNARY_FC":
@@ -32,4 +37,6 @@ def scratch_bytes(operator: Operator, rows: int, tile: int) -> int:
         return attention_bytes(operator.inputs[1].rows)
     if operator.kind == "BITMAR_CACHED_ATTENTION":
         return attention_bytes(operator.options["window"])
+    if operator.kind == "BITMAR_CACHED_ATTENTION_INT8":
+        return int8_attention_bytes(operator.options["window"], operator.options["width"])
     return 0

@@ -60,7 +60,7 @@ def _step_lines(step: Step, calls: Calls) -> list[str]:
     """The C of one step: a loop over its rows, or plain calls; rows of padding are left out where `calls.used` says so."""
     schedule, used, lines = calls.schedule, calls.used, []
     looped, cut = step.rows > 1, used is not None and used.cuts(step)
-    guarded = used is not None and (used.is_idle(step) or step.operators[0].index in used.attentions)
+    guarded = used is not None and used.is_idle(step)
     outer = "    " if guarded else "  "
     indent = outer + "  " if looped else outer
     if guarded:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from convert.aot.graph import Graph, Operator, Tensor
-from convert.aot.schedule import ALIASES, Schedule, Step
+from convert.aot.schedule import ALIASES, ATTENTION, Schedule, Step
 
 
 @dataclass
@@ -22,7 +22,6 @@ class UsedRows:
     rows: int
     zeroed: list[Tensor] = field(default_factory=list)  # products with the mask, read as a whole
     masked_keys: set[int] = field(default_factory=set)  # attentions (operator indices) whose keys are cut too
-    attentions: set[int] = field(default_factory=set)  # attentions whose queries are cut
     idle: set[int] = field(default_factory=set)  # operators that nothing needs if no row is used
 
     def cuts(self, step: Step) -> bool:
@@ -37,7 +36,7 @@ class UsedRows:
 def used_rows(graph: Graph, schedule: Schedule) -> UsedRows | None:
     """None for a graph without a mask, or where a row of padding could reach a result."""
     for attention in graph.operators:
-        if attention.kind != "BITMAR_ATTENTION":
+        if attention.kind != ATTENTION:
             continue
         mask = attention.inputs[2]
         if mask.index in {t.index for t in graph.inputs.values()} and mask.count > 1:
@@ -61,13 +60,7 @@ def _rows_are_independent(graph: Graph, schedule: Schedule, found: UsedRows) -> 
     casts = {o.outputs[0].index for o in operators if o.kind == "CAST" and source(o.inputs[0]) == found.mask.index}
     made: dict[int, Operator] = {}  # by tensor: its rows of padding are not computed
     for operator in operators:
-        cut = operator.index in looped
-        if operator.kind == "BITMAR_ATTENTION" and source(operator.inputs[0]) in made:
-            if operator.inputs[0].rows != found.rows:
-                return False
-            cut = True
-            found.attentions.add(operator.index)
-        if cut:
+        if operator.index in looped:
             made |= {tensor.index: operator for tensor in operator.outputs}
     outputs = {source(t) for t in graph.outputs.values()}
     if outputs & set(made):
@@ -75,12 +68,14 @@ def _rows_are_independent(graph: Graph, schedule: Schedule, found: UsedRows) -> 
     whole: set[int] = set()  # read row after row, padding included
     for operator in operators:
         for place, tensor in enumerate(operator.inputs):
-            if tensor.data is not None or source(tensor) not in made or operator.index in looped:
+            if tensor.data is not None or source(tensor) not in made:
                 continue
-            if operator.index in found.attentions and place == 0:
-                continue
-            if operator.kind == "BITMAR_ATTENTION" and place == 1 and source(operator.inputs[2]) == found.mask.index:
+            if operator.kind == ATTENTION and place == 1 and operator.index in looped:
+                if source(operator.inputs[2]) != found.mask.index:
+                    return False
                 found.masked_keys.add(operator.index)
+                continue
+            if operator.index in looped:
                 continue
             if operator.kind != "BITMAR_TERNARY_FC":
                 return False
@@ -90,9 +85,7 @@ def _rows_are_independent(graph: Graph, schedule: Schedule, found: UsedRows) -> 
         if product.kind != "MUL" or not any(source(t) in casts for t in product.inputs):
             return False
         found.zeroed.append(product.outputs[0])
-    if found.masked_keys - found.attentions:
-        return False
-    found.idle = _idle(operators, source, looped | found.attentions, outputs)
+    found.idle = _idle(operators, source, looped, outputs)
     return True
 
 

@@ -71,6 +71,8 @@ float bm_dsp_absmax(const float* x, int32_t n);
 /* q[n] = rne(x * r), zeros up to a multiple of 16, in runs of four columns that lie `step` bytes apart; sums
  * [ceil(n / 16)] or NULL. */
 void bm_dsp_quantise(const float* x, int32_t n, float r, int32_t step, int16_t* q, dsp_sums* sums);
+/* y[8 * n]: int32 sums become floats times `scale`, the bits of a float. */
+void bm_dsp_scale_8(float* y, int32_t n, uint32_t scale);
 /* y[rows] holds the bits of int32 sums and becomes act(sum * (d * gamma)). */
 void bm_dsp_scale(const bm_ternary* w, float d, int32_t activation, float* y);
 

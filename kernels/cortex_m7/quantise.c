@@ -123,8 +123,7 @@ void bm_dsp_quantise(const float* x, int32_t n, float r, int32_t step, int16_t* 
   "bne 1b\n"              \
   "bx lr\n"
 
-/* y[8 * n]: int32 sums become floats times `scale`. */
-static DSP_ASM void scale_8(float* y, int32_t n, uint32_t scale) {
+DSP_ASM void bm_dsp_scale_8(float* y, int32_t n, uint32_t scale) {
   __asm__ volatile("vmov s8, r2\n" TO_FLOATS STORE);
 }
 
@@ -144,10 +143,10 @@ void bm_dsp_scale(const bm_ternary* w, float d, int32_t activation, float* y) {
     if (relu)
       scale_squared_relu_8(y, n / 8, scale);
     else
-      scale_8(y, n / 8, scale);
+      bm_dsp_scale_8(y, n / 8, scale);
     done = n / 8 * 8;
 #else
-    if (!relu) scale_8(y, n / 8, scale), done = n / 8 * 8;
+    if (!relu) bm_dsp_scale_8(y, n / 8, scale), done = n / 8 * 8;
 #endif
   }
   for (; done < n; done++) {

@@ -183,6 +183,21 @@ bm_status bm_cached_attention(const float* qkv, int32_t position, int32_t heads,
                               int32_t window, int32_t sinks, float* k_cache, float* v_cache, float* y,
                               void* scratch, size_t scratch_bytes);
 
+/* ---- BITMAR_CACHED_ATTENTION_INT8 ---- */
+
+/* Bytes of one of its caches: for each head int8 codes, [window, width / heads] of keys, [width / heads,
+ * window] of values, then float32 scales [window]. */
+#define BM_INT8_CACHE_BYTES(window, width, heads) ((size_t)(window) * ((size_t)(width) + 4 * (size_t)(heads)))
+#define BM_CACHED_ATTENTION_INT8_BYTES(window, width) ((size_t)(window)*6 + (size_t)(width)*2 + 16)
+
+/* The same step with query, key and value quantised head by head as bm_quantise does, and the weights times
+ * the values' scales as int16. k_cache and v_cache have BM_INT8_CACHE_BYTES(window, width, heads) bytes, at
+ * any alignment. width at most BM_MAX_COLS. Scratch BM_CACHED_ATTENTION_INT8_BYTES(window, width). Errors as
+ * above. */
+bm_status bm_cached_attention_int8(const float* qkv, int32_t position, int32_t heads, int32_t width,
+                                   int32_t window, int32_t sinks, uint8_t* k_cache, uint8_t* v_cache,
+                                   float* y, void* scratch, size_t scratch_bytes);
+
 /* ---- BITMAR_MEMORY_READ ---- */
 
 /* context[d] = sum over i of softmax(scores / temperature)_i * values[k, d]_i, slots with mask[i] == 0 left

@@ -192,11 +192,23 @@ void bm_attend(const bm_attend_args* a, const float* q, float* s, float* y);
 void bm_weighted_sum(const float* weights, const float* values, size_t stride, const int32_t* mask, int32_t n,
                      int32_t d, float* y);
 
+/* One head of BITMAR_CACHED_ATTENTION_INT8: its codes and float32 scales [window], at any alignment. */
+typedef struct bm_int8_head {
+  int8_t *k_codes, *v_codes; /* [window, dh] and [dh, window] */
+  uint8_t *k_scales, *v_scales;
+  int32_t dh, window;
+  int32_t count; /* slots that take part */
+} bm_int8_head;
+
 #if defined(BM_HAVE_DSP)
 /* The same bits in fewer instructions: bm_lane_dot for n % 16 == 0, bm_attend where it can (or 0, and nothing
  * is done). */
 float bm_dsp_lane_dot(const float* a, const float* b, int32_t n);
 int bm_dsp_attend(const bm_attend_args* a, const float* q, float* s, float* y);
+/* codes[i * step] = rne(x[i] * r) */
+void bm_dsp_codes(const float* x, int32_t n, float r, int8_t* codes, size_t step);
+/* The weighted sums y[dh] of the query q[dh], where it can (or 0, and nothing is done). */
+int bm_dsp_attend_int8(const bm_int8_head* h, const float* q, float* y, void* scratch);
 #endif
 
 #endif

@@ -45,8 +45,8 @@ class GraphFile:
     def constant(self, value: np.ndarray) -> int:
         return self._tensor(f"constant_{len(self.tensors)}", value.dtype.name, value.shape, value.tobytes())
 
-    def variable(self, shape: tuple[int, ...]) -> int:
-        index = self._tensor(f"variable_{len(self.tensors)}", "float32", shape)
+    def variable(self, shape: tuple[int, ...], dtype: str = "float32") -> int:
+        index = self._tensor(f"variable_{len(self.tensors)}", dtype, shape)
         self.tensors[index].isVariable = True
         return index
 

@@ -172,6 +172,28 @@ def cached_attention_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"cached_{i}", graph, steps, expected)
 
 
+def cached_attention_int8_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """The same with caches of bytes."""
+    for i, (heads, width, window, sinks, length) in enumerate([(1, 1, 2, 1, 7), (4, 128, 32, 4, 80), (2, 6, 5, 0, 13)]):
+        graph, steps, expected = GraphFile(), [], []
+        row = width + 4 * heads
+        inputs = [
+            graph.input("qkv", "float32", (1, 3 * width)),
+            graph.input("position", "int32", (1,)),
+            graph.variable((window, row), "uint8"),
+            graph.variable((window, row), "uint8"),
+        ]
+        attrs = {"version": 1, "heads": heads, "width": width, "window": window, "sinks": sinks}
+        graph.op("BITMAR_CACHED_ATTENTION_INT8", inputs, {"y": "float32"}, attrs)
+        k_cache = v_cache = np.zeros((window, row), np.uint8)
+        for position in range(length):
+            qkv = rng.normal(size=(1, 3 * width)).astype(F)
+            y, k_cache, v_cache = spec.cached_attention_int8(qkv, position, k_cache, v_cache, heads, sinks)
+            steps.append({"qkv": qkv, "position": np.array([position], np.int32)})
+            expected.append({"y": y[None]})
+        yield Case(f"cached_int8_{i}", graph, steps, expected)
+
+
 def memory_read_cases(rng: np.random.Generator) -> Iterator[Case]:
     for i, (k, d, temperature) in enumerate([(1, 1, 1.0), (4, 128, 0.05), (8, 128, 0.3)]):
         graph, steps, expected = GraphFile(), [], []
@@ -197,6 +219,7 @@ FAMILIES = (
     attention_cases,
     used_cases,
     cached_attention_cases,
+    cached_attention_int8_cases,
     memory_read_cases,
 )
 

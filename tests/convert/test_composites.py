@@ -107,6 +107,19 @@ def test_cached_attention_beyond_its_window():
         k_cache, v_cache = new_k, new_v
 
 
+def test_cached_attention_int8_beyond_its_window():
+    random = np.random.default_rng(6)
+    heads, width, window, sinks = 2, 16, 8, 3
+    op = composites.cached_attention_int8(heads, width, window, sinks)
+    k_cache, v_cache = np.zeros((2, window, width + 4 * heads), np.uint8)
+    for position in range(3 * window):
+        qkv = 2 * random.normal(size=(1, 3 * width)).astype(np.float32)
+        expected, new_k, new_v = spec.cached_attention_int8(qkv, position, k_cache, v_cache, heads, sinks)
+        actual = op(qkv, np.array([position], np.int32), k_cache, v_cache)
+        assert np.abs(actual - expected[None]).max() < 3e-4  # an int16 weight may round to the other side
+        k_cache, v_cache = new_k, new_v
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 1), min_size=4, max_size=4), st.integers(0, 2**32 - 1))
 def test_memory_read(mask, seed):

@@ -20,6 +20,9 @@ from tests.convert.roundings import RecordingGraph, flips, recording_keras
 from tests.kernels import spec
 
 AGREEMENT = 0.995
+UNTRAINED = (
+    0.97  # tokens: logits lie close together, and the int8 of the caches, which Keras does not have, decides more often
+)
 CHUNK = 256  # questions in a Keras batch
 BEFORE_ANY_FLOAT = ("vision/up", "keys/from_vision", "text/block_0/attention/qkv")  # one norm away from exact numbers
 
@@ -48,7 +51,7 @@ def named_questions(model, tokenizer, names: list[str], taught: np.ndarray, aske
     return Questions(tokens, mask.astype(np.int32), taught[:whole], asked[:whole], 8)
 
 
-def check_agreement(model, questions: Questions, device: Answers) -> dict[str, float]:
+def check_agreement(model, questions: Questions, device: Answers, tokens_agree: float = AGREEMENT) -> dict[str, float]:
     """Asserts the tolerances; returns what was measured."""
     tokens, slots, cosines = [], [], []
     for first in range(0, len(questions.tokens), CHUNK):
@@ -70,7 +73,7 @@ def check_agreement(model, questions: Questions, device: Answers) -> dict[str, f
         "episode_cosine_least": round(float(cosines.min()), 5),
     }
     print(measured)
-    assert slots.mean() >= AGREEMENT and tokens.mean() >= AGREEMENT and cosines.min() >= 0.98, measured
+    assert slots.mean() >= AGREEMENT and tokens.mean() >= tokens_agree and cosines.min() >= 0.98, measured
     return measured
 
 
@@ -83,13 +86,13 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def test_untrained_ultra_tiny(ultra_tiny, group, record_property):
     questions = random_questions(ultra_tiny.model, 64, group, longest=31)
     device = Device(ultra_tiny.folder).answer(questions, steps=32)
-    record_property("measured", check_agreement(ultra_tiny.model, questions, device))
+    record_property("measured", check_agreement(ultra_tiny.model, questions, device, UNTRAINED))
 
 
 def test_untrained_tiny_edge(tiny_edge, record_property):
     questions = random_questions(tiny_edge.model, 8, 8, longest=8)
     device = Device(tiny_edge.folder).answer(questions, steps=16)
-    record_property("measured", check_agreement(tiny_edge.model, questions, device))
+    record_property("measured", check_agreement(tiny_edge.model, questions, device, UNTRAINED))
 
 
 @pytest.fixture(scope="module")

@@ -228,6 +228,27 @@ static void run_cached_attention(int32_t window, int32_t sinks, int32_t heads, i
   free_all();
 }
 
+static void run_cached_attention_int8(int32_t window, int32_t sinks, int32_t heads, int32_t dh) {
+  int32_t width = heads * dh;
+  size_t n = (size_t)width * sizeof(float), cache = BM_INT8_CACHE_BYTES(window, width, heads);
+  size_t scratch = BM_CACHED_ATTENTION_INT8_BYTES(window, width);
+  uint8_t *k = make(cache), *v = make(cache);
+  float* y = make(n);
+  void* memory = make(scratch);
+  memset(k, 0xFF, cache);
+  memset(v, 0xFF, cache);
+  for (int32_t p = 0; p < 2 * window; p++) {
+    float* qkv = floats(3 * (size_t)width);
+    check_status(bm_cached_attention_int8(qkv, p, heads, width, window, sinks, k, v, y, memory, scratch),
+                 "cached attention, int8");
+    hash(y, n);
+    free(buffers[--used]);
+  }
+  hash(k, cache);
+  hash(v, cache);
+  free_all();
+}
+
 static void run_memory_read(int32_t k, int32_t d) {
   float *values = floats((size_t)(k * d)), *context = make((size_t)d * sizeof(float));
   float *temperature = positive(1), *scores = floats((size_t)k);
@@ -288,7 +309,10 @@ static void run_case(int32_t layout) {
   run_memory_read(keys, dh);
   run_index(keys, cols);
   run_halves((size_t)cols);
-  if (rows < 10) run_cached_attention(4 + keys, between(0, 4), heads, dh);
+  if (rows < 10) {
+    run_cached_attention(4 + keys, between(0, 4), heads, dh);
+    run_cached_attention_int8(4 + keys, between(0, 4), heads, dh);
+  }
 }
 
 static void run_all(void) {
@@ -302,6 +326,9 @@ static void run_all(void) {
   run_attention(2, 4, 2, 64);
   run_cached_attention(9, 2, 4, 32);
   run_cached_attention(5, 0, 2, 16);
+  run_cached_attention_int8(9, 2, 4, 32);
+  run_cached_attention_int8(16, 0, 2, 48); /* for the Cortex-M7's own form, as the model's */
+  run_cached_attention_int8(64, 4, 4, 32);
   for (int32_t i = 0; i < 20; i++) {
     SIZE(side, 2, BM_POOL_SIDE);
     SIZE(channels, 1, 50);

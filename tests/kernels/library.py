@@ -211,6 +211,19 @@ class Kernels:
         )  # fmt: skip
         return y
 
+    def cached_attention_int8(self, qkv, position, k_cache, v_cache, heads, sinks):
+        """y [width]; k_cache and v_cache are changed in place."""
+        qkv = f32(qkv)
+        window, width = k_cache.shape[0], qkv.size // 3
+        y, scratch = np.full(width, np.nan, F), np.empty(6 * window + 2 * width + 16, np.uint8)
+        self.check(
+            self.lib.bm_cached_attention_int8(
+                ptr(qkv), position, heads, width, window, sinks, ptr(k_cache), ptr(v_cache), ptr(y), ptr(scratch),
+                c_size_t(scratch.size),
+            )
+        )  # fmt: skip
+        return y
+
     def memory_read(self, scores, values, mask, temperature):
         scores, values, mask = f32(scores), f32(values), i32(mask)
         k, d = values.shape

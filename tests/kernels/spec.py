@@ -260,6 +260,45 @@ def cached_attention(
     return y, k_cache, v_cache
 
 
+def int8_cache(cache: np.ndarray, heads: int, values: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Views into a cache uint8 [window, width + 4 * heads]: codes int8 [heads, window, dh], scales as bytes [heads, window, 4].
+
+    In memory: for each head the keys' codes [window, dh] or the values' [dh, window], then the scales.
+    """
+    window, row = cache.shape
+    blocks, dh = cache.reshape(heads, -1), row // heads - 4
+    codes = blocks[:, : window * dh].view(np.int8)
+    codes = codes.reshape(heads, dh, window).swapaxes(1, 2) if values else codes.reshape(heads, window, dh)
+    return codes, blocks[:, window * dh :].reshape(heads, window, 4)
+
+
+def cached_attention_int8(
+    qkv: np.ndarray, position: int, k_cache: np.ndarray, v_cache: np.ndarray, heads: int, sinks: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """BITMAR_CACHED_ATTENTION_INT8, one step: y [width] and the new caches (see int8_cache); IndexError if position < 0."""
+    if position < 0:
+        raise IndexError("position < 0")
+    window, k_cache, v_cache = k_cache.shape[0], k_cache.copy(), v_cache.copy()
+    (q, q_scale), *new = (absmax_quantise(x) for x in np.reshape(qkv, (3, heads, -1)))
+    slot, n, kept = cache_slot(position, window, sinks), min(position, window - 1) + 1, []
+    for cache, (codes, scales) in zip((k_cache, v_cache), new, strict=True):
+        in_cache, scale_bytes = int8_cache(cache, heads, values=cache is v_cache)
+        in_cache[:, slot], scale_bytes[:, slot] = codes, scales.view(np.uint8).reshape(heads, 4)
+        kept += [in_cache[:, :n], np.ascontiguousarray(scale_bytes[:, :n]).view(F)[..., 0]]
+    k, k_scale, v, v_scale = kept
+    y, root = np.zeros(q.shape, F), F(1) / np.sqrt(F(q.shape[1]))
+    for h in range(heads):
+        s = _exact_dot(q[h], k[h]).astype(F) * (q_scale[h] * root * k_scale[h])
+        e = exp32(s - s.max())
+        weights = e * v_scale[h]
+        total, weighted = F(0), F(0)
+        for i in range(n):
+            total, weighted = total + e[i], weighted + weights[i]
+        codes = np.rint(weights * (F(32767) / weighted))
+        y[h] = _exact_dot(codes, v[h].T).astype(F) * (weighted / (total * F(32767)))
+    return y.reshape(-1), k_cache, v_cache
+
+
 def memory_read(scores: np.ndarray, values: np.ndarray, mask: np.ndarray, temperature: float) -> np.ndarray:
     """BITMAR_MEMORY_READ: context [D] of scores [k], values [k, D], mask int32 [k]."""
     s = np.asarray(scores, F) / F(temperature)

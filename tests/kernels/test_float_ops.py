@@ -161,6 +161,33 @@ def test_cached_attention(kernels, window, heads, dh, seed):
         same_bits(v, want_v)
 
 
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(window=st.integers(2, 20), heads=st.integers(1, 4), dh=st.integers(1, 70), seed=SEED)
+def test_cached_attention_int8(kernels, window, heads, dh, seed):
+    """A stream of three windows: outputs and caches, step by step, caches starting as garbage."""
+    rng = np.random.default_rng(seed)
+    sinks, width = int(rng.integers(0, window)), heads * dh
+    k, v = (np.full((window, width + 4 * heads), 255, np.uint8) for _ in range(2))
+    want_k, want_v = k.copy(), v.copy()
+    for p in range(3 * window):
+        qkv = numbers(rng, 3 * width)
+        y = kernels.cached_attention_int8(qkv, p, k, v, heads, sinks)
+        want, want_k, want_v = spec.cached_attention_int8(qkv, p, want_k, want_v, heads, sinks)
+        same_bits(y, want)
+        np.testing.assert_array_equal(k, want_k)
+        np.testing.assert_array_equal(v, want_v)
+
+
+def test_int8_caches_are_close_to_float_ones(kernels):
+    rng, heads, width, window = np.random.default_rng(8), 4, 128, 64
+    exact, rounded = np.zeros((2, window, width), F), np.zeros((2, window, width + 4 * heads), np.uint8)
+    for p in range(2 * window):
+        qkv = rng.standard_normal(3 * width).astype(F)
+        y = kernels.cached_attention_int8(qkv, p, *rounded, heads, 4)
+        assert np.abs(y - kernels.cached_attention(qkv, p, *exact, heads, 4)).max() < 0.05  # of numbers up to 4
+    assert np.all(exact[0, :, :width].any(axis=1)) and rounded.any()
+
+
 def test_cached_attention_is_causal_attention(kernels):
     """Inside the window, step p gives the bits of row p of BITMAR_ATTENTION over the first p + 1 tokens."""
     rng = np.random.default_rng(6)
@@ -262,6 +289,11 @@ def test_errors(kernels):
     assert status(lambda: kernels.cached_attention(np.zeros(24, F), 0, cache, cache, 2, 4)) == 2
     assert status(lambda: kernels.cached_attention(np.zeros(24, F), 0, cache, cache, 3, 1)) == 2
     np.testing.assert_array_equal(cache, before)
+    rows = np.ones((4, 16), np.uint8)
+    assert status(lambda: kernels.cached_attention_int8(np.zeros(24, F), -1, rows, rows, 2, 1)) == 4
+    assert status(lambda: kernels.cached_attention_int8(np.zeros(24, F), 0, rows, rows, 2, 4)) == 2
+    assert status(lambda: kernels.cached_attention_int8(np.zeros(24, F), 0, rows, rows, 3, 1)) == 2
+    assert np.all(rows == 1)
     assert status(lambda: kernels.scores(np.ones(8, np.int8), 1, np.ones((0, 8), np.int8)[:, :0], np.ones(0))) == 2
     assert kernels.lib.bm_rms_norm(None, ptr(q), 1, 8, ptr(q)) == 1
     assert kernels.lib.bm_rms_norm(ptr(q), ptr(q), 0, 8, ptr(q)) == 2

@@ -23,6 +23,7 @@ from bitmar.errors import BitmarError
 from bitmar.model_folder import read_model
 from convert.aot import arena, flatbuffer, generate, graph
 from convert.aot.arena import Buffer
+from convert.aot.attention_split import split_attentions
 from convert.aot.generate import GRAPHS, STREAM, TILES
 from convert.aot.schedule import Schedule
 from convert.aot.stream import start_of
@@ -57,21 +58,32 @@ def test_placement_is_valid_and_bounded(shapes: list[tuple[int, int, int]]) -> N
     assert arena.lower_bound(buffers) <= total <= sum(b.size for b in buffers)
 
 
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_operator_runs_once_after_what_it_needs(name: str, tile: int, model: Path) -> None:
+def test_every_operator_runs_once_after_what_it_needs(
+    name: str, tile: int, apart: bool, short: bool, model: Path
+) -> None:
     loaded = graph.load(model / f"{name}.tflite", STREAM.get(name, ()))
-    schedule = Schedule(loaded, tile)
+    if apart:
+        split_attentions(loaded)
+    schedule = Schedule(loaded, tile, short)
     buffers = schedule.all_buffers()
     total = arena.place(buffers)
     assert not overlapping(buffers)
     assert total <= 1.1 * arena.lower_bound(buffers)
     ran = [o.index for step in schedule.steps for o in step.operators]
-    assert sorted(ran) == [o.index for o in loaded.operators if o.kind not in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")]
+    assert sorted(ran) == sorted(
+        o.index for o in loaded.operators if o.kind not in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
+    )
     made = {t.index for t in loaded.tensors if t.data is not None or t.variable}
     made |= {t.index for t in loaded.inputs.values()}
     for step in schedule.steps:
+        complete = set(made)
         for operator in step.operators:
+            if operator.kind == "BITMAR_ATTENTION":
+                assert operator.inputs[1].index in complete
             for tensor in operator.inputs:
                 source = tensor.index
                 while source not in made and any(o.outputs[0].index == source for o in loaded.operators):
@@ -113,7 +125,7 @@ def test_padding_is_left_out_only_where_the_mask_hides_it(model: Path) -> None:
     found = used_rows(loaded, Schedule(loaded, 2))
     attentions = [o for o in loaded.operators if o.kind == "BITMAR_ATTENTION"]
     own = {o.index for o in attentions if o.inputs[0].index == o.inputs[1].index}
-    assert found is not None and found.attentions == {o.index for o in attentions} and found.masked_keys == own
+    assert found is not None and own and found.masked_keys == own
     assert [tensor.rows for tensor in found.zeroed] == [found.rows]
     for name in ("recall", "decoder"):
         other = graph.load(model / f"{name}.tflite")
@@ -209,7 +221,8 @@ def test_the_wide_layer_is_never_whole_and_caches_share_the_arena(model: Path, t
     report = generate(model, tmp_path)
     config = read_model(model).config
     width, length = config["text_dim"], config["max_seq_len"]
-    assert report["graphs"]["decoder"]["cache_bytes"] == 3 * 2 * length * width * 4
+    row = width + 4 * config["text_decoder_heads"]  # codes, a scale for each head
+    assert report["graphs"]["decoder"]["cache_bytes"] == 3 * 2 * length * row
     assert report["arena_bytes"] == max(g["arena_bytes"] for g in report["graphs"].values())
     loaded = graph.load(model / "encoder.tflite")
     schedule = Schedule(loaded, report["tile"])
@@ -218,9 +231,27 @@ def test_the_wide_layer_is_never_whole_and_caches_share_the_arena(model: Path, t
 
 
 def ternary(model: Path) -> list[tuple[graph.Operator, graph.Tensor]]:
-    """The operators of all graphs that read a packed matrix, with it."""
+    """The operators of all graphs that read a packed matrix, with it; queries apart from keys and values."""
     loaded = [graph.load(model / f"{name}.tflite") for name in GRAPHS]
+    for each in loaded:
+        split_attentions(each)
     return [(o, o.inputs[1]) for g in loaded for o in g.operators if o.kind.startswith("BITMAR_TERNARY_")]
+
+
+def test_queries_apart_have_the_rows_of_their_matrix(model: Path) -> None:
+    whole, apart = (graph.load(model / "encoder.tflite") for _ in range(2))
+    split_attentions(apart)
+
+    def codes(loaded: graph.Graph, name: str) -> np.ndarray:
+        found = next(o for o in loaded.operators if len(o.inputs) > 1 and o.inputs[1].name == name)
+        rows, cols = found.options["rows"], found.options["cols"]
+        return unpack(np.frombuffer(found.inputs[1].data, np.uint8), LAYOUT_NAMES[found.options["layout"]], rows, cols)
+
+    names = [o.inputs[1].name for o in whole.operators if len(o.inputs) > 1 and "/qkv" in o.inputs[1].name]
+    assert len(names) == 3
+    for name in names:
+        parts = [codes(apart, f"{name}/{part}") for part in ("q", "kv")]
+        np.testing.assert_array_equal(np.concatenate(parts), codes(whole, name))
 
 
 def test_weights_are_whole_and_nothing_else_is_float(model: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ static const sound_node kSound[BM_OP_COUNT] = {
     [BM_OP_ATTENTION] = {{1, 2, 6, 1, 0, 6}, {{4, 7}, {5, 12}, {5}, {4}}},
     [BM_OP_CACHED_ATTENTION] = {{1, 2, 6, 5, 2}, {{1, 18}, {1}, {5, 6}, {5, 6}}},
     [BM_OP_MEMORY_READ] = {{1}, {{4}, {4, 6}, {4}, {1}}},
+    [BM_OP_CACHED_ATTENTION_INT8] = {{1, 2, 6, 5, 2}, {{1, 18}, {1}, {5, 14}, {5, 14}}},
 };
 
 #define BM_OP(NAME, name, version, inputs, outputs, attributes) inputs,
@@ -53,7 +54,7 @@ static void make_sound(void) {
     t->type = letter(kInputs[kind][i]);
     t->bytes = BM_OP_ANY_BYTES;
     t->constant = strncmp(bm_op_name(kind), "BITMAR_TERNARY", 14) == 0 && (i == 1 || i == 2);
-    t->variable = kind == BM_OP_CACHED_ATTENTION && i > 1;
+    t->variable = (kind == BM_OP_CACHED_ATTENTION || kind == BM_OP_CACHED_ATTENTION_INT8) && i > 1;
   }
   for (int i = 0; kOutputs[kind][i]; i++) node.out[i].type = kOutputs[kind][i];
 }

@@ -33,6 +33,7 @@ SOUND = {
     ],
     "CACHED_ATTENTION": [f"attribute {i} is {value}" for i, value in ((1, 1), (1, 3), (4, 0), (4, 1), (4, 3))],
     "MEMORY_READ": ["input 1 dim 1 is 5", "input 1 dim 1 is 7"],
+    "CACHED_ATTENTION_INT8": [f"attribute 4 is {value}" for value in (0, 1, 3)],  # heads: another row of the caches
 }
 
 
