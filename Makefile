@@ -39,7 +39,7 @@ build/system.stamp: tools/system_packages.sh
 
 # tensorflow 2.21 for training and conversion, ai-edge-litert as the Pi runtime, PlatformIO for the firmware
 $(VENV)/.stamp: pyproject.toml tools/make_venv.sh
-	@bash tools/make_venv.sh $(PYTHON) $(VENV) ".[train,mcu,pi,page,dev]"
+	@bash tools/make_venv.sh $(PYTHON) $(VENV) ".[train,mcu,pi,page,mqtt,dev]"
 	@touch $@
 
 # tflite-runtime 2.14 wants numpy 1 and CPython <= 3.11: an environment of its own

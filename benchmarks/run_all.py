@@ -29,6 +29,7 @@ BENCHMARKS = (
     "life",
     "data",
     "pi",
+    "page",
     "training",
     "accuracy",
     "readme",

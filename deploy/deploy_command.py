@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--out", type=Path, help="write the bundle to this folder (default: build/pi)")
     where.add_argument("--host", help="install it on this machine with ssh, e.g. pi@raspberrypi.local")
     pi.add_argument("--arch", default="aarch64", help="architecture of the Pi: aarch64 (64-bit system) or armv7l")
+    pi.add_argument("--page", action="store_true", help="with the page for everyone in the house, and a service for it")
     flash.add_arguments(parser)
 
 
@@ -28,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     args.model = named_model(args)
     if target == PI:
         return pi_bundle.run(args)
-    if args.out or args.host:
-        raise BitmarError(f"--target {target}: --out and --host belong to --target pi")
+    if args.out or args.host or args.page:
+        raise BitmarError(f"--target {target}: --out, --host and --page belong to --target pi")
     return flash.run(args)

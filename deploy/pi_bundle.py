@@ -20,6 +20,7 @@ from deploy.pi_wheel import ROOT, build_distributions
 TEMPLATES = Path(__file__).resolve().parent / "pi"
 DEFAULT_OUT = ROOT / "build" / "pi"
 REMOTE_FOLDER = "bitmar"
+SERVICE = "bitmar.service"
 SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
 
 
@@ -27,19 +28,21 @@ def run(args: argparse.Namespace) -> int:
     model = read_model(pick_model(args.model))
     if args.host:
         with tempfile.TemporaryDirectory(prefix="bitmar-bundle-") as folder:
-            bundle = build_bundle(model, Path(folder) / REMOTE_FOLDER, args.arch)
+            bundle = build_bundle(model, Path(folder) / REMOTE_FOLDER, args.arch, args.page)
             report = describe(bundle, model, args.arch)
             install_on(args.host, bundle)
             report |= {"host": args.host, "bundle": f"{args.host}:{REMOTE_FOLDER}"}
     else:
         out = args.out or DEFAULT_OUT
-        report = describe(build_bundle(model, out, args.arch), model, args.arch)
+        report = describe(build_bundle(model, out, args.arch, args.page), model, args.arch)
     show(report, args.json)
     return 0
 
 
-def build_bundle(model: ModelFolder, out: Path, arch: str) -> Path:
+def build_bundle(model: ModelFolder, out: Path, arch: str, page: bool = False) -> Path:
     """Writes the bundle to `out`: whole or not at all. A bundle that is there already is replaced.
+
+    Args: page: install.sh brings what `bitmar.sh serve` needs, and service.sh makes a service of it.
 
     Raises:
       BitmarError: `out` is something else than a bundle, the disk is full, or a build failed.
@@ -50,7 +53,7 @@ def build_bundle(model: ModelFolder, out: Path, arch: str) -> Path:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
             fresh = Path(folder) / "new"
             fresh.mkdir()
-            fill_bundle(model, fresh, arch)
+            fill_bundle(model, fresh, arch, page)
             if out.exists():
                 out.rename(Path(folder) / "old")
             fresh.rename(out)
@@ -65,12 +68,17 @@ def check_out(out: Path) -> None:
         raise BitmarError(f"--out {out}: exists and is not a bundle, expected a new or empty folder")
 
 
-def fill_bundle(model: ModelFolder, folder: Path, arch: str) -> None:
+def fill_bundle(model: ModelFolder, folder: Path, arch: str, page: bool) -> None:
     wheel, _ = build_distributions(arch, folder)
     copy_model(model, folder / "model")
-    for name in ("install.sh", "bitmar.sh", "README.md"):
+    values = {"@WHEEL@": wheel.name, "@ARCH@": arch, "@MODEL@": model.name, "@PAGE@": ",page" if page else ""}
+    if page:
+        shutil.copyfile(TEMPLATES / SERVICE, folder / SERVICE)  # service.sh fills it in, on the Pi
+    for name in ("install.sh", "bitmar.sh", "README.md", *(("service.sh",) if page else ())):
         text = (TEMPLATES / name).read_text(encoding="utf-8")
-        for key, value in {"@WHEEL@": wheel.name, "@ARCH@": arch, "@MODEL@": model.name}.items():
+        if name == "README.md" and page:
+            text += (TEMPLATES / "page.md").read_text(encoding="utf-8")
+        for key, value in values.items():
             text = text.replace(key, value)
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o755 if name.endswith(".sh") else 0o644)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bitmar.errors import BitmarError
 from pi_app.arguments import add_common_arguments
 from pi_app.console_command import open_device
 from pi_app.terminal import json_line
+
+if TYPE_CHECKING:
+    from pi_app.page.appliance import Appliance
 
 PORT = 8017
 LAST_PORT = 65535
@@ -18,7 +23,8 @@ LAST_PORT = 65535
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--card", type=Path, help="folder of the card (the memory is bitmar_memory/ in it)")
     parser.add_argument(
-        "--camera", help="folder of frames to show as a camera would (default: no camera, pictures from a phone)"
+        "--camera",
+        help="what it looks with: picamera2, /dev/video0, or a folder or file of frames (default: pictures from a phone)",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 is everyone in the house (default 127.0.0.1)"
@@ -28,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pin-file", type=Path, help="file with the PIN, made if missing (default: a new PIN each time)"
     )
+    parser.add_argument("--mqtt", metavar="HOST[:PORT]", help="tell an MQTT broker what it sees, be taught by messages")
+    parser.add_argument("--mqtt-topic", default="bitmar", help="what its topics begin with (default bitmar)")
+    parser.add_argument("--mqtt-login", type=Path, help="file with the broker's user name and password, on two lines")
     parser.add_argument(
         "--no-thumbnails", action="store_true", help="keep no pictures on the card, only what was learned"
     )
@@ -45,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         from pi_app.page.server import listen, serve
     except ModuleNotFoundError as error:
         raise BitmarError(f"{error.name} is not installed, expected: pip install 'bitmar-edge[pi,page]'") from None
-    from pi_app.page.frames import open_camera
+    from bitmar.camera import open_camera
 
     if not 0 <= args.port <= LAST_PORT:
         raise BitmarError(f"--port {args.port}: expected 0 to {LAST_PORT}")
@@ -58,9 +67,20 @@ def run(args: argparse.Namespace) -> int:
         with open_device(args) as device:
             watcher = Watcher((lambda: open_camera(camera)) if camera else None)
             appliance = Appliance(device, watcher, Doorkeeper(pin), not args.no_thumbnails)
+            if args.mqtt:
+                appliance.work.append(messages(args, appliance))
             announce(args.host, listening.getsockname()[1], None if is_loopback(args.host) else pin, args.json)
             serve(application(appliance, own_names(args.name)), listening, appliance.events.close)
     return 0
+
+
+def messages(args: argparse.Namespace, appliance: Appliance) -> Callable[[], Coroutine[Any, Any, None]]:
+    """What tells the broker."""
+    try:
+        from pi_app.page.mqtt import Mqtt
+    except ModuleNotFoundError as error:
+        raise BitmarError(f"{error.name} is not installed, expected: pip install 'bitmar-edge[pi,page,mqtt]'") from None
+    return Mqtt(args.mqtt, args.mqtt_topic, args.mqtt_login, appliance).run
 
 
 def announce(host: str, port: int, pin: str | None, as_json: bool) -> None:

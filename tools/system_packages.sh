@@ -12,6 +12,7 @@ if [ "${1:-}" != try ]; then
     [qemu-system-arm]=qemu-system-arm [qemu-aarch64-static]=qemu-user-static
     [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [/usr/aarch64-linux-gnu/include/stdint.h]=libc6-dev-arm64-cross
     [arm-linux-gnueabihf-gcc]=gcc-arm-linux-gnueabihf [/usr/arm-linux-gnueabihf/include/stdint.h]=libc6-dev-armhf-cross
+    [chromium]=chromium [chromedriver]=chromium-driver [mosquitto]=mosquitto
     [cmake]=cmake [valgrind]=valgrind [mcopy]=mtools [mkfs.vfat]=dosfstools
   )
 fi

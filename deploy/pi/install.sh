@@ -19,7 +19,7 @@ rm -rf venv.new
 "$python" -m venv venv.new || { echo "error: no venv module: apt install python3-venv" >&2; exit 2; }
 # The wheel holds the library for @ARCH@; elsewhere the sdist is compiled (needs gcc).
 if [ "$(uname -m)" = "@ARCH@" ]; then package=./@WHEEL@; else package=$(echo ./bitmar_edge-*.tar.gz); fi
-venv.new/bin/python -m pip install -q "${package}[$extra]"
+venv.new/bin/python -m pip install -q "${package}[$extra@PAGE@]"
 rm -rf venv
 mv venv.new venv
 # a moved environment's scripts name the old folder: bitmar.sh starts the module instead

@@ -29,6 +29,8 @@ from pi_app.terminal import error_line
 STATIC = Path(__file__).resolve().parent / "static"
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 STATUS = {abi.E_NOT_FOUND: 404, abi.E_OTHER_NAME: 409, abi.E_CARD_FULL: 507, abi.E_READ_ONLY: 409}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from PIL import Image
@@ -43,6 +44,7 @@ class Appliance:
         self.decoding = asyncio.Semaphore(1)  # uploads that are decoded at a time: each may take 200 MB
         self.uploading = asyncio.Lock()  # of a whole card
         self.tasks: list[asyncio.Task[None]] = []
+        self.work: list[Callable[[], Coroutine[Any, Any, None]]] = [self.look_after, self.see]  # what goes on meanwhile
 
     async def start(self) -> None:
         """Begins to see and to look after the card."""
@@ -50,7 +52,7 @@ class Appliance:
         self.keeper.changed = lambda: loop.call_soon_threadsafe(self.tell)
         self.watcher.start()
         self.tell()
-        self.tasks = [asyncio.create_task(task) for task in (self.look_after(), self.see())]
+        self.tasks = [asyncio.create_task(task()) for task in self.work]
         notify("READY=1")
 
     async def close(self) -> None:
@@ -59,6 +61,7 @@ class Appliance:
         for task in self.tasks:
             task.cancel()
         self.events.close()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await asyncio.to_thread(self.watcher.close)
         await self.keeper.close()
 

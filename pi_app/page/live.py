@@ -6,29 +6,21 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from PIL import Image
 
+from bitmar.camera import Camera
 from bitmar.errors import BitmarError
 from pi_app.page.body import RefusedError
 
 MOST_LISTENERS = 64  # to the stream of events
 HEARTBEAT = 10.0  # seconds between signs of life
+FRAME_SECONDS = 0.2  # between two frames: nobody looks more often
 RETRY = 1.0  # seconds until a camera that is gone is looked for again
 NO_CAMERA = "no camera was named, expected a picture"
-
-
-class Camera(Protocol):
-    """Frames, one after the other, until it is closed or gone."""
-
-    def __iter__(self) -> Iterator[Image.Image]:
-        """The frames; ends, or raises BitmarError or OSError, when the camera is gone."""
-
-    def close(self) -> None:
-        """Lets go of the camera."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +62,23 @@ class Watcher:
         while not self.ended.is_set():
             try:
                 self.read_frames()
-                self.lose("the camera gives no more pictures")
             except (BitmarError, OSError) as error:
                 self.lose(str(error))
-            self.ended.wait(RETRY)
+                self.ended.wait(RETRY)
 
     def lose(self, reason: str) -> None:
         """The camera is gone; its last frame is no picture of now."""
         self.trouble, self.frame = reason, None
 
     def read_frames(self) -> None:
-        """Until the camera ends."""
-        camera = self.open_camera()
-        try:
+        """Until the camera ends; a folder or a file is shown again from its beginning."""
+        with self.open_camera() as camera:
             for number, image in enumerate(camera, time.monotonic_ns()):
                 self.frame, self.trouble = Frame(number, image), None
-                if self.ended.is_set():
+                if self.ended.wait(FRAME_SECONDS):
                     return
-        finally:
-            camera.close()
+            if camera.live or self.frame is None:
+                raise BitmarError(f"camera {camera.name}: it gives no pictures")
 
     def newest(self) -> Frame:
         """The newest frame. RefusedError where there is none."""

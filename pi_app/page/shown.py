@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from PIL import Image
 
+from bitmar.camera import opaque
 from bitmar.device import Answer
 from bitmar.engine import Picture
 from pi_app.page.body import RefusedError
@@ -82,17 +83,9 @@ class Lately(Generic[T]):
 
 def jpeg(image: Image.Image, longest: int, quality: int = 80) -> bytes:
     """A small copy as JPEG, without what the file said beside its pixels (where it was taken, by whom)."""
-    copy = on_white(image)
+    copy = opaque(image)
+    copy = copy.copy() if copy is image else copy
     copy.thumbnail((longest, longest))
     file = io.BytesIO()
     Image.frombytes("RGB", copy.size, copy.tobytes()).save(file, "JPEG", quality=quality)
     return file.getvalue()
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """An RGB copy; transparent is white."""
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image.convert("RGB")
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image.convert("RGBA"))
-    return white.convert("RGB")
