@@ -31,7 +31,8 @@ FLAGS = ["-std=c11", "-O0", "--coverage", "-ffp-contract=off", "-w"]
 SHARDS = (
     Shard("three", 3, 14, sample=200, twice=200),
     Shard("int8", 14, 20, sample=200, twice=200),
-    Shard("odd", 16, 10, sample=200, twice=200),
+    Shard("odd", 16, 8, sample=200, twice=200),
+    Shard("three@4", 4, 30, sample=200, twice=200),
 )
 
 Branch = tuple[str, int, int]  # file, line, number on that line

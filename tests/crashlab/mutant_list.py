@@ -182,7 +182,14 @@ MUTANTS = (
         "if (bytes) return bytes;",
         "a slot's bytes need not fit its record",
     ),
-    M("recover.c", "slot_in", "if (s->slot_status[copy]) return NULL;", "", "what could not be read is looked at"),
+    M(
+        "recover.c",
+        "slot_in",
+        "if (s->slot_status[copy]) return NULL;",
+        "",
+        "what could not be read is looked at",
+        equivalent="a CRC stands before every use of the bytes, and where none does, what cannot be read ends the scan before",
+    ),
     M(
         "recover.c",
         "record_in",
@@ -211,6 +218,7 @@ MUTANTS = (
         "if (is_unknown(s, copy) != is_unknown(s, other)) return is_unknown(s, other);",
         "",
         "an unknown copy counts as much",
+        equivalent="a copy has nothing that the log had not before, and an unknown one is written again in any case",
     ),
     M("recover.c", "accept", "if (sequence > m->clock) m->clock = sequence;", "", "the clock starts again"),
     M(
@@ -237,6 +245,7 @@ MUTANTS = (
         "return best >= 0 && is_unknown(s, best) ? -1 : best;",
         "return best;",
         "an unknown copy is whole",
+        equivalent="a copy has nothing that the log had not before, and an unknown one is written again in any case",
     ),
     M("recover.c", "whole_copy", "whole && slot < end", "0", "of an index sector only the first record is looked at"),
     M(

@@ -33,15 +33,16 @@ def all_shards(seed: int, tenth: bool) -> list[Shard]:
     if tenth:
         lives = [Shard(shape, seed + 10 + i, 14, sample=25, twice=60) for i, shape in enumerate(SHAPES)]
         return [*lives, Shard("three", seed, 1, sample=100, twice=0, words=2)]
-    every_byte = [Shard(shape, seed, 4, sample=1, twice=2000) for shape in SHAPES[:2]]
-    second_cuts = [Shard(shape, seed + 1, 6, sample=40, twice=8) for shape in SHAPES]
+    every_byte = [Shard(shape, seed, 3, sample=1, twice=2000) for shape in ("ultra_tiny", "three@4")]
+    second_cuts = [Shard(shape, seed + 1, 4, sample=60, twice=8) for shape in SHAPES]
     sequences = [
         Shard(shape, seed + 2, taught, sample=60, twice=0, words=3, part=part, of=9)
-        for shape, taught in (("three", 1), ("four", 3))
+        for shape, taught in (("three", 1), ("four@4", 3))
         for part in range(9)
     ]
-    lives = [Shard(shape, seed + 2 + i, 30, sample=20, twice=40) for i in range(2) for shape in SHAPES]
-    return every_byte + second_cuts + lives + sequences
+    lives = [Shard(shape, seed + 2, 14, sample=60, twice=100) for shape in SHAPES]
+    short_blocks = [Shard(f"{shape}@4", seed + 3, 24, sample=100, twice=200) for shape in ("three", "four", "odd")]
+    return every_byte + second_cuts + lives + short_blocks + sequences
 
 
 def replay(scenario: str) -> int:

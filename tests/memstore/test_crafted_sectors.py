@@ -193,3 +193,31 @@ def test_the_newer_header_counts() -> None:
         opened.close()
         assert spoilt.open(config).report.kept == n.CLEAN
         assert bytes(spoilt.files[name][start : start + 512]) == bytes(card.files[name][start : start + 512])
+
+
+def test_counters_do_not_run_over() -> None:
+    card = made()
+    for name, start in (("memory_index.bin", 512), ("memory_backup.bin", MARGIN + 512)):
+        record = bytearray(card.files[name][start : start + 256])
+        struct.pack_into("<I", record, 32, 0xFFFFFFFF)
+        put(card, name, start, seal_record(card, record))
+    forget_history(card)
+    memory = card.open(n.config(**CONFIG))
+    memory.read(0)
+    assert memory.info(0).uses == 0xFFFFFFFF
+
+
+def test_the_end_of_the_clock_in_ram_and_in_an_undo() -> None:
+    card = made()
+    for name, start in (("memory_index.bin", 512), ("memory_backup.bin", MARGIN + 512)):
+        for i in range(2):
+            record = bytearray(card.files[name][start + 256 * i : start + 256 * i + 256])
+            struct.pack_into("<Q", record, 8, END - 2)
+            put(card, name, start + 256 * i, seal_record(card, record))
+    memory = card.open(n.config(**CONFIG, min_importance=0.5))
+    rng = np.random.default_rng(1)
+    for i in range(2):
+        memory.teach(f"passing {i}", *n.random_episode(rng, 32), importance=0.1)
+    with pytest.raises(n.StoreError) as error:
+        memory.call("undo", n.c.c_uint32(1), None)
+    assert error.value.code == n.CLOCK

@@ -87,3 +87,18 @@ def test_broken_utf8_and_long_texts_are_only_unlike(memory: n.Memory) -> None:
     for text in (b"\xff\xfe\xc3", b"\xf0\x9f", b"y" * 5000):
         assert memory.call_any("find_similar", text) == n.NOT_FOUND
     assert memory.call_any("find_similar", b"banan\xff") == 0 and memory.call_any("find_similar", b"x" * 70) == 1
+
+
+def test_of_several_alike_names_the_one_with_the_fewest_edits() -> None:
+    with n.opened(None, n.config(6, DIM, 6)) as memory:
+        for i, name in enumerate(("cup of tea", "cup of teas", "cup of two", "cup on tea", "a fork")):
+            memory.teach(name, EPISODE, np.eye(DIM, dtype=np.float32)[i])
+        for text, slot in (
+            ("cup of te", 0),
+            ("cup of teass", 1),
+            ("cup of twoo", 2),
+            ("cup oo tea", 0),
+            ("forks", None),
+        ):
+            found = memory.call_any("find_similar", text.encode())
+            assert found == (n.NOT_FOUND if slot is None else slot), text
