@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import resource
 import shutil
 import socket
 import statistics
@@ -119,6 +120,22 @@ def test_a_card_that_is_gone_comes_back(serve: Callable[..., Served], tmp_path: 
     page.wait_for("card", "open")
     assert page.ask(HEDGEHOG)["text"] == "hedgehog"
     page.teach("sunflower", SUNFLOWER)
+    assert page.stop() == 0
+    assert remembered(page.card, 16) == (["hedgehog", "sunflower"], [])
+
+
+def test_a_full_card_says_so_and_can_be_asked(serve: Callable[..., Served]) -> None:
+    """No room for a write (here: no file may be written beyond 4 KB), then room again."""
+    page = serve()
+    page.teach("hedgehog", HEDGEHOG)
+    room = resource.prlimit(page.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    answer = page.call("POST", "/api/teach", {"name": "sunflower", "pictures": [page.show(SUNFLOWER)]})
+    assert answer.status == 507 and "the card is full" in answer.json["error"], answer.content
+    assert page.get("/status")["card"] == "full" and page.names() == ["hedgehog"]
+    assert page.ask(HEDGEHOG)["text"] == "hedgehog"
+    resource.prlimit(page.process.pid, resource.RLIMIT_FSIZE, room)
+    page.teach("sunflower", SUNFLOWER)
+    assert page.get("/status")["card"] == "open"
     assert page.stop() == 0
     assert remembered(page.card, 16) == (["hedgehog", "sunflower"], [])
 
