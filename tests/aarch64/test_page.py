@@ -72,12 +72,12 @@ def test_it_teaches_and_asks_on_an_emulated_pi(page: tuple[subprocess.Popen, str
         assert [slot.name for slot in device.memory.slots()] == ["hedgehog"]
 
 
-def test_the_bundle_brings_a_service(tmp_path: Path) -> None:
-    bundle = pi_bundle.build_bundle(read_model(model()), tmp_path / "bitmar", "aarch64", page=True)
-    install = (bundle / "install.sh").read_text()
-    assert '"${package}[$extra,page]"' in install and "service.sh" in (bundle / "README.md").read_text()
+def test_the_bundle_brings_a_service(bundle: Path, tmp_path: Path) -> None:
+    with_page = pi_bundle.build_bundle(read_model(model()), tmp_path / "bitmar", "aarch64", page=True)
+    install = (with_page / "install.sh").read_text()
+    assert '"${package}[$extra,page]"' in install and "service.sh" in (with_page / "README.md").read_text()
     (tmp_path / "card").mkdir()
-    command = [bundle / "service.sh", "--print", tmp_path / "card", "--camera", "/dev/video0"]
+    command = [with_page / "service.sh", "--print", tmp_path / "card", "--camera", "/dev/video0"]
     unit = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert f"--card {tmp_path / 'card'} " in unit and "--camera /dev/video0" in unit and "@HERE@" not in unit
     refused = subprocess.run([*command, "x; rm -rf /"], capture_output=True, text=True)
@@ -87,4 +87,4 @@ def test_the_bundle_brings_a_service(tmp_path: Path) -> None:
         verify = ["systemd-analyze", "verify", tmp_path / "bitmar.service"]
         told = subprocess.run(verify, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
         assert told.returncode == 0 and "bitmar.service" not in told.stderr, told.stderr
-    assert not (pi_bundle.build_bundle(read_model(model()), tmp_path / "plain", "aarch64") / "service.sh").exists()
+    assert not (bundle / "service.sh").exists() and "[$extra]" in (bundle / "install.sh").read_text()
