@@ -52,7 +52,7 @@ def main() -> None:
     report["near_duplicates_dropped"] = len(table["near_duplicates"])
     report["concepts_with_gloss"] = sum(bool(concept["gloss"]) for concept in table["concepts"])
     report["nearest_neighbour"] = {}
-    for vision in ("lite0", "thumb16"):
+    for vision in ("lite0_128", "thumb16"):
         for split in report["splits"]:
             dataset = load_dataset(dataclasses.replace(load_config(CONFIG), vision=vision), args.data, split)
             kinds = {

@@ -72,13 +72,13 @@ def status_text(status: int) -> str:
 
 
 class Eye:
-    """vision.tflite (int8 picture -> int8 map) and vision.bin of a folder.
+    """vision.tflite (int8 picture -> int8 map) and vision.bin of a folder; not vision.bin where `standardised` is false.
 
     Raises:
       BitmarError: a file is missing, or of another shape.
     """
 
-    def __init__(self, folder: Path, runtime: str | None = None, threads: int = 2):
+    def __init__(self, folder: Path, runtime: str | None = None, threads: int = 2, standardised: bool = True):
         self.graph = Graph(folder / NETWORK, runtime, ternary=False, threads=threads)
         details = [*self.graph.interpreter.get_input_details(), *self.graph.interpreter.get_output_details()]
         found = [(list(map(int, detail["shape"])), np.dtype(detail["dtype"]).name) for detail in details]
@@ -88,7 +88,9 @@ class Eye:
             )
         self.input, self.output = (detail["index"] for detail in details)
         self.zero_point = int(details[1]["quantization"][1])
-        self.scale, self.shift = read_pooling(folder / POOLING)
+        self.scale, self.shift = np.ones(FEATURES, np.float32), np.zeros(FEATURES, np.float32)
+        if standardised:
+            self.scale, self.shift = read_pooling(folder / POOLING)
 
     def cells(self, pixels: np.ndarray) -> np.ndarray:
         """int8 [128, 128, 3] -> the network's map, int8 [4, 4, 192]."""
@@ -97,7 +99,7 @@ class Eye:
         return self.graph.interpreter.get_tensor(self.output)[0]
 
     def features(self, image: Image.Image) -> np.ndarray:
-        """float32 [768], standardised."""
+        """float32 [768], standardised where the eye is."""
         return pool(self.cells(prepare(image)), self.zero_point, self.scale, self.shift)
 
 

@@ -78,8 +78,8 @@ def write_model(
 ) -> dict[str, Any]:
     """Convert a model into folder `out`, which appears (or is replaced) only when it is complete.
 
-    Args: tokenizer: its tokenizer.json; vision: its vision.tflite; None leaves the file out; refusal: the run's refusal.json
-        and cohort.bin; cache: what the decoder's key/value caches hold, "int8" or "float32".
+    Args: tokenizer: its tokenizer.json; vision: its vision.tflite, vision.bin beside it; None leaves the file out; refusal: the
+        run's refusal.json and cohort.bin; cache: what the decoder's key/value caches hold, "int8" or "float32".
     Returns: the size report.
     Raises: BitmarError: `out` is something other than a converted model, a file cannot be read or written.
     """
@@ -96,6 +96,7 @@ def write_model(
             files = dict(graphs)
             if vision:
                 files["vision.tflite"] = vision.read_bytes()
+                files["vision.bin"] = vision.with_suffix(".bin").read_bytes()
             files |= {file.name: file.read_bytes() for file in refusal}
             if tokenizer:
                 files["tokenizer.json"] = tokenizer.read_bytes()

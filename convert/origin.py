@@ -32,7 +32,7 @@ def untrained(config_path: Path, data: Path) -> Origin:
     missing = ()
     if tokenizer is None:
         missing += (f"tokenizer: none of {config.vocab_size} entries in {data / 'tokenizers'}; run `pipeline.py data`",)
-    if vision is None and config.vision == "lite0":
+    if vision is None and config.vision == "lite0_128":
         missing += (f"vision.tflite: not in {data}; run `pipeline.py data`",)
     return Origin(BitMar(config), tokenizer, vision, missing)
 
@@ -46,14 +46,14 @@ def find_tokenizer(config: BitMarConfig, folder: Path) -> Path | None:
 def find_vision(config: BitMarConfig, data: Path) -> Path | None:
     """vision.tflite, where the configuration's pictures go through it."""
     path = data / "vision.tflite"
-    return path if config.vision == "lite0" and path.exists() else None
+    return path if config.vision == "lite0_128" and path.exists() else None
 
 
 def trained(run: Path, data: Path) -> Origin:
     """The weights and the tokenizer of a finished run; vision.tflite is the one that its pictures went through."""
     model = load_run(run)
     vision, missing = find_vision(model.config, data), ()
-    if vision is None and model.config.vision == "lite0":
+    if vision is None and model.config.vision == "lite0_128":
         missing = (f"vision.tflite: not in {data}; without it the device takes no image files, only .npy",)
     refusal = tuple(path for name in REFUSAL if (path := run / name).exists())
     return Origin(model, run / TOKENIZER, vision, missing, refusal)

@@ -74,7 +74,7 @@ class BitMarConfig:
     max_seq_len: Annotated[Whole, Field(ge=4, le=2048)]
     attention_sinks: Annotated[Whole, Field(ge=0, le=2047)]
     decoder_top_k: Annotated[Whole, Field(ge=1, le=64)]
-    vision: Literal["lite0", "thumb16", "file"]
+    vision: Literal["lite0_128", "thumb16", "file"]
     vision_dim: Literal[768]  # the form of a picture
     vision_hidden_size: Width
     vision_latent_size: Width

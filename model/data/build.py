@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from bitmar.errors import BitmarError
-from bitmar.image_file import open_image
-from bitmar.picture import prepare_image
+from bitmar.eye import NETWORK, POOLING, SIZE, Eye, write_pooling
 from model.data import duplicates, features, lite0, text, tokenizers
+from model.data.calibration import calibration_pictures
 from model.data.dataset import TRAIN
 from model.data.download import fetch
 from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
@@ -22,6 +21,7 @@ from model.data.splits import SALTS, trains_in_every_split
 from model.data.writing import mix
 
 RULES = 1  # raise it when a rule of this package changes what the same downloads give
+EYE_RULES = 1  # the same of the vision network, its calibration and its pooling
 
 
 class Builder:
@@ -127,15 +127,16 @@ class Builder:
         return [self._picture(name, c) for name in names for c in self.drawings[name] if c in trained]
 
     def vision(self) -> None:
-        """vision.tflite: the network in int8, with the standardisation measured on training drawings folded in."""
+        """vision.tflite: the network in int8, picture to map; vision.bin: what standardises its pooled map."""
         pictures = self.statistics_drawings()
         if not pictures:
             raise BitmarError(
                 f"--set {' '.join(self.sets)}: no set to train on, expected one besides noto and openmoji"
             )
-        path = self.data_dir / "vision.tflite"
+        network, pooling = self.data_dir / NETWORK, self.data_dir / POOLING
         key = key_of(
             RULES,
+            EYE_RULES,
             lite0.CALIBRATION_SAMPLE,
             LITE0.sha256,
             SALTS,
@@ -145,28 +146,27 @@ class Builder:
 
         def work() -> None:
             weights = lite0.weights_of(self.packages[LITE0])
-            with tempfile.TemporaryDirectory() as folder:
-                raw = Path(folder) / "raw.tflite"
-                lite0.convert(lite0.build(weights), raw)
-                mean, std = features.statistics(pictures, lite0.open_interpreter(raw))
             sample = features.sample(pictures, lite0.CALIBRATION_SAMPLE)
-            calibration = [prepare_image(open_image(picture)) for picture in progress(sample, "vision.tflite: int8")]
-            lite0.convert(lite0.build(weights, mean, std), path, calibration)
+            calibration = calibration_pictures(list(progress(sample, f"{NETWORK}: int8")))
+            lite0.convert_map(weights, SIZE, network, calibration)
+            with replacing(pooling) as temporary:
+                write_pooling(temporary, *features.statistics(pictures, network))
 
-        self.stamps.step("vision", key, [path], work)
+        self.stamps.step("vision", key, [network, pooling], work)
 
     def features(self) -> None:
-        """features/lite0-SET.npz and features/thumb16-SET.npz."""
-        path = self.data_dir / "vision.tflite"
-        for vision, version in (("lite0", sha256_file(path)), ("thumb16", "")):
-            interpreter = lite0.open_interpreter(path) if vision == "lite0" else None
+        """features/lite0_128-SET.npz and features/thumb16-SET.npz."""
+        version = sha256_file(self.data_dir / NETWORK) + sha256_file(self.data_dir / POOLING)
+        eye = Eye(self.data_dir)
+        kinds = {"lite0_128": (version, eye.features), "thumb16": ("", features.thumbnail)}
+        for vision, (version, see) in kinds.items():
             for name in self.sets:
                 codes = self.drawings[name]
                 output = self.data_dir / "features" / f"{vision}-{name}.npz"
 
-                def work(name=name, codes=codes, output=output, title=f"{vision} {name}", it=interpreter) -> None:
+                def work(name=name, codes=codes, output=output, title=f"{vision} {name}", see=see) -> None:
                     pictures = [self._picture(name, code) for code in codes]
-                    features.save(features.compute(codes, pictures, it, title), output)
+                    features.save(features.compute(codes, pictures, see, title), output)
 
                 key = key_of(RULES, version, codes, self._keys())
                 self.stamps.step(f"features {vision} {name}", key, [output], work)

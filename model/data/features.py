@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from bitmar.errors import BitmarError
+from bitmar.eye import Eye
 from bitmar.image_file import open_image
-from bitmar.picture import FEATURES, load_picture, prepare_image, thumb16_features, vision_features
+from bitmar.picture import FEATURES, prepare_image, quantise_features, thumb16_features
 from model.data.arrays import read_npz
 from model.data.files import replacing
 from model.data.progress import progress
@@ -32,14 +35,17 @@ def sample(pictures: list[Path], count: int) -> list[Path]:
     return [pictures[i] for i in np.random.default_rng(STATISTICS_SEED).permutation(len(pictures))[:count]]
 
 
-def statistics(pictures: list[Path], raw_vision: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (float32 [768] each) of the raw network's output over a seeded sample of `pictures`."""
-    seen = [
-        vision_features(prepare_image(open_image(picture)), raw_vision)
-        for picture in progress(sample(pictures, STATISTICS_SAMPLE), "vision.tflite: statistics")
-    ]
-    values = np.stack(seen).astype(np.float64)
+def statistics(pictures: list[Path], network: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (float32 [768] each) of the network's pooled map over a seeded sample of `pictures`."""
+    eye = Eye(network.parent, standardised=False)
+    chosen = progress(sample(pictures, STATISTICS_SAMPLE), "vision.bin: statistics")
+    values = np.stack([eye.features(open_image(picture)) for picture in chosen]).astype(np.float64)
     return values.mean(0).astype(np.float32), (values.std(0) + STD_FLOOR).astype(np.float32)
+
+
+def thumbnail(image: Image.Image) -> np.ndarray:
+    """float32 [768]: `vision: thumb16`."""
+    return thumb16_features(prepare_image(image))
 
 
 def thumbnails(pictures: list[Path], title: str) -> np.ndarray:
@@ -48,9 +54,9 @@ def thumbnails(pictures: list[Path], title: str) -> np.ndarray:
     return np.stack(thumbs).astype(np.float32) if thumbs else np.zeros((0, FEATURES), np.float32)
 
 
-def compute(ids: list[str], pictures: list[Path], vision: Any, title: str) -> Features:
-    """Every picture through the code that the device runs (`bitmar.picture.load_picture`)."""
-    loaded = [load_picture(path, vision) for path in progress(pictures, title)]
+def compute(ids: list[str], pictures: list[Path], see: Callable[[Image.Image], np.ndarray], title: str) -> Features:
+    """Every picture through the code that the device runs: `see` is an eye's `features`, or `thumbnail`."""
+    loaded = [quantise_features(see(open_image(path))) for path in progress(pictures, title)]
     q = np.array([picture[0] for picture in loaded], np.int8).reshape(-1, FEATURES)
     return Features(np.array(ids, dtype=str), q, np.array([picture[1] for picture in loaded], np.float32))
 

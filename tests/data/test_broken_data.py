@@ -32,7 +32,7 @@ def arrays(**changed: np.ndarray) -> Callable[[Path], object]:
     """A change of one set's features."""
 
     def damage(data: Path) -> None:
-        path = data / "features/lite0-noto.npz"
+        path = data / "features/lite0_128-noto.npz"
         with np.load(path) as file:
             whole = dict(file)
         np.savez(path, **(whole | changed))
@@ -50,11 +50,14 @@ DAMAGES = {
     "a missing key": (table(lambda t: t["concepts"][2].pop("gloss")), "pictograms.json: concepts.2.gloss"),
     "a number for a name": (table(lambda t: t["concepts"][0].update(name=3)), "pictograms.json: concepts.0.name"),
     "a concept gone": (table(lambda t: t["concepts"].pop(0)), "which pictograms.json does not have"),
-    "no features": (lambda d: (d / "features/lite0-noto.npz").unlink(), "lite0-noto.npz is missing"),
-    "broken features": (lambda d: (d / "features/lite0-noto.npz").write_bytes(b"PK"), "lite0-noto.npz: broken"),
-    "another array": (arrays(more=np.zeros(3)), "lite0-noto.npz: arrays ids, q, scale, more, expected ids, q, scale"),
-    "another type": (arrays(q=np.zeros((3, 768))), "lite0-noto.npz: arrays of unexpected type"),
-    "a scalar": (arrays(ids=np.array("a")), "lite0-noto.npz: arrays of unexpected type"),
+    "no features": (lambda d: (d / "features/lite0_128-noto.npz").unlink(), "lite0_128-noto.npz is missing"),
+    "broken features": (lambda d: (d / "features/lite0_128-noto.npz").write_bytes(b"PK"), "lite0_128-noto.npz: broken"),
+    "another array": (
+        arrays(more=np.zeros(3)),
+        "lite0_128-noto.npz: arrays ids, q, scale, more, expected ids, q, scale",
+    ),
+    "another type": (arrays(q=np.zeros((3, 768))), "lite0_128-noto.npz: arrays of unexpected type"),
+    "a scalar": (arrays(ids=np.array("a")), "lite0_128-noto.npz: arrays of unexpected type"),
     "an infinite scale": (
         arrays(ids=np.array(["a"]), q=np.zeros((1, 768), np.int8), scale=np.full(1, np.inf)),
         "finite",

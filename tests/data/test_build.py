@@ -33,7 +33,7 @@ def test_second_run_does_nothing(small: Builder, monkeypatch: pytest.MonkeyPatch
     for name in ("render", "replacing"):
         monkeypatch.setattr(build, name, never)
     monkeypatch.setattr(build.features, "compute", never)
-    monkeypatch.setattr(build.lite0, "convert", never)
+    monkeypatch.setattr(build.lite0, "convert_map", never)
     Builder(small.data_dir, list(STYLES), small.packages).build()
     assert contents(small.data_dir) == before
 
@@ -64,7 +64,7 @@ def test_lost_files_are_made_again(small: Builder, tmp_path: Path) -> None:
     before = contents(folder)
     lost = [
         f"pictures/noto/{next(iter(CONCEPTS))}.png",
-        "features/lite0-twemoji.npz",
+        "features/lite0_128-twemoji.npz",
         "features/thumb16-noto.npz",
         "phrases.txt",
         "writing.json",

@@ -67,7 +67,7 @@ def test_small_data(small: Builder, config: BitMarConfig, split: str) -> None:
 
 
 @pytest.mark.parametrize("split", SALTS)
-@pytest.mark.parametrize("vision", ["lite0", "thumb16"])
+@pytest.mark.parametrize("vision", ["lite0_128", "thumb16"])
 def test_real_data(real: Path, split: str, vision: str) -> None:
     config = load_config(ROOT / "configs/bitmar_ultra_tiny.yaml")
     check_no_leak(load_dataset(dataclasses.replace(config, vision=vision), real, split))
@@ -81,7 +81,7 @@ def test_vision_does_not_see_test_drawings(small: Builder, tmp_path: Path) -> No
     vision = "vision.tflite"
     assert (other.data_dir / vision).read_bytes() == (small.data_dir / vision).read_bytes()
     for name in STYLES:
-        a, b = (np.load(builder.data_dir / "features" / f"lite0-{name}.npz") for builder in (small, other))
+        a, b = (np.load(builder.data_dir / "features" / f"lite0_128-{name}.npz") for builder in (small, other))
         assert a["ids"].tolist() == b["ids"].tolist()
         same = (a["q"] == b["q"]).all(1)
         secret = np.array([code in HELD_OUT or name in ("noto", "openmoji") for code in a["ids"]])

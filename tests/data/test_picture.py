@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from bitmar.errors import BitmarError
+from bitmar.eye import Eye
+from bitmar.image_file import open_image
 from bitmar.picture import FEATURES, load_picture, prepare_image, quantise_features, thumb16_features
 from model.data.build import Builder
 from model.data.captions import quantise_rows
-from model.data.features import load
-from model.data.lite0 import open_interpreter
+from model.data.features import load, thumbnail
 from tests.data.conftest import ROOT
 
 
@@ -129,22 +130,22 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("vision", ["lite0", "thumb16"])
+@pytest.mark.parametrize("vision", ["lite0_128", "thumb16"])
 def test_data_and_device_see_the_same_numbers(small: Builder, vision: str) -> None:
     """The stored features are what the device computes from the picture file."""
-    interpreter = open_interpreter(small.data_dir / "vision.tflite") if vision == "lite0" else None
+    see = Eye(small.data_dir).features if vision == "lite0_128" else thumbnail
     stored = load(small.data_dir / "features" / f"{vision}-noto.npz")
     for i in range(0, len(stored.ids), 7):
-        q, scale = load_picture(small.data_dir / "pictures/noto" / f"{stored.ids[i]}.png", interpreter)
+        q, scale = quantise_features(see(open_image(small.data_dir / "pictures/noto" / f"{stored.ids[i]}.png")))
         np.testing.assert_array_equal(q, stored.q[i])
         assert scale == stored.scale[i]
 
 
 def test_real_features(real: Path) -> None:
-    interpreter = open_interpreter(real / "vision.tflite")
-    stored = load(real / "features/lite0-noto.npz")
+    see = Eye(real).features
+    stored = load(real / "features/lite0_128-noto.npz")
     for i in range(0, len(stored.ids), 100):
-        q, scale = load_picture(real / "pictures/noto" / f"{stored.ids[i]}.png", interpreter)
+        q, scale = quantise_features(see(open_image(real / "pictures/noto" / f"{stored.ids[i]}.png")))
         np.testing.assert_array_equal(q, stored.q[i])
         assert scale == stored.scale[i]
 

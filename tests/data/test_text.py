@@ -126,7 +126,7 @@ def test_wordnet(small: Builder) -> None:
 
 
 def test_missing_data_is_an_error_that_says_what_to_do(config: BitMarConfig, tmp_path: Path) -> None:
-    for vision in ("lite0", "thumb16"):
+    for vision in ("lite0_128", "thumb16"):
         with pytest.raises(BitmarError, match=r"run `pipeline.py data`"):
             load_dataset(dataclasses.replace(config, vision=vision), tmp_path)
 
