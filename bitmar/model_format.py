@@ -69,7 +69,7 @@ SCHEMA = {
             "properties": {
                 "max_seq_len": whole(2, 4096),
                 "vocab_size": whole(1, 2**31 - 1),
-                "vision": word("[a-z0-9_]{1,32}", "a kind of picture features, e.g. lite0"),
+                "vision": word("[a-z0-9_]{1,32}", "a kind of picture features, e.g. lite0_128"),
                 "min_importance": real(0, 1),
             },
         },

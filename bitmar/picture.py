@@ -1,23 +1,22 @@
-"""From a picture to its canonical form: 768 int8 numbers and one scale.
+"""The canonical form of a picture, 768 int8 numbers and one scale; and the features that need no network.
 
-The one implementation: training data and device both come through here, so both see the same numbers.
-Needs NumPy and Pillow only; the interpreter of `vision.tflite` is handed in. Files are opened by `bitmar.image_file`.
+The one implementation: training data and device both come through here. `bitmar.image_file` opens files, `bitmar.eye` is the
+network. Thumbnails (`vision: thumb16`), in NumPy and Pillow alone:
 
-    file -> composed on white -> cropped to its content -> square with a margin -> 160x160 -> vision.tflite -> int8 + scale
+    image -> composed on white -> cropped to its content -> square with a margin -> 160x160 -> 16x16 means -> int8 + scale
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageChops
 
 from bitmar.errors import BitmarError
-from bitmar.image_file import eight_bits, open_image, small
+from bitmar.image_file import eight_bits, small
 
-SIZE = 160  # pixels, side of vision.tflite's input
+SIZE = 160  # pixels, side of the picture that thumbnails are made of
 FEATURES = 768
 MARGIN = 1.06  # side of the square / longer side of the content
 VISIBLE = 8  # a pixel is content if its alpha (or, without transparency, its distance from white) is above this, of 255
@@ -54,7 +53,7 @@ def square_on_white(image: Image.Image) -> Image.Image:
 
 
 def prepare_image(image: Image.Image, where: object = "in RAM") -> np.ndarray:
-    """Any Pillow image -> float32 [1, 160, 160, 3] in [-0.992, 1]: ((RGB 0..255) - 127) / 128, vision.tflite's input.
+    """Any Pillow image -> float32 [1, 160, 160, 3] in [-0.992, 1]: ((RGB 0..255) - 127) / 128.
 
     `where` it came from, for the text of an error.
     """
@@ -82,18 +81,6 @@ def thumb16_features(image: np.ndarray) -> np.ndarray:
     """Prepared picture [1, 160, 160, 3] -> float32 [768]: 16x16 RGB block means, row by row (`vision: thumb16`)."""
     block = SIZE // THUMB
     return image.reshape(THUMB, block, THUMB, block, 3).mean((1, 3), dtype=np.float32).reshape(-1)
-
-
-def vision_features(image: np.ndarray, vision: Any) -> np.ndarray:
-    """Prepared picture -> float32 [768].
-
-    vision: interpreter of vision.tflite (tflite-runtime or ai-edge-litert) with its tensors allocated, or None for thumb16.
-    """
-    if vision is None:
-        return thumb16_features(image)
-    vision.set_tensor(vision.get_input_details()[0]["index"], image)
-    vision.invoke()
-    return vision.get_tensor(vision.get_output_details()[0]["index"]).reshape(-1)
 
 
 def check_numbers(shape: tuple[int, ...], dtype: np.dtype, where: object) -> None:
@@ -133,13 +120,3 @@ def load_npy(path: str | Path) -> np.ndarray:
         raise BitmarError(f"picture {path}: no such file") from None
     except (OSError, ValueError, EOFError) as error:
         raise BitmarError(f"picture {path}: broken .npy file ({error})") from None
-
-
-def load_picture(path: str | Path, vision: Any) -> tuple[np.ndarray, np.float32]:
-    """Image file or .npy of 768 numbers -> its canonical form (int8 [768], float32 scale).
-
-    vision: see `vision_features`; not used for a .npy file.
-    """
-    if Path(path).suffix.lower() == ".npy":
-        return quantise_features(load_npy(path))
-    return quantise_features(vision_features(prepare_image(open_image(path), path), vision))

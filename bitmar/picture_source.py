@@ -7,7 +7,6 @@ import re
 import zipfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,7 +18,6 @@ from bitmar.eye import NETWORK, Eye
 from bitmar.image_file import eight_bits, open_image, small
 from bitmar.model_folder import ModelFolder
 from bitmar.paths import exists
-from bitmar.runtime import Graph
 
 # what a picture may be given as
 PictureLike = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
@@ -35,7 +33,7 @@ class PictureSource:
 
     def __init__(self, model: ModelFolder, data: Path | None = None, runtime: str | None = None):
         self.model, self.data, self.runtime = model, data, runtime
-        self.kind = model.config.get("vision", "lite0")
+        self.kind = model.config.get("vision", "lite0_128")
 
     def read(self, given: PictureLike) -> Picture:
         """The picture in its canonical form.
@@ -58,15 +56,21 @@ class PictureSource:
         if match and not exists(path):
             return self.from_data(match["set"].lower(), match["code"].lower())
         if path.suffix.lower() == ".npy":
-            return Picture(*picture.load_picture(path, None))
+            return Picture(*picture.quantise_features(picture.load_npy(path)))
         return self.from_image(open_image(path), path)
 
     def from_image(self, image: Image.Image, where: object) -> Picture:
         """The features of an image; `where` it came from, for the error's text."""
-        if self.kind == "lite0_128":
-            return Picture(*picture.quantise_features(self.eye.features(small(eight_bits(image, where)))))
-        prepared = picture.prepare_image(image, where)  # before the network is loaded: files may be broken
-        return Picture(*picture.quantise_features(picture.vision_features(prepared, self.vision(where))))
+        image = small(eight_bits(image, where))
+        return Picture(*picture.quantise_features(self.see(image, where)))
+
+    def see(self, image: Image.Image, where: object) -> np.ndarray:
+        """float32 [768] by the model's kind of pictures."""
+        if self.kind == "thumb16":
+            return picture.thumb16_features(picture.prepare_image(image))
+        if self.kind == "file":
+            raise BitmarError(f"picture {where}: model {self.model.name} takes .npy files of 768 numbers only")
+        return self.eye.features(image)
 
     def from_array(self, array: np.ndarray) -> Picture:
         """An image's pixels, or its 768 numbers."""
@@ -78,22 +82,9 @@ class PictureSource:
             return self.from_image(Image.fromarray(array), "in RAM")
         return Picture(*picture.quantise_features(picture.real_numbers(array, "in RAM")))
 
-    def vision(self, where: object) -> Any:
-        """Interpreter of vision.tflite, or None where the model sees thumbnails."""
-        if self.kind == "thumb16":
-            return None
-        if self.kind == "file":
-            raise BitmarError(f"picture {where}: model {self.model.name} takes .npy files of 768 numbers only")
-        return self.graph.interpreter
-
-    @cached_property
-    def graph(self) -> Graph:
-        """vision.tflite, from the model's folder or the data's."""
-        return Graph(self.vision_folder() / NETWORK, self.runtime, ternary=False, threads=2)
-
     @cached_property
     def eye(self) -> Eye:
-        """The int8 network that boards have too (`vision: lite0_128`), from the same folders."""
+        """The network that boards have too, from the model's folder or the data's."""
         return Eye(self.vision_folder(), self.runtime)
 
     def vision_folder(self) -> Path:

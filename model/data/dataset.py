@@ -49,11 +49,19 @@ class Dataset:
     writing: dict[
         str, tuple[str, ...]
     ]  # texts as people write them, by kind; no held-out name, in any case, among them
+    camera: np.ndarray  # int32 [N, V]: each drawing's V camera views, rows of camera_features; -1 where there are none
+    camera_q: np.ndarray  # int8 [M, 768]
+    camera_scale: np.ndarray  # float32 [M]
 
     @cached_property
     def features(self) -> np.ndarray:
         """float32 [N, 768]: q * scale, the numbers that the device's encoder gets."""
         return self.q.astype(np.float32) * self.scale[:, None]
+
+    @cached_property
+    def camera_features(self) -> np.ndarray:
+        """float32 [M, 768]: as `features`, of camera views; of training drawings alone unless a set's role says otherwise."""
+        return self.camera_q.astype(np.float32) * self.camera_scale[:, None]
 
     @cached_property
     def held_out(self) -> np.ndarray:

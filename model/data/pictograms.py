@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bitmar.errors import BitmarError
 from model.data import captions, features
-from model.data.dataset import Concept, Dataset, read_phrases, without_held_out_text
+from model.data.camera_views import VIEWS
+from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.families import family_of
 from model.data.files import check_readable, key_of, read_json
 from model.data.packages import SETS
@@ -75,6 +76,7 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
         raise BitmarError(
             f"{data_dir}: features of {min(unknown)}, which pictograms.json does not have; run `pipeline.py data` again"
         )
+    camera, views = _camera(config, data_dir, table.sets, loaded)
     return without_held_out_text(
         Dataset(
             split=split,
@@ -88,8 +90,28 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
             scale=np.concatenate([part.scale for part in loaded]),
             phrases=read_phrases(data_dir),
             writing=mix.read(data_dir),
+            camera=camera,
+            camera_q=views.q,
+            camera_scale=views.scale,
         )
     )
+
+
+def _camera(
+    config: BitMarConfig, data_dir: Path, sets: dict[str, str], loaded: list[features.Features]
+) -> tuple[np.ndarray, features.Features]:
+    """(int32 [N, VIEWS], rows of the second; -1 where a drawing has no camera views; the views of all sets)."""
+    rows, parts = [], [features.NONE]
+    for (name, role), plain in zip(sets.items(), loaded, strict=True):
+        numbers = np.full((len(plain.ids), VIEWS), -1, np.int32)
+        if role == TRAIN and config.vision == "lite0_128":
+            part = features.load(path := data_dir / "features" / f"camera-{name}.npz")
+            if part.ids.tolist() != np.repeat(plain.ids, VIEWS).tolist():
+                raise BitmarError(f"{path}: not the views of this data's drawings; run `pipeline.py data` again")
+            numbers = np.arange(len(part.ids), dtype=np.int32).reshape(-1, VIEWS) + sum(len(p.ids) for p in parts)
+            parts.append(part)
+        rows.append(numbers)
+    return np.concatenate(rows), features.Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def load_tokenizer(config: BitMarConfig, dataset: Dataset, data_dir: str | Path = "data") -> TextTokenizer:

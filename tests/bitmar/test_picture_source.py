@@ -28,12 +28,14 @@ def data(tmp_path: Path) -> Path:
     chosen = [thing.taught for thing in things(3)]
     (tmp_path / "features").mkdir()
     q, scale = np.stack([q for q, _ in chosen]), np.array([s for _, s in chosen], np.float32)
-    np.savez(tmp_path / "features" / "lite0-noto.npz", ids=np.array(["1f353", "1f9f8", "2764-fe0f"]), q=q, scale=scale)
+    np.savez(
+        tmp_path / "features" / "lite0_128-noto.npz", ids=np.array(["1f353", "1f9f8", "2764-fe0f"]), q=q, scale=scale
+    )
     return tmp_path
 
 
 def test_a_drawing_of_the_data_is_found(data: Path) -> None:
-    source = PictureSource(seeing("lite0"), data)
+    source = PictureSource(seeing("lite0_128"), data)
     for code, thing in zip(("1f353", "1F9F8", "2764-fe0f"), things(3), strict=True):
         found = source.read(f"noto/{code}")
         assert np.array_equal(found.q, thing.taught[0]) and found.scale == thing.taught[1]
@@ -45,14 +47,14 @@ def test_a_drawing_of_the_data_is_found(data: Path) -> None:
 )
 def test_a_drawing_that_is_not_there_is_named(name: str, message: str, data: Path) -> None:
     with pytest.raises(BitmarError, match=message):
-        PictureSource(seeing("lite0"), data).read(name)
+        PictureSource(seeing("lite0_128"), data).read(name)
 
 
 def test_a_damaged_table_is_named(data: Path) -> None:
-    file = data / "features" / "lite0-noto.npz"
+    file = data / "features" / "lite0_128-noto.npz"
     file.write_bytes(file.read_bytes()[:200])
-    with pytest.raises(BitmarError, match=r"lite0-noto\.npz: broken"):
-        PictureSource(seeing("lite0"), data).read("noto/1f353")
+    with pytest.raises(BitmarError, match=r"lite0_128-noto\.npz: broken"):
+        PictureSource(seeing("lite0_128"), data).read("noto/1f353")
 
 
 def test_quantising_again_changes_nothing(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_an_image_file_is_seen(tmp_path: Path) -> None:
 
 def test_vision_is_loaded_where_it_is(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    nowhere = dataclasses.replace(seeing("lite0"), path=tmp_path)
+    nowhere = dataclasses.replace(seeing("lite0_128"), path=tmp_path)
     with pytest.raises(BitmarError, match=r"vision\.tflite is missing, expected in"):
         PictureSource(nowhere, tmp_path).read(str(tmp_path / "a.png"))
     with pytest.raises(BitmarError, match=r"takes \.npy files of 768 numbers only"):

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from bitmar.errors import BitmarError
 from bitmar.eye import Eye
 from bitmar.image_file import open_image
-from bitmar.picture import FEATURES, load_picture, prepare_image, quantise_features, thumb16_features
+from bitmar.picture import FEATURES, load_npy, prepare_image, quantise_features, thumb16_features
 from model.data.build import Builder
 from model.data.captions import quantise_rows
 from model.data.features import load, thumbnail
@@ -91,7 +91,7 @@ def test_npy(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=FEATURES)
     for i, array in enumerate((x, x[None], x.astype(np.float16))):
         np.save(tmp_path / f"{i}.npy", array)
-        q, scale = load_picture(tmp_path / f"{i}.npy", None)
+        q, scale = quantise_features(load_npy(tmp_path / f"{i}.npy"))
         np.testing.assert_array_equal(q, quantise_features(array.astype(np.float32))[0])
         assert scale == quantise_features(array.astype(np.float32))[1]
 
@@ -126,7 +126,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
 def test_bad_files_are_named(tmp_path: Path) -> None:
     for reason, path in bad_files(tmp_path).items():
         with pytest.raises(BitmarError, match=reason.split("|")[0]) as error:
-            load_picture(path, None)
+            quantise_features(load_npy(path)) if path.suffix == ".npy" else open_image(path)
         assert "\n" not in str(error.value)
 
 

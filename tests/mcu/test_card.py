@@ -19,7 +19,7 @@ from bitmar.device import Device, memory_shape
 from bitmar.errors import BitmarError
 from bitmar.memory import Memory
 from bitmar.model_folder import read_model
-from bitmar.picture import load_picture
+from bitmar.picture import load_npy, quantise_features
 from deploy.board import link as board_link
 from deploy.board.console import picture_line
 from deploy.firmware import Firmware
@@ -37,7 +37,7 @@ def picture_file(folder: Path, seed: int) -> Path:
 
 
 def board_picture(folder: Path, seed: int) -> str:
-    return picture_line(*load_picture(picture_file(folder, seed), None))
+    return picture_line(*quantise_features(load_npy(picture_file(folder, seed))))
 
 
 def contents(card: Path) -> dict[str, str]:

@@ -36,7 +36,9 @@ def dataset() -> Dataset:
         ),
     }
     none = np.zeros(0, np.int32)
-    return Dataset("final", (), (), (), (), none, none, np.zeros((0, 768), np.int8), np.zeros(0), phrases, writing)
+    pictures = (np.zeros((0, 768), np.int8), np.zeros(0))
+    views = (np.zeros((0, 2), np.int32), *pictures)
+    return Dataset("final", (), (), (), (), none, none, *pictures, phrases, writing, *views)
 
 
 def test_names_are_of_their_kind_and_held_out(dataset: Dataset) -> None:
