@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
     parser.add_argument("--questions", type=int, default=2000, help="questions of each kind (default: 2000)")
+    parser.add_argument(
+        "--photos",
+        action="store_true",
+        help="ask for photographed things in front of backgrounds too (downloads 161 MB at first use)",
+    )
     parser.add_argument("--report", type=Path, metavar="DIR", help="draw a report into this folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--out", type=Path, help="write the JSON to this file, beside metrics.json of the run")
@@ -30,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from model.data import photos
     from model.data.files import check_file, check_folder, check_readable, read_json, write_json
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset
@@ -52,9 +58,13 @@ def run(args: argparse.Namespace) -> int:
     trained_on = read_json(args.run / DATA, "pipeline.py train")
     if not isinstance(trained_on, dict) or not isinstance(trained_on.get("split"), str):
         raise BitmarError(f"{args.run / DATA}: expected the split and counts that `pipeline.py train` writes")
-    dataset = load_dataset(run_config(args.run), args.data, trained_on["split"])
+    config = run_config(args.run)
+    if args.photos and config.vision != "lite0_128":
+        raise BitmarError(f"--photos: {args.run} sees by `vision: {config.vision}`, expected `vision: lite0_128`")
+    dataset = load_dataset(config, args.data, trained_on["split"])
     if fingerprint(dataset, trained_on.get("max_samples")) != trained_on:
         raise BitmarError(f"{args.data}: not the data that {args.run} was trained on, expected the same (see {DATA})")
+    seen = photos.load(args.data) if args.photos else None
     if args.model:
         from deploy.flatbuffer_machine import FlatbufferMachine
 
@@ -62,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         machine = KerasMachine(load_run(args.run), TextTokenizer.read(args.run / TOKENIZER))
     criterion = refusal.load(args.run) if (args.run / refusal.FILE).exists() else None
-    evaluation = Evaluation(machine, dataset, criterion, args.questions)
+    evaluation = Evaluation(machine, dataset, criterion, args.questions, photos=seen)
     report = evaluation.run()
     if (args.run / METRICS).exists():
         trained = read_json(args.run / METRICS)

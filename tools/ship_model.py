@@ -118,7 +118,8 @@ folder were asked, in the runtime of a Raspberry Pi.
 ```
 {seeds_text(metrics)}
 ## Limits
-- Trained on pictograms. A photograph in front of a changing background is recognised less well: not measured for this model.
+- Trained on pictograms. Photographs in front of a changing background are recognised less well: see the table, and teach
+  several views.
 - Names: any text of at most 63 bytes is stored whole on the card; whether the decoder brings it back from the 128 numbers is
   read back when it is taught. Long names often do not come back: then the stored label is the answer.
 - Of things that it was not taught some get a name: see the table. Line art is the hardest style.
@@ -130,13 +131,14 @@ EfficientNet-Lite0 ({LITE0.licence}) in int8.
 """
 
 
-def evaluated(folder: Path, dataset: Dataset) -> dict[str, Any]:
+def evaluated(folder: Path, dataset: Dataset, data: Path) -> dict[str, Any]:
     """The figures of a converted model: its flatbuffers in the Pi's runtime."""
     from deploy.flatbuffer_machine import FlatbufferMachine
+    from model.data import photos
     from model.evaluation import refusal
     from model.evaluation.metrics import Evaluation
 
-    report = Evaluation(FlatbufferMachine(folder), dataset, refusal.load(folder)).run()
+    report = Evaluation(FlatbufferMachine(folder), dataset, refusal.load(folder), photos=photos.load(data)).run()
     return report | {"asked": f"models/{folder.name}"}
 
 
@@ -152,9 +154,9 @@ def mean(values: list[Any]) -> Any:
 
 def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The seeds of all runs, and the mean of what each of them reaches."""
-    rows = ("any_name", "unknown", "life", "ways", "many")
+    rows = ("any_name", "unknown", "life", "ways", "many", "photos")
     seeds = runs[0]["seeds"] | {"trained": [run["seeds"]["training"] for run in runs]}
-    return {"seeds": seeds, "mean": mean([{row: run[row] for row in rows} for run in runs])}
+    return {"seeds": seeds, "mean": mean([{row: run[row] for row in rows if row in run} for run in runs])}
 
 
 def seeds_text(metrics: dict[str, Any]) -> str:
@@ -200,8 +202,8 @@ def main() -> int:
         shutil.copy(compact, folder / COMPACT)
     for name, text in kept.items():
         write_text(folder / name, text)
-    if "any_name" not in metrics or metrics["asked"] == "keras":
-        metrics |= evaluated(folder, dataset)
+    if "photos" not in metrics or metrics["asked"] == "keras":
+        metrics |= evaluated(folder, dataset, args.data)
     if args.seeds:
         metrics |= over_seeds([metrics, *(read_json(run / "metrics.json") for run in args.seeds)])
     write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")

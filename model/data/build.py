@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.eye import NETWORK, POOLING, SIZE, Eye, write_pooling
-from model.data import camera_views, duplicates, features, lite0, text, tokenizers
+from model.data import camera_views, duplicates, features, lite0, photos, text, tokenizers
 from model.data.calibration import calibration_pictures
 from model.data.dataset import TRAIN
 from model.data.download import fetch
@@ -15,7 +15,18 @@ from model.data.families import family_of
 from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
 from model.data.names import read_emojis
 from model.data.notice import notice
-from model.data.packages import DEBIAN_FILES, EMOJIBASE, FAKER, GPT2, LITE0, SETS, WORDNET, Package, all_packages
+from model.data.packages import (
+    DEBIAN_FILES,
+    EMOJIBASE,
+    FAKER,
+    GPT2,
+    LITE0,
+    SETS,
+    TUXPAINT,
+    WORDNET,
+    Package,
+    all_packages,
+)
 from model.data.progress import progress
 from model.data.splits import SALTS, trains_in_every_split
 from model.data.writing import mix
@@ -38,7 +49,8 @@ class Builder:
         self.download()
         self.build()
         self.gpt2()
-        write_text(self.data_dir / "NOTICE", notice(all_packages(self.sets)))
+        seen = [TUXPAINT] if (self.data_dir / photos.FILE).exists() else []
+        write_text(self.data_dir / "NOTICE", notice(all_packages(self.sets) + seen))
 
     def build(self) -> None:
         """Everything that is made from `packages`, GPT-2's tokenizer apart."""

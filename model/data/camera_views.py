@@ -23,11 +23,12 @@ OCCLUDED = 0.2  # share of training views with something in front of the thing
 
 
 def camera_view(
-    thing: Image.Image, behind: Image.Image, random: np.random.Generator, occluded: float = 0.0
+    thing: Image.Image, behind: Image.Image, random: np.random.Generator, shift: float = 1.0, occluded: float = 0.0
 ) -> Image.Image:
     """RGBA cut-out picture, RGB square -> RGB picture of the square's size.
 
-    The thing takes 55 to 95 % of the side and stands anywhere but across an edge. `occluded`: how often a bar hides a strip.
+    The thing takes 55 to 95 % of the side. `shift`: 0 in the middle, 1 anywhere but across an edge. `occluded`: how often a bar
+    hides a strip of it.
     """
     size = behind.width
     turned = thing.rotate(random.uniform(-TURN, TURN), Image.Resampling.BICUBIC, expand=True)
@@ -36,7 +37,8 @@ def camera_view(
     width, height = (max(1, int(side * factor)) for side in turned.size)
     turned = turned.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
     view = behind.copy()
-    view.paste(turned, (int((size - width) * random.random()), int((size - height) * random.random())), turned)
+    place = [int((size - side) * (0.5 + shift * (random.random() - 0.5))) for side in (width, height)]
+    view.paste(turned, tuple(place), turned)
     if random.random() < occluded:
         _hide(view, random)
     view = ImageEnhance.Brightness(view).enhance(random.uniform(0.75, 1.25))
@@ -74,7 +76,7 @@ def compute(
         drawing = open_image(path).convert("RGBA")
         random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
         for _ in range(VIEWS):
-            view = camera_view(drawing, background(random, strewn), random, OCCLUDED)
+            view = camera_view(drawing, background(random, strewn), random, occluded=OCCLUDED)
             seen.append(quantise_features(see(view)))
     q, scale = (np.array(part) for part in zip(*seen, strict=True))
     return Features(np.repeat(np.array(ids, str), VIEWS), q.astype(np.int8), scale.astype(np.float32))

@@ -45,8 +45,12 @@ def _fetch_pypi(source: Package, folder: Path) -> None:
 def _fetch_debian(source: Package, folder: Path) -> None:
     _run(["apt-get", "-qq", "download", source.name], folder, source)
     for package in folder.glob("*.deb"):
-        _run(["dpkg-deb", "-x", package.name, "files"], folder, source)
         package.rename(folder / source.file_name)
+
+
+def unpack_debian(package: Path, folder: Path, source: Package) -> None:
+    """The files of a Debian package, into a new folder; BitmarError where dpkg-deb cannot."""
+    _run(["dpkg-deb", "-x", str(package.resolve()), str(folder.resolve())], folder.parent, source)
 
 
 def _check(path: Path, sha256: str, what: str) -> None:
@@ -58,21 +62,24 @@ def _check(path: Path, sha256: str, what: str) -> None:
 
 
 def fetch(source: Package, downloads: Path) -> Path:
-    """Path of the package's verified file (for Debian: of the folder with its pinned files), downloaded unless it is there.
+    """Path of the package's verified file (where its files are pinned: of the folder with them), downloaded unless it is there.
 
     BitmarError if the client is missing, the download fails or the content is not the pinned one.
     """
-    debian = source.registry == "debian"
-    target = downloads / (source.name if debian else source.file_name)
-    if debian and all((target / name).exists() and sha256_file(target / name) == h for name, h in DEBIAN_FILES.items()):
+    unpacked = source.registry == "debian" and not source.sha256
+    target = downloads / (source.name if unpacked else source.file_name)
+    if unpacked and all(
+        (target / name).exists() and sha256_file(target / name) == h for name, h in DEBIAN_FILES.items()
+    ):
         return target
-    if not debian and target.exists() and sha256_file(target) == source.sha256:
+    if not unpacked and target.exists() and sha256_file(target) == source.sha256:
         return target
     downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=downloads, prefix=".download-") as name:
         folder = Path(name)
         {"npm": _fetch_npm, "pypi": _fetch_pypi, "debian": _fetch_debian}[source.registry](source, folder)
-        if debian:
+        if unpacked:
+            unpack_debian(folder / source.file_name, folder / "files", source)
             for file_name, sha256 in DEBIAN_FILES.items():
                 _check(folder / "files" / file_name, sha256, source.name)
             shutil.rmtree(target, ignore_errors=True)

@@ -11,7 +11,7 @@ class Package(NamedTuple):
     registry: str  # npm | pypi | debian
     name: str
     version: str
-    sha256: str  # of the package file; for debian see DEBIAN_FILES
+    sha256: str  # of the package file; "": see DEBIAN_FILES
     licence: str
     author: str
     use: str
@@ -140,8 +140,17 @@ WORDNET = Package(
     "Princeton University",
     "noun phrases and glosses",
 )
+TUXPAINT = Package(
+    "debian",
+    "tuxpaint-stamps-default",
+    "2022.06.04-1",
+    "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
+    "GPL-2",
+    "Bill Kendrick and other contributors",
+    "photographs for `pipeline.py eval --photos` alone, never trained on",
+)
 
-# Debian rebuilds packages: the files inside are pinned, not the package around them.
+# Debian rebuilds a package with programs: there the files inside are pinned, not the package around them.
 DEBIAN_FILES = {
     "usr/share/wordnet/index.noun": "a490d99d93d017bf4822fe2f0ffa51fd73911ce271dc7535fade21f8814b5a04",
     "usr/share/wordnet/data.noun": "fea17d2f9656611334eac790e5d69e47645fa180c4aa481fb4cd9b3520754ca2",

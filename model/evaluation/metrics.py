@@ -1,4 +1,4 @@
-"""The figures of metrics.json: any name, known and unknown things, life, say, ways, many; all of them seeded."""
+"""The figures of metrics.json: any name, known and unknown things, life, say, ways, many, photos; all of them seeded."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from model.data.dataset import HARD_STYLE, Dataset
+from model.data.features import Features
 from model.evaluation.any_name import answers_right, any_name
 from model.evaluation.life import THINGS, Rules, lives
 from model.evaluation.machine import Machine, int8_units
 from model.evaluation.names import unseen_names
+from model.evaluation.photos import photo_rows
 from model.evaluation.questions import Questions, make_questions
 from model.evaluation.refusal import Refusal
 from model.evaluation.say import say_row
@@ -43,10 +45,16 @@ class Evaluation:
     """One machine asked everything. `keys` unit [N, D] of all drawings and their latents are computed once."""
 
     def __init__(
-        self, machine: Machine, dataset: Dataset, criterion: Refusal | None, count: int = 2000, seed: int = SEED
+        self,
+        machine: Machine,
+        dataset: Dataset,
+        criterion: Refusal | None,
+        count: int = 2000,
+        seed: int = SEED,
+        photos: Features | None = None,
     ):
         self.machine, self.dataset, self.criterion, self.count, self.seed = machine, dataset, criterion, count, seed
-        self.details = Details()
+        self.details, self.photos = Details(), photos
         encoded = machine.encode([[] for _ in dataset.concept], dataset.features)
         self.units = int8_units(encoded.key)
         self.spaces = spaces(dataset, self.units)
@@ -66,6 +74,8 @@ class Evaluation:
         report["say"] = say_row(every, slots, self.count, self.seed)
         report["ways"] = {str(ways): self.ways(ways) for ways in WAYS}
         report["many"] = {str(slots): self.many(slots) for slots in MANY}
+        if self.photos:
+            report["photos"] = photo_rows(self.machine, self.dataset, self.photos, self.count, self.seed)
         report["split"], report["seed"] = self.dataset.split, self.seed
         return report
 
