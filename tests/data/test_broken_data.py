@@ -62,6 +62,11 @@ DAMAGES = {
         arrays(ids=np.array(["a"]), q=np.zeros((1, 768), np.int8), scale=np.full(1, np.inf)),
         "finite",
     ),
+    "no camera views": (lambda d: (d / "features/camera-twemoji.npz").unlink(), "camera-twemoji.npz is missing"),
+    "views of other drawings": (
+        lambda d: shutil.copy(d / "features/camera-emojione.npz", d / "features/camera-twemoji.npz"),
+        "camera-twemoji.npz: not the views of this data's drawings",
+    ),
     "phrases": (lambda d: (d / "phrases.txt").write_bytes(b"\xff\n"), "phrases.txt: cannot be read"),
     "writing": (lambda d: (d / "writing.json").write_text('{"person": [1]}'), "writing.json: expected lists of texts"),
     "a kind gone": (
