@@ -14,17 +14,22 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from PIL import Image
 
 from bitmar import memory_abi as abi
 from bitmar.bench import Figures, bench
+from bitmar.camera import open_camera
 from bitmar.engine import Engine, Picture
 from bitmar.errors import BitmarError
 from bitmar.find_model import find_model
+from bitmar.frames import sharp_frames
 from bitmar.memory import Memory, Nearest, OtherNameError, Shape, slots_on
 from bitmar.model_folder import ModelFolder, read_model
 from bitmar.model_format import FILE
@@ -95,6 +100,21 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """One frame of `watch`.
+
+    Attributes:
+      image: the frame, RGB.
+      answer: what `ask` answers to it.
+      seconds: from the frame to the answer.
+    """
+
+    image: Image.Image
+    answer: Answer
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Confirmed:
     """What `right` did: how important the thing of this name is now, 0 to 1."""
 
@@ -131,7 +151,7 @@ def check_special_tokens(model: ModelFolder, tokenizer: Tokenizer) -> None:
 class Device:
     """A model and a memory, ready to be taught and asked; a context manager that closes the card.
 
-    A PICTURE is an image file's path, a .npy of 768 numbers, SET/CODE from the data, a Pillow image, an array (uint8
+    A PICTURE is an image file's path, a .npy of 768 numbers, SET/CODE from the data, "camera", a Pillow image, an array (uint8
     [height, width, 3] in RGB order, or 768 numbers) or a `bitmar.Picture`. Not for two threads at once.
 
     Args:
@@ -140,6 +160,7 @@ class Device:
       slots: number of things that the memory holds, 1 to 32768 (default: what the card has, or the model says).
       data: folder of `pipeline.py data`, for pictures named SET/CODE.
       runtime: tflite-runtime or ai-edge-litert, where both are installed.
+      camera: a source of frames (`bitmar.camera.open_camera`), closed with the device.
 
     Attributes:
       model: what model.json says.
@@ -159,6 +180,7 @@ class Device:
         slots: int | None = None,
         data: str | os.PathLike[str] | None = None,
         runtime: str | None = None,
+        camera: str | None = None,
     ):
         if slots is not None and not 1 <= slots <= MAX_SLOTS:
             raise BitmarError(f"slots {slots}: expected 1 to {MAX_SLOTS}")
@@ -172,6 +194,12 @@ class Device:
         self.memory = Memory(folder, memory_shape(self.model, folder, slots))
         self.names = NameWriter(self.engine, self.tokenizer, self.memory)
         self.last: tuple[Answer, Picture | None] | None = None
+        if camera is not None:
+            try:
+                self.pictures.camera = open_camera(camera)
+            except BitmarError:
+                self.memory.close()
+                raise
 
     def __enter__(self) -> Device:
         """The device itself."""
@@ -184,8 +212,10 @@ class Device:
         self.close()
 
     def close(self) -> None:
-        """Writes the access counters and releases the card; harmless if closed already."""
+        """Writes the access counters and releases card and camera; harmless if closed already."""
         self.memory.close()
+        if self.pictures.camera:
+            self.pictures.camera.close()
 
     def reopen(self) -> None:
         """Opens the card again, after it was away or another memory was put on it; what was in RAM alone is dropped.
@@ -269,6 +299,13 @@ class Device:
             nearest.verdict,
             "label" if known else None,
         )
+
+    def watch(self, frames: int | None = None) -> Iterator[Seen]:
+        """Asks about one frame of the camera after the other, blurred ones left out, until it has no more, or so many."""
+        for image in islice(sharp_frames(self.pictures.frames), frames):
+            start = time.perf_counter()
+            answer = self.ask(image)
+            yield Seen(image, answer, time.perf_counter() - start)
 
     def say(self, text: str) -> Answer:
         """What is remembered for a text alone? The thing of that name, of a similar one, or what the text is most like.

@@ -1,26 +1,31 @@
-"""Finds and reads pictures: an image file, a .npy of 768 numbers, SET/CODE from the data (e.g. noto/1f353), or one in RAM."""
+"""Finds and reads pictures: an image file, a .npy of 768 numbers, SET/CODE from the data (e.g. noto/1f353), the camera, or one in
+RAM."""
 
 from __future__ import annotations
 
 import os
 import re
 import zipfile
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from bitmar import picture
+from bitmar.camera import Camera
 from bitmar.engine import Picture
 from bitmar.errors import BitmarError
 from bitmar.eye import NETWORK, Eye
+from bitmar.frames import look
 from bitmar.image_file import eight_bits, open_image, small
 from bitmar.model_folder import ModelFolder
 from bitmar.paths import exists
 
 # what a picture may be given as
 PictureLike = str | os.PathLike[str] | Image.Image | np.ndarray | Picture
+CAMERA = "camera"
 SET_AND_CODE = re.compile(r"(?P<set>[a-z0-9-]+)/(?P<code>[0-9a-f-]+)", re.IGNORECASE)
 
 
@@ -29,18 +34,25 @@ class PictureSource:
 
     Args:
       data: folder that `pipeline.py data` made, or None.
+      camera: what `camera` means as a picture, or None.
     """
 
-    def __init__(self, model: ModelFolder, data: Path | None = None, runtime: str | None = None):
-        self.model, self.data, self.runtime = model, data, runtime
+    def __init__(
+        self,
+        model: ModelFolder,
+        data: Path | None = None,
+        runtime: str | None = None,
+        camera: Camera | None = None,
+    ):
+        self.model, self.data, self.runtime, self.camera = model, data, runtime, camera
         self.kind = model.config.get("vision", "lite0_128")
 
     def read(self, given: PictureLike) -> Picture:
         """The picture in its canonical form.
 
         Args:
-          given: a path, SET/CODE, a Pillow image, an array (uint8 [height, width, 3 or 4] or [height, width], RGB order;
-            or 768 real numbers), or the canonical form itself.
+          given: a path, SET/CODE, "camera" (several frames of it), a Pillow image, an array (uint8 [height, width, 3 or 4] or
+            [height, width], RGB order; or 768 real numbers), or the canonical form itself.
 
         Raises:
           BitmarError: no such picture, broken, or of another shape.
@@ -51,6 +63,10 @@ class PictureSource:
             return self.from_image(given, "in RAM")
         if isinstance(given, np.ndarray):
             return self.from_array(given)
+        if given == CAMERA:
+            camera = self.opened_camera()
+            see = partial(self.see, where=camera.name)
+            return Picture(*picture.quantise_features(look(self.frames, see, camera.name)))
         path = Path(given)
         match = SET_AND_CODE.fullmatch(os.fspath(given))
         if match and not exists(path):
@@ -63,6 +79,17 @@ class PictureSource:
         """The features of an image; `where` it came from, for the error's text."""
         image = small(eight_bits(image, where))
         return Picture(*picture.quantise_features(self.see(image, where)))
+
+    def opened_camera(self) -> Camera:
+        """The camera. BitmarError where there is none."""
+        if self.camera is None:
+            raise BitmarError("picture camera: there is no camera, name one with --camera SOURCE (a file: ./camera)")
+        return self.camera
+
+    @cached_property
+    def frames(self) -> Iterator[Image.Image]:
+        """The camera's, those that were not taken yet."""
+        return iter(self.opened_camera())
 
     def see(self, image: Image.Image, where: object) -> np.ndarray:
         """float32 [768] by the model's kind of pictures."""

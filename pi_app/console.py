@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from typing import TextIO
 
@@ -25,6 +27,7 @@ class Console(LineLoop):
         self.handlers: dict[str, Callable[[words.Call], Reply]] = {
             "teach": lambda call: replies.teach(device, *call.arguments, options=call.options),
             "ask": lambda call: replies.ask(device, *call.arguments),
+            "watch": self.watch,
             "right": lambda call: replies.right(device),
             "wrong": lambda call: replies.wrong(device, *call.arguments),
             "caption": lambda call: replies.caption(device, *call.arguments),
@@ -55,6 +58,17 @@ class Console(LineLoop):
             return False
         self.show(self.handlers[call.word.name](call))
         return True
+
+    def watch(self, call: words.Call) -> Reply:
+        """Shows what is seen whenever it changes; returns what it cost."""
+        costs, last, start = [], None, time.perf_counter()
+        with contextlib.suppress(KeyboardInterrupt):
+            for seen in replies.watched(self.device, *call.arguments):
+                costs.append(seen.seconds)
+                if (now := (seen.answer.verdict, seen.answer.text)) != last:
+                    self.show(replies.sighting(len(costs), seen))
+                    last = now
+        return replies.watch_costs(costs, time.perf_counter() - start)
 
     def show(self, reply: Reply) -> None:
         text = json_line(reply.as_dict(), self.output) if self.as_json else reply.text()

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--card", type=Path, help="folder of the card (the memory is bitmar_memory/ in it)")
+    parser.add_argument(
+        "--camera",
+        metavar="SOURCE",
+        help="what `camera` is as a picture: picamera2, /dev/video0, or, to try it, a folder of pictures or a video",
+    )
     add_common_arguments(parser)
     parser.add_argument("--script", type=Path, help="run the words in this file, stop at the first error")
 
@@ -29,19 +34,19 @@ def run(args: argparse.Namespace) -> int:
     from pi_app.replies import greeting
 
     script = read_script(args.script) if args.script else None
-    with open_device(args) as device:
+    with open_device(args, args.camera) as device:
         console = Console(device, args.json)
         run_lines(console, args.script, script, greeting(device))
     return 0
 
 
-def open_device(args: argparse.Namespace) -> Device:
-    """The device that the arguments describe; a context manager that closes its card."""
+def open_device(args: argparse.Namespace, camera: str | None = None) -> Device:
+    """The device that the arguments describe, with a source of frames or without; a context manager that closes its card."""
     from bitmar.device import Device
 
     if args.card is None:
         raise BitmarError("--card DIR is missing: the folder of the card that the memory lives on")
-    return Device(args.card, named_model(args), slots=args.slots, data=args.data, runtime=args.runtime)
+    return Device(args.card, named_model(args), slots=args.slots, data=args.data, runtime=args.runtime, camera=camera)
 
 
 def run_lines(console: LineLoop, path: Path | None, script: list[str] | None, greeting: str) -> None:

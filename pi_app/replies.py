@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+
+import numpy as np
 
 from bitmar.bench import MAX_TOKENS
-from bitmar.device import Answer, Device, Taught
+from bitmar.device import Answer, Device, Seen, Taught
 from bitmar.errors import BitmarError
 from bitmar.timing import measured
 from pi_app import words
 from pi_app.reply import Reply, rounded, table, when
 
 MAX_STATE = 2**32 - 1
+MAX_FRAMES = 10**9
 
 
 def where(device: Device) -> str:
@@ -68,6 +71,33 @@ def told(word: str, taught: Taught) -> Reply:
 
 def ask(device: Device, picture: str) -> Reply:
     return recalled("ask", device.ask(picture))
+
+
+def watched(device: Device, frames: str | None = None) -> Iterator[Seen]:
+    """`frames`: how many, as text (default: until the camera ends)."""
+    count = None if frames is None else whole_number(frames, MAX_FRAMES)
+    if count == 0 or (count is None and frames is not None):
+        raise BitmarError(f"watch: {frames!r}, expected a number of frames from 1 to {MAX_FRAMES}")
+    return device.watch(count)
+
+
+def sighting(number: int, seen: Seen) -> Reply:
+    """One line: the frame's number, the name, and how sure."""
+    reply = recalled("watch", seen.answer)
+    score = "" if seen.answer.score is None else f" ({seen.answer.score:.3f})"
+    cost = {"frame": number, "latency_ms": round(1000 * seen.seconds, 1)}
+    return Reply("watch", [f"{number:>6}  {reply.lines[0]}{score}"], cost | reply.fields)
+
+
+def watch_costs(seconds: list[float], elapsed: float) -> Reply:
+    """Frames a second, the camera's waiting included, and the time from a frame to its answer."""
+    if not seconds:
+        return Reply("watch", ["no frames"], {"frames": 0})
+    half, most = (1000 * float(np.quantile(seconds, share)) for share in (0.5, 0.95))
+    rate = len(seconds) / elapsed
+    line = f"{len(seconds)} frames, {rate:.1f} a second; a frame's answer after {half:.1f} ms (95 %: {most:.1f})"
+    fields = {"frames": len(seconds), "frames_per_s": round(rate, 2)}
+    return Reply("watch", [line], fields | {"latency_ms": round(half, 2), "latency_ms_95": round(most, 2)})
 
 
 def say(device: Device, text: str) -> Reply:

@@ -51,6 +51,7 @@ WORDS = (
         True,
     ),
     Word("ask", "show a picture: what is it called?", ("PICTURE",)),
+    Word("watch", "say what the camera sees, as it changes, until Ctrl-C or after so many frames", ("[FRAMES]",)),
     Word("right", "the last answer was right: its thing matters more"),
     Word("wrong", "the last picture is something else: what it is called", ("NAME",), (), True),
     Word("caption", "guess what a picture shows, without the memory: right for 1 in 100 new things", ("PICTURE",)),
@@ -174,5 +175,7 @@ def help_text(name: str | None = None) -> str:
     width = max(len(word.usage) for word in words)
     lines = [f"  {word.usage:<{width}}  {word.summary}" for word in words]
     if name is None:
-        lines.append("PICTURE is an image file, a .npy of 768 numbers, or SET/CODE from the data, e.g. noto/1f353.")
+        lines.append(
+            "PICTURE is an image file, a .npy of 768 numbers, SET/CODE from the data, e.g. noto/1f353, or camera."
+        )
     return "\n".join(lines)
