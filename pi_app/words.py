@@ -1,6 +1,6 @@
 """The words of the console: one table for the parser, for `help` and for docs/cli.md.
 
-The board's console knows the same words.
+The board's console knows the same words but NOT_ON_BOARDS.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ WORDS = (
     Word("help", "list the words, or explain one", ("[WORD]",), (), True),
     Word("quit", "leave; nothing is lost"),
 )
+NOT_ON_BOARDS = ("watch",)  # a board answers one picture at a time
 BY_NAME = {word.name: word for word in WORDS}
 
 

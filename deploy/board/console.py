@@ -106,6 +106,8 @@ class BoardConsole(LineLoop):
             return True
         if call.word.name == "quit":
             return False
+        if call.word.name in words.NOT_ON_BOARDS:
+            raise BitmarError(f"{call.word.name}: not on a board, expected `ask camera`")
         if call.word.name == "help" and not self.as_json:
             print(words.help_text(call.arguments[0]), file=self.output, flush=True)
             return True

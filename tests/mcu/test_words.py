@@ -27,8 +27,9 @@ def board_words() -> dict[str, tuple[str, str]]:
 
 def test_the_tables_are_equal() -> None:
     board = board_words()
-    assert set(board) - DIAGNOSTIC == {word.name for word in words.WORDS}
-    for word in words.WORDS:
+    shared = [word for word in words.WORDS if word.name not in words.NOT_ON_BOARDS]
+    assert set(board) - DIAGNOSTIC == {word.name for word in shared}
+    for word in shared:
         assert board[word.name] == (word.usage, word.summary)
 
 
@@ -47,6 +48,12 @@ def test_what_ends_or_edits_a_line_is_not_sent(key: str) -> None:
     call = words.Call(words.find_word(["forget"])[0], (f"a{key}b",), frozenset())
     with pytest.raises(BitmarError, match=rf"forget: U\+00{ord(key):02X} "):
         console.board_line(call)
+
+
+def test_a_word_that_boards_do_not_have() -> None:
+    for name in words.NOT_ON_BOARDS:
+        with pytest.raises(BitmarError, match=f"{name}: not on a board"):
+            BoardConsole(link=None, pictures=None).execute(name)
 
 
 def test_lines_for_the_board_parse_like_the_pi() -> None:

@@ -65,7 +65,7 @@ def test_the_words_answer_as_the_console_does(serve: Callable[..., Served], tmp_
 def test_every_word_that_needs_no_terminal_is_there() -> None:
     own = {call.path.removeprefix("/api/").replace("/", " ") for call in CALLS}
     missing = {word.name for word in words.WORDS} - own
-    assert missing == {"mem show", "bench", "help", "quit"}  # /api/things; of the console alone
+    assert missing == {"mem show", "watch", "bench", "help", "quit"}  # /api/things; of the console alone
 
 
 def test_errors_are_the_consoles(page: Served, tmp_path: Path) -> None:
