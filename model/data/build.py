@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.eye import NETWORK, POOLING, SIZE, Eye, write_pooling
-from model.data import camera_views, duplicates, features, lite0, photos, text, tokenizers
+from model.data import camera_views, drawn_views, duplicates, features, lite0, photos, text, tokenizers
 from model.data.calibration import calibration_pictures
 from model.data.dataset import TRAIN
 from model.data.download import fetch
@@ -34,6 +34,7 @@ from model.data.writing import mix
 RULES = 1  # raise it when a rule of this package changes what the same downloads give
 EYE_RULES = 1  # the same of the vision network, its calibration and its pooling
 CAMERA_RULES = 1  # the same of the camera views
+DRAWN_RULES = 1  # the same of the drawn views
 
 
 class Builder:
@@ -58,7 +59,7 @@ class Builder:
         self.table()
         self.vision()
         self.features()
-        self.camera()
+        self.views()
         self.phrases()
         self.writing()
 
@@ -185,21 +186,27 @@ class Builder:
                 key = key_of(RULES, version, codes, self._keys())
                 self.stamps.step(f"features {vision} {name}", key, [output], work)
 
-    def camera(self) -> None:
-        """features/camera-SET.npz: views of the drawings of the sets that are trained on, in front of backgrounds."""
+    def views(self) -> None:
+        """features/camera-SET.npz and features/drawn-SET.npz: views of the drawings of the sets that are trained on."""
         eye, others = Eye(self.data_dir, threads=1), self.statistics_drawings()
         version = sha256_file(self.data_dir / NETWORK) + sha256_file(self.data_dir / POOLING)
         strewn = [str(path.relative_to(self.data_dir)) for path in others]
         for name in (name for name in self.sets if SETS[name].role == TRAIN):
             codes = self.drawings[name]
-            output = self.data_dir / "features" / f"camera-{name}.npz"
+            pictures = [self._picture(name, code) for code in codes]
+            kinds = {
+                "camera": lambda title, p=pictures, c=codes: camera_views.compute(c, p, others, eye.features, title),
+                "drawn": lambda title, p=pictures, c=codes: drawn_views.compute(c, p, eye.features, title),
+            }
+            for (kind, compute), rules in zip(kinds.items(), (CAMERA_RULES, DRAWN_RULES), strict=True):
+                output = self.data_dir / "features" / f"{kind}-{name}.npz"
 
-            def work(name=name, codes=codes, output=output) -> None:
-                pictures = [self._picture(name, code) for code in codes]
-                features.save(camera_views.compute(codes, pictures, others, eye.features, f"camera {name}"), output)
+                def work(compute=compute, title=f"{kind} {name}", output=output) -> None:
+                    features.save(compute(title), output)
 
-            key = key_of(RULES, CAMERA_RULES, camera_views.VIEWS, version, codes, strewn, self._keys())
-            self.stamps.step(f"features camera {name}", key, [output], work)
+                of_kind = (camera_views.VIEWS, version, codes, strewn) if kind == "camera" else (version, codes)
+                key = key_of(RULES, rules, *of_kind, self._keys())
+                self.stamps.step(f"features {kind} {name}", key, [output], work)
 
     def phrases(self) -> None:
         """phrases.txt"""

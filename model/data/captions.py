@@ -17,7 +17,6 @@ import numpy as np
 from bitmar.errors import BitmarError
 from bitmar.picture import ABSMAX_FLOOR, FEATURES
 from model.data.arrays import map_npy
-from model.data.camera_views import VIEWS
 from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.features import NONE
 from model.data.files import read_json
@@ -107,8 +106,8 @@ def load(data_dir: Path, split: str) -> Dataset:
         scale=np.concatenate([scale for _, scale in parts]),
         phrases=read_phrases(data_dir),
         writing=mix.read(data_dir),
-        camera=np.full((len(texts), VIEWS), -1, np.int32),
-        camera_q=NONE.q,
-        camera_scale=NONE.scale,
+        views=np.full((len(texts), 0), -1, np.int32),
+        view_q=NONE.q,
+        view_scale=NONE.scale,
     )
     return without_held_out_text(dataset)

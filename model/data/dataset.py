@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,16 @@ from bitmar.errors import BitmarError
 from model.data.names import normalise
 
 TRAIN, NEW_STYLE, HARD_STYLE = "train", "new_style", "hard_style"  # roles of drawing sets
+
+
+class Views(NamedTuple):
+    """What N drawings look like otherwise: V rows of `features` each, int32 [N, V], -1 where there is none; float32 [M, 768]."""
+
+    rows: np.ndarray
+    features: np.ndarray
+
+
+NO_VIEWS = Views(np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True)
@@ -49,9 +60,9 @@ class Dataset:
     writing: dict[
         str, tuple[str, ...]
     ]  # texts as people write them, by kind; no held-out name, in any case, among them
-    camera: np.ndarray  # int32 [N, V]: each drawing's V camera views, rows of camera_features; -1 where there are none
-    camera_q: np.ndarray  # int8 [M, 768]
-    camera_scale: np.ndarray  # float32 [M]
+    views: np.ndarray  # int32 [N, V]: each drawing's V views, rows of view_q; -1 where there are none
+    view_q: np.ndarray  # int8 [M, 768]
+    view_scale: np.ndarray  # float32 [M]
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -59,9 +70,9 @@ class Dataset:
         return self.q.astype(np.float32) * self.scale[:, None]
 
     @cached_property
-    def camera_features(self) -> np.ndarray:
-        """float32 [M, 768]: as `features`, of camera views; of training drawings alone unless a set's role says otherwise."""
-        return self.camera_q.astype(np.float32) * self.camera_scale[:, None]
+    def seen(self) -> Views:
+        """The drawings' views, by a camera and as other hands might draw them; of the sets that are trained on."""
+        return Views(self.views, self.view_q.astype(np.float32) * self.view_scale[:, None])
 
     @cached_property
     def held_out(self) -> np.ndarray:

@@ -14,8 +14,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from bitmar.errors import BitmarError
-from model.data import captions, features
-from model.data.camera_views import VIEWS
+from model.data import camera_views, captions, drawn_views, features
 from model.data.dataset import TRAIN, Concept, Dataset, read_phrases, without_held_out_text
 from model.data.families import family_of
 from model.data.files import check_readable, key_of, read_json
@@ -76,7 +75,7 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
         raise BitmarError(
             f"{data_dir}: features of {min(unknown)}, which pictograms.json does not have; run `pipeline.py data` again"
         )
-    camera, views = _camera(config, data_dir, table.sets, loaded)
+    views, seen = _views(config, data_dir, table.sets, loaded)
     return without_held_out_text(
         Dataset(
             split=split,
@@ -90,26 +89,31 @@ def load_dataset(config: BitMarConfig, data_dir: str | Path = "data", split: str
             scale=np.concatenate([part.scale for part in loaded]),
             phrases=read_phrases(data_dir),
             writing=mix.read(data_dir),
-            camera=camera,
-            camera_q=views.q,
-            camera_scale=views.scale,
+            views=views,
+            view_q=seen.q,
+            view_scale=seen.scale,
         )
     )
 
 
-def _camera(
+VIEWS = (("camera", camera_views.VIEWS), ("drawn", drawn_views.VIEWS))
+
+
+def _views(
     config: BitMarConfig, data_dir: Path, sets: dict[str, str], loaded: list[features.Features]
 ) -> tuple[np.ndarray, features.Features]:
-    """(int32 [N, VIEWS], rows of the second; -1 where a drawing has no camera views; the views of all sets)."""
-    rows, parts = [], [features.NONE]
+    """(int32 [N, V], rows of the second; -1 where a drawing has no views; the views of all sets)."""
+    rows, parts, count = [], [features.NONE], 0
     for (name, role), plain in zip(sets.items(), loaded, strict=True):
-        numbers = np.full((len(plain.ids), VIEWS), -1, np.int32)
+        numbers = np.full((len(plain.ids), sum(views for _, views in VIEWS)), -1, np.int32)
         if role == TRAIN and config.vision == "lite0_128":
-            part = features.load(path := data_dir / "features" / f"camera-{name}.npz")
-            if part.ids.tolist() != np.repeat(plain.ids, VIEWS).tolist():
-                raise BitmarError(f"{path}: not the views of this data's drawings; run `pipeline.py data` again")
-            numbers = np.arange(len(part.ids), dtype=np.int32).reshape(-1, VIEWS) + sum(len(p.ids) for p in parts)
-            parts.append(part)
+            for first, (kind, views) in zip((0, VIEWS[0][1]), VIEWS, strict=True):
+                part = features.load(path := data_dir / "features" / f"{kind}-{name}.npz")
+                if part.ids.tolist() != np.repeat(plain.ids, views).tolist():
+                    raise BitmarError(f"{path}: not the views of this data's drawings; run `pipeline.py data` again")
+                numbers[:, first : first + views] = np.arange(count, count + len(part.ids)).reshape(-1, views)
+                count += len(part.ids)
+                parts.append(part)
         rows.append(numbers)
     return np.concatenate(rows), features.Features(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 

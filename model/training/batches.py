@@ -9,10 +9,12 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from model.config import BitMarConfig
+from model.data.dataset import NO_VIEWS, Views
 from model.sequence_packing import Packing, fill, pack
 
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
+VIEWED = 0.6  # share of the pictures that is a view, where a drawing has views
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class TrainingSet:
 
     features: float32 [n, 768]. drawings: for each training concept the rows of `features` that draw it (at least two, by
     different artists). names: one row for each concept. phrases: texts without picture, by kind; shares: how much of a batch's
-    phrases each kind is, adding up to 1.
+    phrases each kind is, adding up to 1. views: what the drawings look like otherwise.
     """
 
     features: np.ndarray
@@ -37,6 +39,7 @@ class TrainingSet:
     names: Texts
     phrases: dict[str, Texts]
     shares: dict[str, float]
+    views: Views = NO_VIEWS
 
 
 class Batch(NamedTuple):
@@ -67,6 +70,16 @@ def augment(pictures: np.ndarray, noise: float, dropout: float, rng: np.random.G
     out += pictures
     out *= rng.random(pictures.shape, np.float32) >= dropout
     out *= np.float32(1 / (1 - dropout))
+    return out
+
+
+def look(features: np.ndarray, rows: np.ndarray, views: Views, rng: np.random.Generator) -> np.ndarray:
+    """float32 [P, 768]: the drawings `rows`, VIEWED of them in one of their views."""
+    out = features[rows]
+    if views.rows.size:
+        of = views.rows[rows, rng.integers(views.rows.shape[1], size=len(rows))]
+        viewed = np.flatnonzero((of >= 0) & (rng.random(len(rows)) < VIEWED))
+        out[viewed] = views.features[of[viewed]]
     return out
 
 
@@ -147,8 +160,8 @@ class BatchMaker:
         pair = decoder.text < count
         caption = decoder.text >= count + t.phrases
         return Batch(
-            taught=augment(d.features[taught], t.vision_noise, t.vision_dropout, rng),
-            asked=augment(d.features[asked], t.vision_noise, t.vision_dropout, rng),
+            taught=augment(look(d.features, taught, d.views, rng), t.vision_noise, t.vision_dropout, rng),
+            asked=augment(look(d.features, asked, d.views, rng), t.vision_noise, t.vision_dropout, rng),
             text_seen=(rng.random(len(ids)) >= t.teach_dropout).astype(np.float32),
             phrase_seen=(rng.random(t.phrases) >= t.teach_dropout).astype(np.float32),
             own_name=own_name.astype(np.float32),

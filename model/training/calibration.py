@@ -37,7 +37,7 @@ def calibrate(head: KeyHead, dataset: Dataset, config: BitMarConfig) -> refusal.
     second = KeyHead(config.vision_dim, config.episode_dim)
     second.build()
     kept = [rows for concept, rows in groups.items() if concept not in strangers]
-    train_keys(second, dataset.features, kept, config, config.training.seed + 1)
+    train_keys(second, dataset.features, kept, config, config.training.seed + 1, dataset.seen)
     units = keys_of(second, dataset.features)
     rows = np.concatenate(kept)
     pairs = [(a, b) for concept in strangers for a in groups[concept] for b in groups[concept] if a != b]

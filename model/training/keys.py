@@ -2,8 +2,8 @@
 
 It starts from the closed-form discriminant and is trained contrastively between different artists' drawings of one thing
 (InfoNCE, van den Oord et al., 2018), with noise and dropout on the 768 numbers; an anchor holds its cosines near the
-discriminant's, which knows strangers better than the contrastive loss alone. Nothing else trains it later, so its figures
-depend on drawings and seed alone.
+discriminant's. Most pictures that both see are views of the drawings: by a camera, in front of backgrounds, and as other hands
+might draw them (`pipeline.py data`). Nothing else trains it later, so its figures depend on drawings and seed alone.
 """
 
 from __future__ import annotations
@@ -16,26 +16,42 @@ import tensorflow as tf
 
 from model import discriminant
 from model.config import BitMarConfig
+from model.data.dataset import NO_VIEWS, Views
 from model.episodic_memory import KeyHead
 from model.layers import l2_normalize
 from model.quantizers import int8_rounded
-from model.training.batches import augment, draw_pairs
+from model.training.batches import augment, draw_pairs, look
 from model.training.losses import info_nce
 
 RATE = 0.003
+SHRINKAGE = 0.1  # views tell more of the spread within a thing than few drawings do
 FLOOR = 0.02  # share of the rate at the end
 
 
+def all_pictures(features: np.ndarray, rows: np.ndarray, views: Views) -> tuple[np.ndarray, np.ndarray]:
+    """The drawings `rows` and their views: float32 [P, 768], and for each the index into `rows`."""
+    index = np.arange(len(rows))
+    if not views.rows.size:
+        return features[rows], index
+    of = views.rows[rows]
+    return np.concatenate([features[rows], views.features[of[of >= 0]]]), np.r_[index, np.nonzero(of >= 0)[0]]
+
+
 def train_keys(
-    head: KeyHead, features: np.ndarray, drawings: list[np.ndarray], config: BitMarConfig, seed: int
+    head: KeyHead,
+    features: np.ndarray,
+    drawings: list[np.ndarray],
+    config: BitMarConfig,
+    seed: int,
+    views: Views = NO_VIEWS,
 ) -> None:
     """Train `from_vision` and its norm's gain. features float32 [N, 768]; drawings: rows of each concept, at least two each."""
     t = config.training
-    rows = np.concatenate(drawings)
-    concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])
+    pictures, of = all_pictures(features, np.concatenate(drawings), views)
+    concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])[of]
     if len(drawings) <= head.dim:  # fewer things than numbers: nothing to compute a discriminant from
         return
-    matrix = discriminant.fit(discriminant.rms_normalised(features[rows]), concept, head.dim)
+    matrix = discriminant.fit(discriminant.rms_normalised(pictures), concept, head.dim, SHRINKAGE)
     kernel = head.from_vision.kernel
     kernel.assign(matrix / matrix.std() * float(np.std(kernel.numpy())))
     variables = [kernel, head.vision_norm.gain]
@@ -61,6 +77,7 @@ def train_keys(
     for i in range(t.key_steps):
         chosen = rng.permutation(len(drawings))[: t.contrastive_pairs]
         rows = draw_pairs([drawings[c] for c in chosen], rng)
-        taught, asked = (augment(features[r], t.vision_noise, t.vision_dropout, rng) for r in rows)
+        seen = (look(features, r, views, rng) for r in rows)
+        taught, asked = (augment(x, t.vision_noise, t.vision_dropout, rng) for x in seen)
         rate = RATE * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * i / t.key_steps)))
         step(tf.constant(taught), tf.constant(asked), tf.constant(rate, tf.float32))

@@ -67,7 +67,7 @@ class Training:
     def prepare(self) -> None:
         """What is trained before the steps: the keys, then the episode's matrices."""
         t = self.model.config.training
-        train_keys(self.model.keys, self.data.features, self.data.drawings, self.model.config, t.seed)
+        train_keys(self.model.keys, self.data.features, self.data.drawings, self.model.config, t.seed, self.data.views)
         fit_channel(self.model, t.channel_steps)
 
     def restore(self) -> None:

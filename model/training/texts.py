@@ -147,4 +147,5 @@ def training_set(
         names=tokenise(known, tokenizer, length),
         phrases=phrases,
         shares=shares_of(phrases, config.training.long_phrases),
+        views=dataset.seen,
     )

@@ -61,11 +61,11 @@ def test_a_collage_shows_other_drawings() -> None:
 def test_stored_views_belong_to_training_drawings(small: Builder, config: BitMarConfig) -> None:
     dataset = load_dataset(config, small.data_dir, "development")
     trained = dataset.role == "train"
-    assert (dataset.camera[trained] >= 0).all() and (dataset.camera[~trained] == -1).all()
-    assert sorted(dataset.camera[trained].ravel()) == list(range(len(dataset.camera_features)))
+    assert (dataset.views[trained] >= 0).all() and (dataset.views[~trained] == -1).all()
+    assert sorted(dataset.views[trained].ravel()) == list(range(len(dataset.seen.features)))
     drawing = int(np.flatnonzero(trained)[3])
     name, code = dataset.reference(drawing).split("/")
     path = small.data_dir / "pictures" / name / f"{code}.png"
     again = camera_views.compute([code], [path], small.statistics_drawings(), Eye(small.data_dir).features, "again")
     assert open_image(path).mode == "RGBA" and len(again.ids) == VIEWS
-    np.testing.assert_array_equal(again.q, dataset.camera_q[dataset.camera[drawing]])
+    np.testing.assert_array_equal(again.q, dataset.view_q[dataset.views[drawing, :VIEWS]])
