@@ -1,7 +1,7 @@
 """I don't know: whether the best slot's thing is the one that is asked for, from the device's own scores.
 
 The cosine of a question and its best slot says little alone: some drawings are like everything. So both the question and the
-best slot's key are also compared with a *cohort*, keys of training drawings that the model carries; what a stranger reaches
+best slot's key are also compared with a *cohort*, keys of training things that the model carries; what a stranger reaches
 there is the measure of what a friend must exceed (score normalisation by cohorts: Auckenthaler et al., 2000, in speaker
 verification). A logistic regression weighs the numbers. It needs neither other slots nor many: one taught thing is enough.
 
@@ -26,7 +26,7 @@ from model.data.files import read_json, replacing, write_json
 from model.saved_run import REFUSAL
 
 FILE, COHORT_FILE = REFUSAL
-COHORT = 256
+COHORT = 900
 TOP = 20
 RIDGE = 1e-3
 NAMED = 0.9  # share of known things that get a name, surely or perhaps
@@ -66,9 +66,11 @@ class Refusal(NamedTuple):
         }
 
 
-def cohort_of(keys: np.ndarray, size: int = COHORT, seed: int = 0) -> np.ndarray:
-    """`size` of the training drawings' keys (unit rows), evenly at random."""
-    return keys[np.random.default_rng(seed).permutation(len(keys))[:size]]
+def cohort_of(keys: np.ndarray, things: list[np.ndarray], size: int = COHORT, seed: int = 0) -> np.ndarray:
+    """The mean keys (unit rows) of `size` of the things, evenly at random. keys: unit [N, D]; things: rows of each."""
+    chosen = np.random.default_rng(seed).permutation(len(things))[:size]
+    means = np.stack([keys[things[thing]].mean(0) for thing in chosen])
+    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
 
 
 def beside_cohort(units: np.ndarray, cohort: np.ndarray) -> list[np.ndarray]:

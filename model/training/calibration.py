@@ -39,11 +39,10 @@ def calibrate(head: KeyHead, dataset: Dataset, config: BitMarConfig) -> refusal.
     kept = [rows for concept, rows in groups.items() if concept not in strangers]
     train_keys(second, dataset.features, kept, config, config.training.seed + 1, dataset.seen)
     units = keys_of(second, dataset.features)
-    rows = np.concatenate(kept)
     pairs = [(a, b) for concept in strangers for a in groups[concept] for b in groups[concept] if a != b]
     questions = make_strangers(np.array(pairs), dataset.concept, WAYS, QUESTIONS, config.training.seed)
-    cohort = refusal.cohort_of(units[rows])
+    cohort = refusal.cohort_of(units, kept)
     keys = slot_keys(units, questions.taught)
     known, unknown = (measured(units, keys, asked, cohort) for asked in (questions.asked, questions.stranger))
-    own = refusal.cohort_of(keys_of(head, dataset.features)[np.concatenate(list(groups.values()))])
+    own = refusal.cohort_of(keys_of(head, dataset.features), list(groups.values()))
     return refusal.fit(known, unknown, cohort)._replace(cohort=own)
