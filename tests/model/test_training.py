@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from bitmar.errors import BitmarError
-from model.training.batches import BatchMaker, augment
+from model.data.dataset import Views
+from model.training.batches import VIEWED, BatchMaker, augment, look
+from model.training.keys import all_pictures
 from model.training.loop import Interrupt, Training
 from model.training.run_folder import RunFolder
 from model.training.schedule import Schedule
@@ -215,3 +217,26 @@ def test_a_checkpoint_of_another_model_is_refused(small_config, small_data, tmp_
     (tmp_path / "checkpoint.npz").write_bytes(b"PK broken")
     with pytest.raises(BitmarError, match="broken"):
         train(small_config, small_data, tmp_path, restore=True)
+
+
+def test_most_pictures_are_seen_in_one_of_their_own_views() -> None:
+    """Drawing i is all i, its views are all 100 i + v; the last drawing has none."""
+    features = np.repeat(np.arange(10, dtype=np.float32)[:, None], 768, 1)
+    rows = np.arange(20, dtype=np.int32).reshape(10, 2)
+    rows[9] = -1
+    views = Views(rows, np.repeat([[100.0 * (i // 2) + i % 2] for i in range(20)], 768, 1).astype(np.float32))
+    rng, asked = np.random.default_rng(0), np.tile(np.arange(10), 400)
+    seen = look(features, asked, views, rng)[:, 0]
+    viewed = seen != asked
+    viewed[asked == 0] = seen[asked == 0] == 1  # drawing 0's first view looks like itself
+    assert ((seen[viewed] // 100 == asked[viewed]) & (seen[viewed] % 100 <= 1)).all()
+    assert not viewed[asked == 9].any()
+    assert abs(viewed[(asked > 0) & (asked < 9)].mean() - VIEWED) < 0.03
+    assert set(seen[viewed & (asked == 5)]) == {500.0, 501.0}
+
+
+def test_a_discriminant_sees_drawings_and_views() -> None:
+    features = np.arange(4, dtype=np.float32)[:, None] * np.ones((1, 768), np.float32)
+    views = Views(np.array([[0, -1], [1, 2], [-1, -1], [3, -1]], np.int32), 10 + np.zeros((4, 768), np.float32))
+    pictures, of = all_pictures(features, np.array([1, 2, 3]), views)
+    assert pictures[:, 0].tolist() == [1, 2, 3, 10, 10, 10] and of.tolist() == [0, 1, 2, 0, 0, 2]

@@ -27,7 +27,8 @@ def _pairs(concept: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def fitted() -> refusal.Refusal:
     units, concept = _world(np.random.default_rng(0), 80)
-    cohort = refusal.cohort_of(_world(np.random.default_rng(1), 100)[0])
+    others, thing = _world(np.random.default_rng(1), 100)
+    cohort = refusal.cohort_of(others, [np.flatnonzero(thing == t) for t in range(100)])
     questions = make_strangers(_pairs(concept), concept, 16, 1500, seed=0)
     keys = slot_keys(units, questions.taught)
     return refusal.fit(
