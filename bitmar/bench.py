@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def milliseconds(action: Callable[[], object], repeats: int = REPEATS) -> float:
         start = time.perf_counter()
         action()
         times.append(1000 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return float(np.median(times))
 
 
 def random_picture(seed: int = SEED) -> Picture:

@@ -75,7 +75,7 @@ class Camera(ABC):
 
     @abstractmethod
     def frames(self) -> Iterator[Image.Image]:
-        """RGB images, at most 1,024 pixels long, the newest of a live source; a folder's or file's end with it.
+        """RGB images, at most 800 pixels long, the newest of a live source; a folder's or file's end with it.
 
         Raises:
           BitmarError: the source is broken, unplugged or gives nothing.

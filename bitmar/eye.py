@@ -31,7 +31,8 @@ def prepare(image: Image.Image) -> np.ndarray:
       BitmarError: a side of more than 16,384 pixels.
     """
     transparent = "A" in image.getbands() or "transparency" in image.info
-    pixels = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+    mode = "RGBA" if transparent else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     pixels, out = np.ascontiguousarray(pixels), np.empty((SIZE, SIZE, 3), np.int8)
     height, width, channels = pixels.shape
     status = library.load().pic_prepare(

@@ -20,7 +20,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # an MPO is open
 MAX_SIDE = 16_384  # pixels
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 200_000_000  # of RAM, by `bytes_a_pixel`
-LONGEST = 1024  # pixels: the longer side of what leaves this module is at most this
+LONGEST = 800  # pixels: the longer side of what leaves this module is at most this
 SIXTEEN = 65_535  # white of a 16-bit image
 ORIENTATION = 0x0112  # EXIF tag
 BITS_PER_SAMPLE = 258  # TIFF tag
@@ -79,7 +79,9 @@ def decode(image: Image.Image, where: object) -> Image.Image:
         getattr(image, "is_animated", False) and image.format != "MPO"
     ):  # a camera's MPO has a preview beside the picture
         log.warning("picture %s: several frames, the first is taken", where)
-    if (factor := max(width, height) // LONGEST) > 1:  # a JPEG is decoded at half its size, a quarter or an eighth
+    if (
+        factor := max(width, height) // (LONGEST // 2)
+    ) > 1:  # a JPEG is decoded at half its size, a quarter or an eighth
         image.draft(None, (-(-width // factor), -(-height // factor)))
     needed = image.width * image.height * bytes_a_pixel(image)
     if image.format in ("JPEG", "MPO") and image.info.get("progressive"):
@@ -137,4 +139,5 @@ def small(image: Image.Image) -> Image.Image:
 
 def upright(image: Image.Image) -> Image.Image:
     """Turned as the EXIF tag says; a tag that says nothing known turns nothing."""
-    return ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image

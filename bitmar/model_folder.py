@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable
@@ -13,7 +12,9 @@ from typing import Any
 from bitmar.errors import BitmarError
 from bitmar.model_format import FILE, GRAPHS, read_description
 from bitmar.native import library
+from bitmar.sha256 import sha256
 
+BLOCK = 1 << 16  # bytes
 NEEDED_FILES = (*GRAPHS, "tokenizer.bin")
 
 
@@ -103,10 +104,12 @@ def check_file(file: Path, expected: dict[str, Any]) -> None:
                 raise BitmarError(f"{file}: not a file, model.json lists it")
             if status.st_size != expected["bytes"]:
                 raise BitmarError(f"{file}: {status.st_size} bytes, expected {expected['bytes']} (model.json)")
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = sha256()
+            while block := stream.read(BLOCK):
+                digest.update(block)
     except OSError as error:
         raise BitmarError(f"{file}: cannot be read ({error.strerror}), model.json lists it") from error
-    if digest != expected["sha256"]:
+    if digest.hexdigest() != expected["sha256"]:
         raise BitmarError(f"{file}: its sha256 is not the one in model.json: the file was changed")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -135,6 +134,8 @@ class PictureSource:
 
     def _archive(self, file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Codes, int8 features and scales of a picture set, checked."""
+        from zipfile import BadZipFile  # here: it loads every compression that there is
+
         try:
             with np.load(file, allow_pickle=False) as archive:
                 ids, q, scale = archive["ids"], archive["q"], archive["scale"]
@@ -142,7 +143,7 @@ class PictureSource:
             sets = sorted(path.stem.split("-", 1)[1] for path in file.parent.glob(f"{self.kind}-*.npz"))
             found = ", ".join(sets) or f"no features in {file.parent}"
             raise BitmarError(f"picture set {file.stem.split('-', 1)[1]!r} is unknown, found: {found}") from None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise BitmarError(f"{file}: broken ({error})") from error
         if q.shape != (len(ids), picture.FEATURES) or q.dtype != np.int8 or scale.shape != (len(ids),):
             raise BitmarError(f"{file}: q {q.dtype} {q.shape}, expected int8 ({len(ids)}, {picture.FEATURES})")

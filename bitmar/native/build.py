@@ -6,17 +6,13 @@ CC=aarch64-linux-gnu-gcc python -m bitmar.native.build --out libbitmar.so
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import os
 import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from bitmar.errors import BitmarError
+from bitmar.sha256 import sha256
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = Path(__file__).resolve().parent
@@ -56,15 +52,8 @@ def inputs() -> list[Path]:
 
 
 def compiler() -> list[str]:
-    """The compiler's command: $CC, or cc.
-
-    Raises:
-      BitmarError: it is not installed.
-    """
-    command = shlex.split(os.environ.get("CC", "") or "cc")
-    if shutil.which(command[0]) is None:
-        raise BitmarError(f"C compiler '{command[0]}' not found: install one (apt install gcc) or name it in CC")
-    return command
+    """The compiler's command: $CC, or cc."""
+    return shlex.split(os.environ.get("CC", "") or "cc")
 
 
 def build(out: Path, strict: bool = True, extra_flags: tuple[str, ...] = ()) -> Path:
@@ -77,12 +66,18 @@ def build(out: Path, strict: bool = True, extra_flags: tuple[str, ...] = ()) -> 
     Raises:
       BitmarError: no compiler, or the compiler's first error.
     """
+    import shutil  # here: a program that finds the library built goes without these
+    import subprocess
+    import tempfile
+
+    command = compiler()
+    if shutil.which(command[0]) is None:
+        raise BitmarError(f"C compiler '{command[0]}' not found: install one (apt install gcc) or name it in CC")
     out.parent.mkdir(parents=True, exist_ok=True)
     headers = [ROOT / library / "include" for library in LIBRARIES] + [ROOT / "memstore" / "posix"]
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         built = Path(folder) / NAME
-        command = [
-            *compiler(),
+        command += [
             *ARITHMETIC,
             *(WARNINGS if strict else []),
             *SHARED,
@@ -105,7 +100,7 @@ def cached() -> Path:
     It stands in build/native/<digest of sources, compiler and flags>/, so that programs that run at the same time
     never see each other's half-written file.
     """
-    digest = hashlib.sha256(repr((compiler(), ARITHMETIC)).encode())
+    digest = sha256(repr((compiler(), ARITHMETIC)).encode())
     for path in inputs():
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     out = ROOT / "build" / "native" / digest.hexdigest()[:16] / NAME
@@ -114,6 +109,8 @@ def cached() -> Path:
 
 def main() -> int:
     """`python -m bitmar.native.build`; returns the exit code."""
+    import argparse
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="the file to write (default: this checkout's cache in build/native/)")
     parser.add_argument("--quiet", action="store_true", help="do not print the file's path")

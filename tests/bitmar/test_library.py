@@ -65,10 +65,10 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(BitmarError, match="'no-such-compiler' not found"):
-        build.compiler()
+        build.build(tmp_path / "new.so")
 
 
 def test_the_library_tells_which_ops_it_runs() -> None:
