@@ -26,7 +26,7 @@ RUN = Path("runs/demo")
 CARD = RUN / "card"
 CONFIG = Path("configs/bitmar_ultra_tiny.yaml")
 SLOTS = 16
-THINGS_FOR_PI, THINGS_FOR_BOARD = 8, 2
+THINGS_FOR_PI, THINGS_FOR_BOARD, THINGS_SEEN_BY_BOARD = 8, 2, 4
 SEED = 2026
 
 
@@ -106,6 +106,23 @@ def pick_things(count: int, split: str) -> list[Thing]:
     return things
 
 
+def on_the_card(things: list[Thing]) -> list[Thing]:
+    """Copies the drawings onto the card, as BMP on white: files that a board reads, crops and looks at by itself."""
+    from PIL import Image
+
+    def copied(drawing: str, name: str) -> str:
+        with Image.open(ROOT / "data" / "pictures" / f"{drawing}.png") as image:
+            cut_out = image.convert("RGBA")
+        sheet = Image.new("RGBA", cut_out.size, "white")
+        Image.alpha_composite(sheet, cut_out).convert("RGB").save(CARD / name)
+        return f"card:{name}"
+
+    return [
+        Thing(thing.name, copied(thing.taught, f"{i}.bmp"), copied(thing.asked, f"{i}-2.bmp"))
+        for i, thing in enumerate(things)
+    ]
+
+
 def teach(console: Console, things: list[Thing]) -> None:
     for thing in things:
         answer = console.say(f'teach {thing.taught} "{thing.name}"')
@@ -133,14 +150,19 @@ def ask(console: Console, device: str, things: list[Thing]) -> list[dict[str, An
         )
         verdict = "right" if right else f"WRONG, truth {thing.name!r}"
         speed = f", {answer['tokens_per_s']:.0f} tokens/s" if answer.get("tokens_per_s") else ""
+        speed += f", seen in {answer['seeing'] / 1e6:.0f} M instructions" if answer.get("seeing") else ""
         print(f"  ask {thing.asked:<30} -> {answer['text']!r:<34} {verdict}{speed}", flush=True)
     return answers
 
 
 def device_story(split: str, board: bool) -> list[dict[str, Any]]:
-    """Teach the Pi app, kill it, ask it; the same card in the microcontroller; back to the Pi."""
-    things = pick_things(THINGS_FOR_PI + THINGS_FOR_BOARD, split)
-    first, second = things[:THINGS_FOR_PI], things[THINGS_FOR_PI:]
+    """Teach the Pi app, kill it, ask it; the same card in the microcontroller, which then sees for itself; back to the Pi."""
+    things = pick_things(THINGS_FOR_PI + THINGS_FOR_BOARD + THINGS_SEEN_BY_BOARD, split)
+    first, second, third = (
+        things[:THINGS_FOR_PI],
+        things[THINGS_FOR_PI:-THINGS_SEEN_BY_BOARD],
+        things[-THINGS_SEEN_BY_BOARD:],
+    )
     shutil.rmtree(CARD, ignore_errors=True)
     CARD.mkdir(parents=True)
     console = Console("here")
@@ -155,8 +177,15 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
     answers += ask(console, "the Cortex-M7 (emulated)", first)
     teach(console, second)
     console.kill()
+    seen = on_the_card(third)
+    console = Console("qemu")
+    teach(console, seen)
+    console.kill()
+    console = Console("qemu")
+    answers += ask(console, "the Cortex-M7 (emulated), pictures from its own card", seen)
+    console.quit()
     console = Console("here")
-    answers += ask(console, "the Pi app, taught on the Cortex-M7", second)
+    answers += ask(console, "the Pi app, taught on the Cortex-M7", second + third)
     console.quit()
     return answers
 
