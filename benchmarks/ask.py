@@ -79,7 +79,7 @@ def measured(root: Path, picture: Path, model: Path) -> dict[str, float]:
     for _ in range(PROCESSES):
         done = subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True)
         runs.append([float(number) for number in done.stdout.split()])
-    ask, first, peak = np.min(runs, axis=0)
+    ask, first, peak = (float(number) for number in np.min(runs, axis=0))
     return {"ask_cpu_ms": round(ask, 2), "first_teach_cpu_ms": round(first, 2), "peak_mb": round(peak, 1)}
 
 
