@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: E402
 
-from bitmar.eye import FEATURES, pool  # noqa: E402
+from bitmar.eye import FEATURES, NETWORK, POOLING, pool, prepare, read_pooling  # noqa: E402
 from bitmar.image_file import open_image  # noqa: E402
 from bitmar.picture import square_on_white  # noqa: E402
 from model import discriminant  # noqa: E402
@@ -130,24 +130,22 @@ def figures(drawn: dict[int, np.ndarray], seen: np.ndarray, dataset: Dataset, tr
     return report
 
 
-def against_reference(path: Path, views: list[list[Image.Image]], mean: np.ndarray, std: np.ndarray) -> dict[str, Any]:
-    """The accelerator beside the reference kernels: camera -> camera, nearest neighbour."""
+def against_reference(data: Path, views: list[list[Image.Image]]) -> dict[str, Any]:
+    """The data's network in the accelerator and in the reference kernels: camera -> camera, nearest neighbour."""
     (first,), second = ROWS["camera_camera"]
-    fast, exact = Network(path), Network(path, reference=True)
-    count = len(views)
-    pixels = [squared(views[i][v], 128) for v in (first, second) for i in range(count)]
+    fast, exact = Network(data / NETWORK), Network(data / NETWORK, reference=True)
+    scale, shift = read_pooling(data / POOLING)
+    zero, count = int(fast.output["quantization"][1]), len(views)
+    pixels = [prepare(seen[view]) for view in (first, second) for seen in views]
     cells = [(fast.cells(p), exact.cells(p)) for p in progress(pixels, "reference kernels")]
-    changed = float(np.mean([(a != b).mean() for a, b in cells]))
-    zero = int(fast.output["quantization"][1])
-    zeros, ones = np.zeros(FEATURES, np.float32), np.ones(FEATURES, np.float32)
-    rows = [np.stack([(pool(pair[k], zero, ones, zeros) - mean) / std for pair in cells]) for k in (0, 1)]
+    rows = [np.stack([pool(pair[kind], zero, scale, shift) for pair in cells]) for kind in (0, 1)]
     unit = [r / np.linalg.norm(r, axis=1, keepdims=True) for r in rows]
     pairs, thing = np.arange(2 * count).reshape(2, count).T, np.tile(np.arange(count), 2)
     questions = make_questions(pairs, thing, 16, QUESTIONS, SEED)
     best = [best_slots(u, questions) for u in unit]
     return {
         "pictures": len(pixels),
-        "cells_differ": round(changed, 4),
+        "cells_differ": round(float(np.mean([(a != b).mean() for a, b in cells])), 4),
         "cosine": round(float((unit[0] * unit[1]).sum(1).mean()), 5),
         "answers_differ": round(float((best[0] != best[1]).mean()), 4),
         "accelerated": round(float((best[0] == questions.answer).mean()), 4),
@@ -159,7 +157,7 @@ def against_reference(path: Path, views: list[list[Image.Image]], mean: np.ndarr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="folder of `pipeline.py data`")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 144, 160])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[128, 144, 160])
     parser.add_argument("--reference", type=int, default=100, help="photographed things that the reference sees too")
     parser.add_argument("--out", type=Path, default=RESULT)
     args = parser.parse_args()
@@ -178,13 +176,18 @@ def main() -> None:
         stamps = folder / "stamps" / photos.STAMPS
         paths = sorted(p for p in stamps.rglob("*.png") if not any(word in str(p) for word in photos.DRAWN))
         shown = []
+        most = None if args.sizes else args.reference  # all of them are needed for the sizes alone
         for path in progress(paths, "photographs: views"):
-            if thing := photos.photograph(path):
+            if len(shown) != most and (thing := photos.photograph(path)):
                 seed = zlib.crc32(path.relative_to(stamps).with_suffix("").as_posix().encode())
                 shown.append(photos.views(thing, seed))
         package = next((args.data / "downloads").glob("efficientnet_lite0*.whl"))
         sample = [open_image(files[int(i)]).convert("RGBA") for i in trained[:: max(1, len(trained) // CALIBRATION)]]
         report: dict[str, Any] = {"things": len(shown), "trained_drawings": len(trained), "sizes": {}}
+        if args.reference:
+            report["reference"] = against_reference(args.data, shown[: args.reference])
+            print(json.dumps(report["reference"]), flush=True)
+            args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         for size in args.sizes:
             network = folder / f"{size}.tflite"
             convert(size, package, sample, network)
@@ -197,10 +200,6 @@ def main() -> None:
             ]
             report["sizes"][size] = figures(drawn, np.array(seen), dataset, trained)
             print(size, json.dumps(report["sizes"][size]), flush=True)
-            if size == 128 and args.reference:
-                x = np.stack([drawn[i] for i in trained])
-                report["reference"] = against_reference(network, shown[: args.reference], x.mean(0), x.std(0) + 1e-3)
-                print(json.dumps(report["reference"]), flush=True)
             args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
