@@ -44,9 +44,10 @@ def find_tokenizer(config: BitMarConfig, folder: Path) -> Path | None:
 
 
 def find_vision(config: BitMarConfig, data: Path) -> Path | None:
-    """vision.tflite, where the configuration's pictures go through it."""
+    """vision.tflite, vision.bin beside it, where the configuration's pictures go through them."""
     path = data / "vision.tflite"
-    return path if config.vision == "lite0_128" and path.exists() else None
+    there = path.exists() and path.with_suffix(".bin").exists()
+    return path if config.vision == "lite0_128" and there else None
 
 
 def trained(run: Path, data: Path) -> Origin:

@@ -129,6 +129,7 @@ def aot_report(firmware: Firmware, measured: dict[str, Any], board: Board) -> di
     report = {
         "engine": "aot",
         "flash_weights": firmware.plan["weights_bytes"],
+        "flash_eye": eye_of(firmware)["constants_bytes"],  # among the weights
         "flash_tokenizer": firmware.plan["tokenizer_bytes"],
         "flash_code": code_bytes(firmware.elf) + board.library_flash,
         "stack_used": measured["stack_used"],
@@ -139,14 +140,23 @@ def aot_report(firmware: Firmware, measured: dict[str, Any], board: Board) -> di
     return finished(report, ram, firmware, 0, board)
 
 
+def eye_of(firmware: Firmware) -> dict[str, Any]:
+    """Arena and constants of the vision network; zeros where the model has none."""
+    return firmware.plan.get("vision", {"arena_bytes": 0, "constants_bytes": 0})
+
+
 def tflm_report(aot: dict[str, Any], firmware: Firmware, arena: int | None, board: Board) -> dict[str, Any]:
     """What TensorFlow Lite Micro would take: its arena by bisection on this machine, the rest as noted above."""
     ram = {name: size for name, size in aot["ram"].items() if name not in BOARD_RAM}
     ram["arena"] = arena if arena is not None else 0
     ram["other"] += TFLM_RAM
+    eye = eye_of(firmware)
+    ram["eye"] = eye["arena_bytes"]  # C there too, but in an arena of its own
+    files = sum(graph["file_bytes"] for graph in firmware.plan["graphs"].values())
     report = {
         "engine": "tflm",
-        "flash_weights": sum(graph["file_bytes"] for graph in firmware.plan["graphs"].values()),
+        "flash_weights": files + eye["constants_bytes"],
+        "flash_eye": eye["constants_bytes"],
         "flash_tokenizer": aot["flash_tokenizer"],
         "flash_code": aot["flash_code"] + TFLM_CODE,
         "measured": False,
@@ -198,7 +208,8 @@ def lines(report: dict[str, Any], board: Board) -> list[str]:
     for name, used, limit in [*flash, ("RAM", report["ram_total"], board.ram)]:
         out.append(f"  {name:15} {bar(used, limit)} {used:>11,} of {limit:>11,} bytes")
     out.append(
-        f"  weights {report['flash_weights']:,}, tokenizer {report['flash_tokenizer']:,}, code {report['flash_code']:,}"
+        f"  weights {report['flash_weights']:,} ({report['flash_eye']:,} the eye's), "
+        f"tokenizer {report['flash_tokenizer']:,}, code {report['flash_code']:,}"
     )
     out.append("  RAM: " + ", ".join(f"{name.replace('_', ' ')} {size:,}" for name, size in report["ram"].items()))
     if "card" in report:

@@ -92,7 +92,9 @@ def _eye(model: Path, out: Path, engine: str, report: dict) -> None:
         )
     report["vision"] = eye
     report["weights_bytes"] += eye["constants_bytes"]
-    report["arena_bytes"] = max(report["arena_bytes"], eye["arena_bytes"] if engine == "aot" else 0)
+    if engine == "aot":
+        for key in ("arena_bytes", "arena_lower_bound"):
+            report[key] = max(report[key], eye[key])
 
 
 def _pooling(model: Path) -> bytes:
