@@ -45,8 +45,7 @@ from model.evaluation.questions import make_questions  # noqa: E402
 from model.evaluation.ways import best_slots  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "eye.json"
-CALIBRATION, QUESTIONS, SEED, DIMS = 128, 4000, 5, 128
-TRAINED = 2500  # training drawings that mean, deviation and LDA are of
+CALIBRATION, QUESTIONS, SEED, DIMS = 64, 4000, 5, 128
 
 
 def squared(image: Image.Image, size: int) -> np.ndarray:
@@ -99,8 +98,10 @@ def slots(rows: np.ndarray, pairs: np.ndarray, thing: np.ndarray) -> float:
     return round(float((best_slots(unit, questions) == questions.answer).mean()), 4)
 
 
-def figures(drawn: dict[int, np.ndarray], seen: np.ndarray, dataset: Dataset, trained: np.ndarray) -> dict[str, Any]:
-    """{row: {"nearest", "lda"}}; drawn: features by drawing; seen: features [things, VIEWS, 768]."""
+def figures(
+    drawn: dict[int, np.ndarray], seen: np.ndarray, dataset: Dataset, trained: np.ndarray, asked: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """{row: {"nearest", "lda"}}; drawn: features by drawing; seen: features [things, VIEWS, 768]; asked: pairs by row."""
     x = np.stack([drawn[i] for i in trained])
     mean, std = x.mean(0), x.std(0) + 1e-3
     matrix = discriminant.fit(discriminant.rms_normalised((x - mean) / std), dataset.concept[trained], DIMS)
@@ -108,7 +109,7 @@ def figures(drawn: dict[int, np.ndarray], seen: np.ndarray, dataset: Dataset, tr
     for i, row in drawn.items():
         plain[i] = (row - mean) / std
     seen, report = (seen - mean) / std, {}
-    for name, pairs in (("held_out", dataset.held_out_pairs()), ("line_art", dataset.hard_style_pairs())):
+    for name, pairs in asked.items():
         lda = discriminant.rms_normalised(plain) @ matrix
         used = np.unique(pairs)
         place = np.full(len(plain), -1)
@@ -159,15 +160,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="folder of `pipeline.py data`")
     parser.add_argument("--sizes", type=int, nargs="*", default=[128, 144, 160])
     parser.add_argument("--reference", type=int, default=100, help="photographed things that the reference sees too")
+    parser.add_argument(
+        "--trained", type=int, default=2500, help="training drawings that mean, deviation and LDA are of"
+    )
+    parser.add_argument("--concepts", type=int, default=1000, help="held-out concepts that are asked for")
     parser.add_argument("--out", type=Path, default=RESULT)
     args = parser.parse_args()
     photos.load(args.data)  # downloads, once
     dataset = load_dataset(load_config(ROOT / "configs/bitmar_ultra_tiny.yaml"), args.data, "final")
     random = np.random.default_rng(SEED)
-    trained = np.sort(random.permutation(dataset.train_drawings())[:TRAINED])
+    trained = np.sort(random.permutation(dataset.train_drawings())[: args.trained])
     counts = np.bincount(dataset.concept[trained], minlength=len(dataset.concepts))
     trained = trained[counts[dataset.concept[trained]] > 1]
-    asked = np.unique(np.concatenate([dataset.held_out_pairs().ravel(), dataset.hard_style_pairs().ravel()]))
+    pairs = {"held_out": dataset.held_out_pairs(), "line_art": dataset.hard_style_pairs()}
+    chosen = random.permutation(np.flatnonzero(dataset.held_out))[: args.concepts]
+    pairs = {name: p[np.isin(dataset.concept[p[:, 0]], chosen)] for name, p in pairs.items()}
+    asked = np.unique(np.concatenate([p.ravel() for p in pairs.values()]))
     needed = [int(i) for i in np.union1d(trained, asked)]
     files = {i: args.data / "pictures" / f"{dataset.reference(i)}.png" for i in needed}
     with tempfile.TemporaryDirectory() as name:
@@ -198,7 +206,7 @@ def main() -> None:
             seen = [
                 [eye.pooled(squared(view, size)) for view in views] for views in progress(shown, f"{size} px: views")
             ]
-            report["sizes"][size] = figures(drawn, np.array(seen), dataset, trained)
+            report["sizes"][size] = figures(drawn, np.array(seen), dataset, trained, pairs)
             print(size, json.dumps(report["sizes"][size]), flush=True)
             args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
