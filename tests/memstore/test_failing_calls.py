@@ -48,9 +48,9 @@ def episode(i: int) -> np.ndarray:
 
 
 def contents(memory: n.Memory) -> list[tuple]:
-    """Of each slot that is saved: name, importance, numbers."""
+    """Of each slot that is saved: name, importance, numbers; from the last one on, so that the cache still has the newest."""
     out = []
-    for slot in range(CONFIG["slots"]):
+    for slot in reversed(range(CONFIG["slots"])):
         info = memory.info(slot)
         saved = info.occupied and info.saved
         out.append((info.name, info.importance, memory.read(slot).tobytes()) if saved else (b"", 0, b""))
@@ -65,7 +65,7 @@ def lived(memory: n.Memory) -> None:
     memory.call("forget", b"fork", None)
     memory.rename(b"bowl", b"plate", episode(9))
     memory.teach("passing", episode(7), axis(7), importance=0.1)
-    for slot in (0, 3, 2):  # into the cache, what an undo changes among them
+    for slot in (0, 2, 3):  # into the cache, and last what an undo changes
         memory.read(slot)
 
 

@@ -255,7 +255,7 @@ def test_a_deleted_history_begins_anew(tmp_path: Path) -> None:
             assert content(memory) == before
 
 
-def test_the_history_of_a_deleted_memory_stays_as_it_is(tmp_path: Path) -> None:
+def test_an_archive_that_outlives_its_memory_stays_as_it_is(tmp_path: Path) -> None:
     rng, folder = np.random.default_rng(11), tmp_path / "m"
     with n.opened(folder, config()) as memory:
         teach(memory, rng, "old")
