@@ -40,6 +40,13 @@ def arrays(**changed: np.ndarray) -> Callable[[Path], object]:
     return damage
 
 
+def save_other_views(path: Path) -> None:
+    """The same views, each said to be of another drawing."""
+    with np.load(path) as archive:
+        views = dict(archive)
+    np.savez(path, **views | {"ids": np.roll(views["ids"], 2)})
+
+
 DAMAGES = {
     "a list": (lambda d: (d / "pictograms.json").write_text("[1]"), "pictograms.json: the whole"),
     "nesting": (lambda d: (d / "pictograms.json").write_text("[" * 100_000), "pictograms.json: not JSON"),
@@ -64,7 +71,7 @@ DAMAGES = {
     ),
     "no camera views": (lambda d: (d / "features/camera-twemoji.npz").unlink(), "camera-twemoji.npz is missing"),
     "views of other drawings": (
-        lambda d: shutil.copy(d / "features/camera-emojione.npz", d / "features/camera-twemoji.npz"),
+        lambda d: save_other_views(d / "features/camera-twemoji.npz"),
         "camera-twemoji.npz: not the views of this data's drawings",
     ),
     "phrases": (lambda d: (d / "phrases.txt").write_bytes(b"\xff\n"), "phrases.txt: cannot be read"),
