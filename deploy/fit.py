@@ -128,7 +128,7 @@ def aot_report(firmware: Firmware, measured: dict[str, Any], board: Board) -> di
     ram["other"] = ram_bytes(firmware.elf) - sum(ram.values())
     report = {
         "engine": "aot",
-        "flash_weights": firmware.plan["weights_bytes"],
+        "flash_weights": firmware.plan["weights_bytes"] + firmware.plan["cohort_bytes"],
         "flash_eye": eye_of(firmware)["constants_bytes"],  # among the weights
         "flash_tokenizer": firmware.plan["tokenizer_bytes"],
         "flash_code": code_bytes(firmware.elf) + board.library_flash,
@@ -155,7 +155,7 @@ def tflm_report(aot: dict[str, Any], firmware: Firmware, arena: int | None, boar
     files = sum(graph["file_bytes"] for graph in firmware.plan["graphs"].values())
     report = {
         "engine": "tflm",
-        "flash_weights": files + eye["constants_bytes"],
+        "flash_weights": files + eye["constants_bytes"] + firmware.plan["cohort_bytes"],
         "flash_eye": eye["constants_bytes"],
         "flash_tokenizer": aot["flash_tokenizer"],
         "flash_code": aot["flash_code"] + TFLM_CODE,

@@ -14,7 +14,7 @@ from convert.aot import graph
 from convert.aot.attention_split import split_attentions
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
-from convert.aot.repack import BUDGET, repack
+from convert.aot.repack import BUDGET, SEEING_BUDGET, repack
 from convert.aot.source import flash_data, function, macros, write_changed
 from convert.aot.vision.generate import generate_vision
 from convert.aot.weights import Weights
@@ -25,21 +25,23 @@ EYE = "bitmar_eye"  # the generated vision network
 POOLING = "vision.bin"  # beside vision.tflite: scale and shift (float32 [768] each) of the pooled numbers
 
 
-def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES, budget: int = BUDGET) -> dict:
+def generate(
+    model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...] = TILES, budget: int | None = None
+) -> dict:
     """Write the C of `model` (a folder of `pipeline.py convert`) into `out`; returns the report also found in plan.json.
 
     Deterministic: equal input gives equal bytes, and a file whose content would not change is not touched. With
     engine="tflm" the flatbuffers themselves go into flash. `tiles`: numbers of tokens that may run through a loop together;
     the largest that does not cost RAM is taken. `budget`: bytes of ternary weights up to which faster layouts are taken (0: those
-    of the flatbuffers stay). BitmarError: files missing or not of this format version.
+    of the flatbuffers stay; default: less for a model that sees). BitmarError: files missing or not of this format version.
     """
     description = _description(model)
     loaded = [graph.load(model / f"{name}.tflite", STREAM.get(name, ())) for name in GRAPHS]
-    matrices = []
+    sees, matrices = POOLING in description["files"], []
     if engine == "aot":
         for each in loaded:
             split_attentions(each)
-        matrices = repack(loaded, budget)
+        matrices = repack(loaded, (SEEING_BUDGET if sees else BUDGET) if budget is None else budget)
     plans = {plan.graph.name: plan for plan in make_plans(loaded, tiles)}
     _check_interface(model, plans)
     _check_description(model, description, plans)
@@ -53,7 +55,6 @@ def generate(model: Path, out: Path, engine: str = "aot", tiles: tuple[int, ...]
     report = _report(model, description, plans, weights, engine)
     report |= {"tokenizer_bytes": len(tokenizer), "cohort_bytes": len(cohort), "matrices": matrices}
     out.mkdir(parents=True, exist_ok=True)
-    sees = POOLING in description["files"]
     if sees:
         _eye(model, out, engine, report)
     header = model_header(description, plans, report, refusal)
@@ -90,6 +91,7 @@ def _eye(model: Path, out: Path, engine: str, report: dict) -> None:
         raise BitmarError(
             f"{model}/vision.tflite: {eye['picture_side']} px, map {eye['map']}; expected 128 px, 192 channels"
         )
+    eye["constants_bytes"] += len(_pooling(model))
     report["vision"] = eye
     report["weights_bytes"] += eye["constants_bytes"]
     if engine == "aot":

@@ -52,7 +52,7 @@ def test_ultra_tiny_fits_where_it_must(model: Path) -> None:
     firmware = build(model)
     assert report["ram_total"] == ram_bytes(firmware.elf) and report["flash_code"] == code_bytes(firmware.elf)
     found = sections(firmware.elf)
-    assert report["flash_weights"] + report["flash_tokenizer"] <= found[".model"] + 64
+    assert 0 <= found[".model"] - report["flash_weights"] - report["flash_tokenizer"] < 512  # all of it, and padding
     assert {engine["engine"] for engine in report["engines"].values()} == {"aot", "tflm"}
 
 
