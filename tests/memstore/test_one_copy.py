@@ -179,3 +179,24 @@ def test_numbers_as_a_slot_would_hold_them() -> None:
     wanted = values.astype(np.float16).astype(np.float32)
     memory.call("as_stored", n.pointer(values))
     assert np.array_equal(values, wanted)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_lane_that_was_repaired_is_worth_as_much_as_the_other(first: int) -> None:
+    """One lane is lost, the card is opened, the other one is lost."""
+    card = RamCard()
+    memory = card.open(n.config(**CONFIG))
+    taught(memory)
+    memory.close()
+    for lane in (first, 1 - first):
+        for files in (card.files, card.durable):
+            log = files["history/000000.bin"]
+            half = len(log) // 2
+            log[lane * half : lane * half + half] = bytes(half)
+        memory = check(card)
+        assert not memory.report.history_gone
+        for number in range(1, 5):
+            state = n.State()
+            memory.call("history_info", n.c.c_uint32(number), n.c.byref(state))
+            assert state.name == f"thing {number - 1}".encode()
+        memory.close()
