@@ -4,7 +4,8 @@
     python benchmarks/mcu.py [--tokens N] [--json]
 
 Instructions are exact and repeatable (QEMU's -icount); they are not cycles: no dual issue, no cache, no flash wait states.
-ultra_tiny is the demo's model, or that of the tests; tiny_edge has fresh weights. Writes benchmarks/results/mcu.json.
+ultra_tiny is the demo's model, or that of the tests, with and without its eye; tiny_edge has fresh weights.
+Writes benchmarks/results/mcu.json.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 MACHINE = ROOT / "mcu_app" / "platforms" / "qemu_cortex_m7" / "support" / "common"
 COUNTED = ("encode", "memory", "recall", "start", "per_token", "most_per_token")
+EYE = ("vision.tflite", "vision.bin")
 TEXT = 6  # tokens of the text that is encoded with the picture
 SIZES = (
     "flash_weights",
@@ -67,6 +71,16 @@ def encode_text(firmware: Any, tokens: int) -> int:
         "-DBITMAR_MODEL_SECTION=.rodata.bitmar",
     ]
     return int(target.run(compile_to("engine_count", target, sources, flags), str(tokens)))
+
+
+def without_eye(model: Path, folder: Path) -> Path:
+    """The model for a board that gets pictures as 768 numbers: a copy of its folder without the vision network."""
+    copy = folder / f"{model.name}_without_eye"
+    shutil.copytree(model, copy, ignore=shutil.ignore_patterns(*EYE))
+    description = json.loads((copy / "model.json").read_text())
+    description["files"] = {name: about for name, about in description["files"].items() if name not in EYE}
+    (copy / "model.json").write_text(json.dumps(description))
+    return copy
 
 
 def measure(model: Path, tokens: int) -> dict[str, Any]:
@@ -119,8 +133,12 @@ def main() -> int:
     args = parser.parse_args()
     from deploy.models import config_model, pick_model
 
-    models = [pick_model(None), config_model(ROOT / "configs" / "bitmar_tiny_edge.yaml")]
-    rows = [measure(model, args.tokens) for model in models]
+    shipped = pick_model(None)
+    with tempfile.TemporaryDirectory() as folder:
+        blind = measure(without_eye(shipped, Path(folder)), args.tokens)
+    blind["model"] += ", no eye"
+    edge = config_model(ROOT / "configs" / "bitmar_tiny_edge.yaml")
+    rows = [measure(shipped, args.tokens), blind, measure(edge, args.tokens)]
     out = ROOT / "benchmarks" / "results" / "mcu.json"
     out.write_text(json.dumps(rows, indent=1) + "\n")
     print(json.dumps(rows) if args.json else lines(rows))
