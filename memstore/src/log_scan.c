@@ -47,7 +47,9 @@ static int find_newest_block(ms_memory* m, uint32_t* newest) {
   int yes = 0, unreadable = 0, status = MS_OK;
   for (uint32_t i = 0; !status && !yes && i <= MISSING_FILES; i++) {
     m->header.first_file = first + i;
-    status = block_reached(m, ms_log_first_block(m), &yes, &unreadable);
+    int there = 0; /* with files of one block a later one would answer for it */
+    status = ms_log_has_file(m, m->header.first_file, &there);
+    if (!status && there) status = block_reached(m, ms_log_first_block(m), &yes, &unreadable);
   }
   if (status || !yes) {
     m->header.first_file = first;
