@@ -98,12 +98,12 @@ def test_a_day_with_it(browser: Browser, serve: Callable[..., Served], tmp_path:
     browser.screenshot("teach")
     browser.press("Remember it")
     browser.says("answer-name", "Grandma's hedgehog")
-    assert browser.find("answer").get_attribute("data-verdict") == "known"
+    browser.until(lambda: browser.find("answer").get_attribute("data-verdict") == "known")
     camera.show(picture_of("sunflower"))
     browser.until(lambda: browser.text("answer-name") != "Grandma's hedgehog")
     teach(browser, HEBREW)
     browser.says("answer-name", HEBREW)
-    assert browser.things() == ["Grandma's hedgehog", HEBREW]
+    browser.until(lambda: browser.things() == ["Grandma's hedgehog", HEBREW])
     camera.show(picture_of("hedgehog"))
     browser.says("answer-name", "Grandma's hedgehog")
     sound(browser)
@@ -127,7 +127,7 @@ def test_a_day_with_it(browser: Browser, serve: Callable[..., Served], tmp_path:
     browser.type("new-name", "third")
     browser.press("Save", "#name-dialog")
     browser.says("answer-name", "third")
-    assert browser.things() == ["Grandma's hedgehog", HEBREW, "third"]
+    browser.until(lambda: browser.things() == ["Grandma's hedgehog", HEBREW, "third"])
     browser.press("Right")
     browser.says("toast-text", "third")
 
@@ -179,7 +179,7 @@ def test_a_day_with_it(browser: Browser, serve: Callable[..., Served], tmp_path:
     browser.says("toast-text", "card is gone")
     away.rename(page.card)
     browser.until(lambda: not browser.find("banner").is_displayed())
-    assert browser.text("card-chip") == "in use" and len(browser.things()) == 3
+    browser.until(lambda: browser.text("card-chip") == "in use" and len(browser.things()) == 3)
     camera.show(picture_of("hedgehog"))
     browser.says("answer-name", "Grandma's hedgehog")
     browser.screenshot("card", "card")
@@ -221,7 +221,7 @@ def test_a_picture_from_the_phone_and_a_card_as_a_file(
     browser.choose("upload", picture_of("sunflower"))
     browser.press("Exchange")
     browser.says("toast-text", "uploaded card: broken")
-    assert browser.things() == ["sunflower", "another"]
+    browser.until(lambda: browser.things() == ["sunflower", "another"])
     browser.press("Check and repair")
     browser.says("toast-text", "Checked")
 
