@@ -14,7 +14,7 @@ from convert.aot import graph
 from convert.aot.attention_split import split_attentions
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
-from convert.aot.repack import BUDGET, SEEING_BUDGET, repack
+from convert.aot.repack import default_budget, repack
 from convert.aot.source import flash_data, function, macros, write_changed
 from convert.aot.vision.generate import generate_vision
 from convert.aot.weights import Weights
@@ -33,7 +33,7 @@ def generate(
     Deterministic: equal input gives equal bytes, and a file whose content would not change is not touched. With
     engine="tflm" the flatbuffers themselves go into flash. `tiles`: numbers of tokens that may run through a loop together;
     the largest that does not cost RAM is taken. `budget`: bytes of ternary weights up to which faster layouts are taken (0: those
-    of the flatbuffers stay; default: less for a model that sees). BitmarError: files missing or not of this format version.
+    of the flatbuffers stay; default: less for a small model that sees). BitmarError: files missing or not of this format version.
     """
     description = _description(model)
     loaded = [graph.load(model / f"{name}.tflite", STREAM.get(name, ())) for name in GRAPHS]
@@ -41,7 +41,7 @@ def generate(
     if engine == "aot":
         for each in loaded:
             split_attentions(each)
-        matrices = repack(loaded, (SEEING_BUDGET if sees else BUDGET) if budget is None else budget)
+        matrices = repack(loaded, default_budget(loaded, sees) if budget is None else budget)
     plans = {plan.graph.name: plan for plan in make_plans(loaded, tiles)}
     _check_interface(model, plans)
     _check_description(model, description, plans)

@@ -17,9 +17,7 @@ from convert.aot.weights import ALIGNMENT
 from convert.layouts import LAYOUT_NAMES, LAYOUTS, pack, packed_bytes, unpack
 
 BUDGET = 3_000_000  # bytes of all constants: what the tiny_edge configuration is made for
-SEEING_BUDGET = (
-    650_000  # the same beside an eye: with code and the refusal's cohort 3.4 MB; 3 % more instructions a token
-)
+SEEING_BUDGET = 650_000  # of ultra_tiny's beside its eye: with code and cohort 3.4 MB; 3 % more instructions a token
 STEPS, TEXT = 8, 4  # decoder steps for one encoding, tokens of its text
 
 # instructions of one token: for a weight, for a column (quantising, tables), for a row: benchmarks/kernels.py
@@ -49,7 +47,12 @@ class Matrix:
         return packed_bytes(layout, self.rows, self.cols)
 
 
-def repack(graphs: list[Graph], budget: int = BUDGET) -> list[dict]:
+def default_budget(graphs: list[Graph], sees: bool) -> int:
+    """A small model makes room for its eye; for a large one the eye is little, and its token would take 1.7 times as long."""
+    return SEEING_BUDGET if sees and _constant_bytes(graphs) <= SEEING_BUDGET else BUDGET
+
+
+def repack(graphs: list[Graph], budget: int) -> list[dict]:
     """Choose a layout for every ternary matrix and write it into the graphs' constants and options.
 
     `budget`: bytes that all constants may take; where the flatbuffers' own are more, nothing changes.
