@@ -45,6 +45,21 @@ def build(target: str, sources: list[Path], compiler: str = "gcc", flags: list[s
     return out
 
 
+class Refusal(c.Structure):
+    """ms_refusal of memstore.h."""
+
+    _fields_ = (
+        ("cohort", c.c_void_p),
+        ("rows", c.c_uint32),
+        ("top", c.c_uint32),
+        ("weights", c.c_float * 8),
+        ("bias", c.c_float),
+        ("others_alone", c.c_float),
+        ("known", c.c_float),
+        ("perhaps", c.c_float),
+    )
+
+
 class Config(c.Structure):
     _fields_ = (
         ("slots", c.c_uint32),

@@ -14,28 +14,15 @@ CONFIG = {"slots": 4, "dim": 32, "hot": 2}
 NAN, INFINITE = float("nan"), float("inf")
 
 
-class Refusal(c.Structure):
-    _fields_ = (
-        ("cohort", c.c_void_p),
-        ("rows", c.c_uint32),
-        ("top", c.c_uint32),
-        ("weights", c.c_float * 8),
-        ("bias", c.c_float),
-        ("others_alone", c.c_float),
-        ("known", c.c_float),
-        ("perhaps", c.c_float),
-    )
-
-
 FLOATS, BYTES = np.zeros(64, np.float32), np.zeros(64, np.int8)
 NANS, INFINITES = np.full(32, np.nan, np.float32), np.full(32, np.inf, np.float32)
 NUMBER, COHORT = c.c_uint32(), np.ones((3, 32), np.int8)
 NEAREST = n.Nearest(slot=0)
 
 
-def refusal(**changes: object) -> Refusal:
+def refusal(**changes: object) -> n.Refusal:
     values = {"cohort": COHORT.ctypes.data, "rows": 3, "top": 2, "weights": (c.c_float * 8)(*[1.0] * 8)}
-    return Refusal(**{**values, "known": 1.0, **changes})
+    return n.Refusal(**{**values, "known": 1.0, **changes})
 
 
 class Needed:

@@ -14,19 +14,6 @@ DIM, ROWS, TOP = 64, 48, 20
 F = np.float32
 
 
-class Refusal(c.Structure):
-    _fields_ = (
-        ("cohort", c.c_void_p),
-        ("rows", c.c_uint32),
-        ("top", c.c_uint32),
-        ("weights", c.c_float * 8),
-        ("bias", c.c_float),
-        ("others_alone", c.c_float),
-        ("known", c.c_float),
-        ("perhaps", c.c_float),
-    )
-
-
 def cosine(a: np.ndarray, b: np.ndarray) -> np.float32:
     dot, aa, bb = (F(int(x.astype(np.int32) @ y.astype(np.int32))) for x, y in ((a, b), (a, a), (b, b)))
     return dot / np.sqrt(aa * bb) if aa * bb > 0 else F(0)
@@ -47,7 +34,7 @@ def beside(key: np.ndarray, cohort: np.ndarray) -> list[np.float32]:
     return [mean, np.sqrt(squares / F(len(best))), every / F(len(cosines))]
 
 
-def expected(query: np.ndarray, keys: list[np.ndarray], cohort: np.ndarray, r: Refusal) -> tuple[int, np.float32]:
+def expected(query: np.ndarray, keys: list[np.ndarray], cohort: np.ndarray, r: n.Refusal) -> tuple[int, np.float32]:
     scores = [cosine(query, key) for key in keys]
     best = int(np.argmax(scores))
     others = F(0)
@@ -63,7 +50,7 @@ def expected(query: np.ndarray, keys: list[np.ndarray], cohort: np.ndarray, r: R
     return (2 if x >= F(r.known) else 1 if x >= F(r.perhaps) else 0), x
 
 
-def judged(memory: n.Memory, query: np.ndarray, r: Refusal) -> tuple[int, float]:
+def judged(memory: n.Memory, query: np.ndarray, r: n.Refusal) -> tuple[int, float]:
     value, found = c.c_float(), memory.nearest(query)
     verdict = memory.call("judge", n.pointer(query), c.byref(found), c.byref(r), c.byref(value))
     return verdict, value.value
@@ -82,7 +69,7 @@ def test_verdicts_are_the_specified_arithmetic(things: int) -> None:
             near = keys[int(rng.integers(things))] * rng.random() + rng.normal(size=DIM) * 60 * rng.random()
             query = memory.quantize(near.astype(np.float32))[0]
             weights = (c.c_float * 8)(*rng.normal(size=8))
-            r = Refusal(cohort.ctypes.data, ROWS, TOP, weights, F(rng.normal() * 0.1), F(0.1), F(0.4), F(-0.1))
+            r = n.Refusal(cohort.ctypes.data, ROWS, TOP, weights, F(rng.normal() * 0.1), F(0.1), F(0.4), F(-0.1))
             verdict, value = judged(memory, query, r)
             assert (verdict, value) == expected(query, keys, cohort, r)
             seen.add(verdict)
@@ -91,13 +78,13 @@ def test_verdicts_are_the_specified_arithmetic(things: int) -> None:
 
 def test_an_empty_memory_knows_nothing() -> None:
     cohort = np.ones((4, DIM), np.int8)
-    r = Refusal(cohort.ctypes.data, 4, 4, (c.c_float * 8)(), 1e9, 0, -1e9, -1e9)
+    r = n.Refusal(cohort.ctypes.data, 4, 4, (c.c_float * 8)(), 1e9, 0, -1e9, -1e9)
     with n.opened(None, n.config(8, DIM, 8)) as memory:
         assert judged(memory, np.ones(DIM, np.int8), r) == (0, 0.0)
         memory.teach("thing", *n.random_episode(np.random.default_rng(0), DIM))
         assert judged(memory, np.ones(DIM, np.int8), r)[0] == 2
         for field, wrong in (("rows", 0), ("top", 0), ("top", 65)):
-            bad = Refusal.from_buffer_copy(r)
+            bad = n.Refusal.from_buffer_copy(r)
             setattr(bad, field, wrong)
             with pytest.raises(n.StoreError):
                 judged(memory, np.ones(DIM, np.int8), bad)
