@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from bitmar.errors import BitmarError
 from bitmar.eye import Eye
-from bitmar.image_file import open_image
+from bitmar.image_file import LONGEST, open_image
 from bitmar.picture import FEATURES, load_npy, prepare_image, quantise_features, thumb16_features
 from model.data.build import Builder
 from model.data.captions import quantise_rows
@@ -32,7 +32,7 @@ def figure(mode: str = "RGBA", size: tuple[int, int] = (200, 120), at: tuple[int
     return image
 
 
-@pytest.mark.parametrize("size, at", [((200, 120), (0, 0)), ((64, 64), (2, 20)), ((700, 900), (411, 333))])
+@pytest.mark.parametrize("size, at", [((200, 120), (0, 0)), ((64, 64), (2, 20)), ((700, LONGEST), (411, 333))])
 @pytest.mark.parametrize("mode", ["RGBA", "RGB"])
 def test_place_and_background_do_not_matter(mode: str, size: tuple[int, int], at: tuple[int, int]) -> None:
     np.testing.assert_array_equal(prepare_image(figure(mode, size, at)), prepare_image(figure()))
