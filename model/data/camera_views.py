@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from bitmar.image_file import open_image
 from bitmar.picture import quantise_features
 from model.data.backgrounds import background
-from model.data.features import Features, sample
-from model.data.progress import progress
+from model.data.features import Features, sample, several
+from model.data.progress import in_threads
 
 VIEWS = 2  # of each training drawing; four are hardly better
 COLLAGE_SAMPLE = 256  # drawings that are strewn over backgrounds
@@ -71,12 +72,16 @@ def compute(
     `others`: drawings that may stand in backgrounds; none that any split holds out.
     """
     strewn = [open_image(path).convert("RGBA") for path in sample(others, COLLAGE_SAMPLE)]
-    seen = []
-    for path in progress(pictures, title):
+    looking = threading.Lock()  # an eye looks at one picture at a time
+
+    def views(path: Path) -> list[tuple[np.ndarray, np.float32]]:
         drawing = open_image(path).convert("RGBA")
         random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
+        seen = []
         for _ in range(VIEWS):
             view = camera_view(drawing, background(random, strewn), random, occluded=OCCLUDED)
-            seen.append(quantise_features(see(view)))
-    q, scale = (np.array(part) for part in zip(*seen, strict=True))
-    return Features(np.repeat(np.array(ids, str), VIEWS), q.astype(np.int8), scale.astype(np.float32))
+            with looking:
+                seen.append(quantise_features(see(view)))
+        return seen
+
+    return several(ids, in_threads(views, pictures, title))

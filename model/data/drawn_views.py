@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ from PIL import Image, ImageFilter, ImageOps
 
 from bitmar.image_file import open_image
 from bitmar.picture import quantise_features
-from model.data.features import Features
-from model.data.progress import progress
+from model.data.features import Features, several
+from model.data.progress import in_threads
 
 
 def mirrored(drawing: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -60,10 +61,16 @@ VIEWS = len(KINDS)
 
 def compute(ids: list[str], pictures: list[Path], see: Callable[[Image.Image], np.ndarray], title: str) -> Features:
     """The VIEWS of each drawing, one behind the other, through the eye's `see`; seeded by set and code."""
-    seen = []
-    for path in progress(pictures, title):
+    looking = threading.Lock()  # an eye looks at one picture at a time
+
+    def views(path: Path) -> list[tuple[np.ndarray, np.float32]]:
         drawing = open_image(path).convert("RGBA")
         random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
-        seen += [quantise_features(see(view(drawing, random))) for view in KINDS]
-    q, scale = (np.array(part) for part in zip(*seen, strict=True))
-    return Features(np.repeat(np.array(ids, str), VIEWS), q.astype(np.int8), scale.astype(np.float32))
+        seen = []
+        for kind in KINDS:
+            view = kind(drawing, random)
+            with looking:
+                seen.append(quantise_features(see(view)))
+        return seen
+
+    return several(ids, in_threads(views, pictures, title))

@@ -46,6 +46,12 @@ def statistics(pictures: list[Path], network: Path) -> tuple[np.ndarray, np.ndar
     return values.mean(0).astype(np.float32), (values.std(0) + STD_FLOOR).astype(np.float32)
 
 
+def several(ids: list[str], seen: list[list[tuple[np.ndarray, np.float32]]]) -> Features:
+    """Views of each drawing, as many of each, one behind the other: its int8 [768] and scale."""
+    q, scale = (np.array(part) for part in zip(*(view for views in seen for view in views), strict=True))
+    return Features(np.repeat(np.array(ids, str), len(seen[0])), q.astype(np.int8), scale.astype(np.float32))
+
+
 def thumbnail(image: Image.Image) -> np.ndarray:
     """float32 [768]: `vision: thumb16`."""
     return thumb16_features(prepare_image(image))

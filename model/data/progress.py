@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 WIDTH = 28
 
 
@@ -31,3 +34,13 @@ def progress(items: Iterable[T], title: str) -> Iterator[T]:
         sys.stderr.write("\n")
     elif total:
         print(f"{title}: {done} in {time.monotonic() - start:.1f} s", file=sys.stderr)
+
+
+def in_threads(work: Callable[[T], R], items: Sequence[T], title: str) -> list[R]:
+    """`work` of every item, in order, on all cores as far as it leaves the interpreter (Pillow and NumPy do), with a bar."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        started = [pool.submit(work, item) for item in items]
+        return [each.result() for each in progress(started, title)]
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -155,6 +155,7 @@ def test_a_day_with_it(browser: Browser, serve: Callable[..., Served], tmp_path:
     browser.screenshot("timeline", "timeline")
     browser.press("Go back to this")
     browser.until(lambda: browser.things() == ["Grandma's hedgehog"])
+    browser.says("moment-text", "went back")  # the slider has the new moment too
     browser.slide("moment", int(browser.find("moment").get_attribute("max")) - 1)
     browser.until(lambda: len(browser.past()) == 3)
     browser.press("Go back to this")
