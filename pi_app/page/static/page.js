@@ -8,6 +8,7 @@ let shown = null; // the answer that is shown: {answer, picture, text, verdict, 
 let still = false; // a picture of one's own is shown, not the camera's
 let views = []; // ids of the pictures that are about to be taught
 let moments = [{ number: 0 }]; // the states that the slider shows, oldest first
+let past; // the number of the state that is looked at, where that is not now
 
 // --- talking to the device
 
@@ -443,7 +444,8 @@ async function showTimeline() {
   moments = told.oldest < told.newest || !told.states.length ? [{ number: told.oldest }, ...told.states] : told.states;
   const slider = $("moment");
   slider.max = moments.length - 1;
-  slider.value = slider.max;
+  const kept = moments.findIndex((state) => state.number === past); // who looks at the past is not called back by a change
+  slider.value = kept < 0 ? slider.max : kept;
   slider.disabled = moments.length === 1;
   $("undo").disabled = moments.length === 1;
   await showMoment();
@@ -485,16 +487,22 @@ async function showMoment() {
   $("past").replaceChildren(...(items.length ? items : [element("li", "nothing", { className: "plain" })]));
 }
 
-$("moment").oninput = () => guarded(showMoment);
+$("moment").oninput = () => {
+  const place = Number($("moment").value);
+  past = place < moments.length - 1 ? moments[place].number : undefined;
+  return guarded(showMoment);
+};
 
 $("restore").onclick = () => {
   const { number } = moments[Number($("moment").value)];
+  past = undefined;
   return guarded(() => change(() => post("/mem/restore", { state: number }), ["The memory is as it was then."]));
 };
 
 $("undo").onclick = () =>
   guarded(async () => {
     await post("/mem/undo");
+    past = undefined;
     await refresh();
     toast(["The last change is taken back. Undo once more to go further, or use the slider."]);
   });
