@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import tempfile
-import zlib
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -182,13 +182,8 @@ def main() -> None:
         folder = Path(name)
         unpack_debian(args.data / "downloads" / TUXPAINT.file_name, folder / "stamps", TUXPAINT)
         stamps = folder / "stamps" / photos.STAMPS
-        paths = sorted(p for p in stamps.rglob("*.png") if not any(word in str(p) for word in photos.DRAWN))
-        shown = []
         most = None if args.sizes else args.reference  # all of them are needed for the sizes alone
-        for path in progress(paths, "photographs: views"):
-            if len(shown) != most and (thing := photos.photograph(path)):
-                seed = zlib.crc32(path.relative_to(stamps).with_suffix("").as_posix().encode())
-                shown.append(photos.views(thing, seed))
+        shown = [views for _, views in islice(photos.all_views(stamps), most)]
         package = next((args.data / "downloads").glob("efficientnet_lite0*.whl"))
         sample = [open_image(files[int(i)]).convert("RGBA") for i in trained[:: max(1, len(trained) // CALIBRATION)]]
         report: dict[str, Any] = {"things": len(shown), "trained_drawings": len(trained), "sizes": {}}

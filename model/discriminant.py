@@ -32,3 +32,8 @@ def rms_normalised(features: np.ndarray) -> np.ndarray:
     """Rows of unit mean square, as the key head sees them: float32 [N, n]."""
     rms = np.sqrt(np.mean(np.square(features), axis=1, keepdims=True))
     return (features / np.maximum(rms, 1e-6)).astype(np.float32)
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows (the last axis) of length 1, so that their products are cosines; a row of zeros stays one."""
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)

@@ -1,4 +1,4 @@
-"""Generated backgrounds that training drawings are put in front of. The evaluation has others (model/evaluation/photos.py)."""
+"""Generated backgrounds that training drawings are put in front of. The evaluation has others (model/data/photos.py)."""
 
 from __future__ import annotations
 

@@ -169,11 +169,12 @@ class Builder:
 
         self.stamps.step("vision", key, [network, pooling], work)
 
+    def _eye_version(self) -> str:
+        return sha256_file(self.data_dir / NETWORK) + sha256_file(self.data_dir / POOLING)
+
     def features(self) -> None:
         """features/lite0_128-SET.npz and features/thumb16-SET.npz."""
-        version = sha256_file(self.data_dir / NETWORK) + sha256_file(self.data_dir / POOLING)
-        eye = Eye(self.data_dir)
-        kinds = {"lite0_128": (version, eye.features), "thumb16": ("", features.thumbnail)}
+        kinds = {"lite0_128": (self._eye_version(), Eye(self.data_dir).features), "thumb16": ("", features.thumbnail)}
         for vision, (version, see) in kinds.items():
             for name in self.sets:
                 codes = self.drawings[name]
@@ -188,24 +189,23 @@ class Builder:
 
     def views(self) -> None:
         """features/camera-SET.npz and features/drawn-SET.npz: views of the drawings of the sets that are trained on."""
-        eye, others = Eye(self.data_dir, threads=1), self.statistics_drawings()
-        version = sha256_file(self.data_dir / NETWORK) + sha256_file(self.data_dir / POOLING)
+        eye, version, others = Eye(self.data_dir, threads=1), self._eye_version(), self.statistics_drawings()
         strewn = [str(path.relative_to(self.data_dir)) for path in others]
         for name in (name for name in self.sets if SETS[name].role == TRAIN):
             codes = self.drawings[name]
             pictures = [self._picture(name, code) for code in codes]
-            kinds = {
-                "camera": lambda title, p=pictures, c=codes: camera_views.compute(c, p, others, eye.features, title),
-                "drawn": lambda title, p=pictures, c=codes: drawn_views.compute(c, p, eye.features, title),
-            }
-            for (kind, compute), rules in zip(kinds.items(), (CAMERA_RULES, DRAWN_RULES), strict=True):
+            drawn = codes, pictures, eye.features, f"drawn {name}"
+            camera = codes, pictures, others, eye.features, f"camera {name}"
+            for kind, compute, given, parts in (
+                ("camera", camera_views.compute, camera, (CAMERA_RULES, camera_views.VIEWS, version, codes, strewn)),
+                ("drawn", drawn_views.compute, drawn, (DRAWN_RULES, version, codes)),
+            ):
                 output = self.data_dir / "features" / f"{kind}-{name}.npz"
 
-                def work(compute=compute, title=f"{kind} {name}", output=output) -> None:
-                    features.save(compute(title), output)
+                def work(compute=compute, given=given, output=output) -> None:
+                    features.save(compute(*given), output)
 
-                of_kind = (camera_views.VIEWS, version, codes, strewn) if kind == "camera" else (version, codes)
-                key = key_of(RULES, rules, *of_kind, self._keys())
+                key = key_of(RULES, *parts, self._keys())
                 self.stamps.step(f"features {kind} {name}", key, [output], work)
 
     def phrases(self) -> None:

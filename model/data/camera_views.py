@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-import threading
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from bitmar.image_file import open_image
-from bitmar.picture import quantise_features
 from model.data.backgrounds import background
-from model.data.features import Features, sample, several
-from model.data.progress import in_threads
+from model.data.features import Features, of_views, sample
 
 VIEWS = 2  # of each training drawing; four are hardly better
 COLLAGE_SAMPLE = 256  # drawings that are strewn over backgrounds
@@ -72,16 +68,9 @@ def compute(
     `others`: drawings that may stand in backgrounds; none that any split holds out.
     """
     strewn = [open_image(path).convert("RGBA") for path in sample(others, COLLAGE_SAMPLE)]
-    looking = threading.Lock()  # an eye looks at one picture at a time
 
-    def views(path: Path) -> list[tuple[np.ndarray, np.float32]]:
-        drawing = open_image(path).convert("RGBA")
-        random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
-        seen = []
+    def views(drawing: Image.Image, random: np.random.Generator) -> Iterator[Image.Image]:
         for _ in range(VIEWS):
-            view = camera_view(drawing, background(random, strewn), random, occluded=OCCLUDED)
-            with looking:
-                seen.append(quantise_features(see(view)))
-        return seen
+            yield camera_view(drawing, background(random, strewn), random, occluded=OCCLUDED)
 
-    return several(ids, in_threads(views, pictures, title))
+    return of_views(ids, pictures, views, see, title)

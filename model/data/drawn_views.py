@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from bitmar.image_file import open_image
-from bitmar.picture import quantise_features
-from model.data.features import Features, several
-from model.data.progress import in_threads
+from model.data.features import Features, of_views
 
 
 def mirrored(drawing: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -61,16 +56,4 @@ VIEWS = len(KINDS)
 
 def compute(ids: list[str], pictures: list[Path], see: Callable[[Image.Image], np.ndarray], title: str) -> Features:
     """The VIEWS of each drawing, one behind the other, through the eye's `see`; seeded by set and code."""
-    looking = threading.Lock()  # an eye looks at one picture at a time
-
-    def views(path: Path) -> list[tuple[np.ndarray, np.float32]]:
-        drawing = open_image(path).convert("RGBA")
-        random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
-        seen = []
-        for kind in KINDS:
-            view = kind(drawing, random)
-            with looking:
-                seen.append(quantise_features(see(view)))
-        return seen
-
-    return several(ids, in_threads(views, pictures, title))
+    return of_views(ids, pictures, lambda drawing, random: (kind(drawing, random) for kind in KINDS), see, title)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import zlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from bitmar.image_file import open_image
 from bitmar.picture import FEATURES, prepare_image, quantise_features, thumb16_features
 from model.data.arrays import read_npz
 from model.data.files import replacing
-from model.data.progress import progress
+from model.data.progress import in_threads, progress
 
 STATISTICS_SAMPLE = 1024  # training drawings that mean and standard deviation are measured on
 STATISTICS_SEED = 20
@@ -46,8 +48,29 @@ def statistics(pictures: list[Path], network: Path) -> tuple[np.ndarray, np.ndar
     return values.mean(0).astype(np.float32), (values.std(0) + STD_FLOOR).astype(np.float32)
 
 
+def of_views(
+    ids: list[str],
+    pictures: list[Path],
+    views: Callable[[Image.Image, np.random.Generator], Iterable[Image.Image]],
+    see: Callable[[Image.Image], np.ndarray],
+    title: str,
+) -> Features:
+    """What an eye's `see` sees in the `views` of each drawing (RGBA, a generator seeded by its set and code), as many of each."""
+    looking = threading.Lock()  # an eye looks at one picture at a time
+
+    def seen_in(path: Path) -> list[tuple[np.ndarray, np.float32]]:
+        random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
+        seen = []
+        for view in views(open_image(path).convert("RGBA"), random):
+            with looking:
+                seen.append(quantise_features(see(view)))
+        return seen
+
+    return several(ids, in_threads(seen_in, pictures, title))
+
+
 def several(ids: list[str], seen: list[list[tuple[np.ndarray, np.float32]]]) -> Features:
-    """Views of each drawing, as many of each, one behind the other: its int8 [768] and scale."""
+    """Views of each picture, as many of each, one behind the other: its int8 [768] and scale."""
     q, scale = (np.array(part) for part in zip(*(view for views in seen for view in views), strict=True))
     return Features(np.repeat(np.array(ids, str), len(seen[0])), q.astype(np.int8), scale.astype(np.float32))
 

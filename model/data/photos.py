@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -64,15 +64,19 @@ def load(data_dir: Path) -> Features:
 def compute(stamps: Path, see: Callable[[Image.Image], np.ndarray]) -> Features:
     """All views of all photographs below a folder, seeded by their names."""
     names, seen = [], []
+    for name, shown in all_views(stamps):
+        names.append(name)
+        seen.append([quantise_features(see(view)) for view in shown])
+    return features.several(names, seen)
+
+
+def all_views(stamps: Path) -> Iterator[tuple[str, list[Image.Image]]]:
+    """(name, its VIEWS) of every photograph below a folder; progress shown."""
     paths = sorted(path for path in stamps.rglob("*.png") if not any(word in str(path) for word in DRAWN))
     for path in progress(paths, "photographs: views"):
-        if (thing := photograph(path)) is None:
-            continue
-        name = path.relative_to(stamps).with_suffix("").as_posix()
-        seen += [quantise_features(see(view)) for view in views(thing, zlib.crc32(name.encode()))]
-        names += [name] * VIEWS
-    q, scale = (np.array(part) for part in zip(*seen, strict=True))
-    return Features(np.array(names, str), q.astype(np.int8), scale.astype(np.float32))
+        if (thing := photograph(path)) is not None:
+            name = path.relative_to(stamps).with_suffix("").as_posix()
+            yield name, views(thing, zlib.crc32(name.encode()))
 
 
 def photograph(path: Path) -> Image.Image | None:

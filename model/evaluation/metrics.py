@@ -57,7 +57,7 @@ class Evaluation:
         self.details, self.photos = Details(), photos
         encoded = machine.encode([[] for _ in dataset.concept], dataset.features)
         self.units = int8_units(encoded.key)
-        self.spaces = spaces(dataset, self.units)
+        self.spaces = spaces(dataset, dataset.features, self.units)
         self.names = unseen_names(dataset, NAMES, seed)
 
     def run(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from model.data.photos import CAMERA, VIEWS
 from model.evaluation.bootstrap import interval
 from model.evaluation.machine import Machine, int8_units
 from model.evaluation.questions import Questions, make_questions
-from model.evaluation.ways import Spaces, best_slots
+from model.evaluation.ways import Spaces, best_slots, spaces
 
 WAYS = 16
 CUTOUT, ASKED, FIRST_SAME = 0, 2, 1 + CAMERA
@@ -30,9 +30,7 @@ def photo_rows(machine: Machine, dataset: Dataset, photos: Features, count: int,
     """{row: {"slot", "low", "high", "nearest", "lda", "n", "things"}}; `n` questions of 16 ways, intervals over things."""
     plain = photos.q.astype(np.float32) * photos.scale[:, None]
     keys = int8_units(machine.encode([[] for _ in plain], plain).key)
-    normal = discriminant.rms_normalised(plain)
-    every = Spaces(keys, _unit(normal), _unit(normal @ _lda(dataset, keys.shape[1])))
-    views = Spaces(*(space.reshape(len(space) // VIEWS, VIEWS, -1) for space in every))
+    views = Spaces(*(space.reshape(len(space) // VIEWS, VIEWS, -1) for space in spaces(dataset, plain, keys)))
     return {name: _row(views, *row, count, seed) for name, row in ROWS.items()}
 
 
@@ -51,16 +49,5 @@ def _row(views: Spaces, taught: tuple[int, ...], asked: int, count: int, seed: i
 
 def _right(space: np.ndarray, taught: tuple[int, ...], asked: int, questions: Questions) -> np.ndarray:
     """bool [Q]: is the slot of the asked thing the nearest?"""
-    rows = np.concatenate([_unit(space[:, taught].mean(1)), space[:, asked]])
+    rows = np.concatenate([discriminant.unit(space[:, taught].mean(1)), space[:, asked]])
     return best_slots(rows, questions) == questions.answer
-
-
-def _lda(dataset: Dataset, dims: int) -> np.ndarray:
-    """The closed-form discriminant of the training drawings, float32 [768, dims]; no photograph has a part in it."""
-    groups = list(dataset.train_drawings_by_concept().values())
-    concept = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    return discriminant.fit(discriminant.rms_normalised(dataset.features[np.concatenate(groups)]), concept, dims)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)

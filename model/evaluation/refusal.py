@@ -23,6 +23,7 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from model.data.files import read_json, replacing, write_json
+from model.discriminant import unit
 from model.saved_run import REFUSAL
 
 FILE, COHORT_FILE = REFUSAL
@@ -69,8 +70,7 @@ class Refusal(NamedTuple):
 def cohort_of(keys: np.ndarray, things: list[np.ndarray], size: int = COHORT, seed: int = 0) -> np.ndarray:
     """The mean keys (unit rows) of `size` of the things, evenly at random. keys: unit [N, D]; things: rows of each."""
     chosen = np.random.default_rng(seed).permutation(len(things))[:size]
-    means = np.stack([keys[things[thing]].mean(0) for thing in chosen])
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    return unit(np.stack([keys[things[thing]].mean(0) for thing in chosen]))
 
 
 def beside_cohort(units: np.ndarray, cohort: np.ndarray) -> list[np.ndarray]:
@@ -143,4 +143,4 @@ def load(folder: Path) -> Refusal:
         numbers = [float(values[name]) for name in ("bias", "others_alone", "known", "perhaps")]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BitmarError(f"{folder / FILE}: not a refusal with its {COHORT_FILE} ({error})") from None
-    return Refusal(weights, *numbers, rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
+    return Refusal(weights, *numbers, unit(rows))

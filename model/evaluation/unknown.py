@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bitmar.errors import BitmarError
+from model.discriminant import unit
 from model.evaluation import refusal
 from model.evaluation.bootstrap import interval
 
@@ -47,8 +48,7 @@ def make_strangers(
 
 def slot_keys(units: np.ndarray, taught: np.ndarray) -> np.ndarray:
     """Keys of slots taught with several views, their mean: unit [N, D], int [Q, K, views] -> unit [Q, K, D]."""
-    mean = units[taught].mean(2)
-    return mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-9)
+    return unit(units[taught].mean(2))
 
 
 def measured(units: np.ndarray, keys: np.ndarray, asked: np.ndarray, cohort: np.ndarray) -> np.ndarray:

@@ -15,24 +15,21 @@ WAYS = (8, 16)
 
 
 class Spaces(NamedTuple):
-    """Every drawing in three spaces, unit rows [N, .]: the model's keys, and what they are measured against."""
+    """Every picture in three spaces, unit rows [N, .]: the model's keys, and what they are measured against."""
 
     keys: np.ndarray
     nearest: np.ndarray  # the 768 numbers themselves
     lda: np.ndarray  # closed-form discriminant of the training drawings, as many numbers as a key
 
 
-def spaces(dataset: Dataset, keys: np.ndarray) -> Spaces:
-    """keys: unit [N, D]."""
+def spaces(dataset: Dataset, features: np.ndarray, keys: np.ndarray) -> Spaces:
+    """Pictures in three spaces: features float32 [N, 768], keys unit [N, D]. The discriminant is the dataset's in any case."""
     groups = list(dataset.train_drawings_by_concept().values()) or [dataset.train_drawings()]
     rows = np.concatenate(groups)
     concept = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    plain = discriminant.rms_normalised(dataset.features)
-    return Spaces(keys, _unit(plain), _unit(plain @ discriminant.fit(plain[rows], concept, keys.shape[1])))
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)
+    matrix = discriminant.fit(discriminant.rms_normalised(dataset.features[rows]), concept, keys.shape[1])
+    plain = discriminant.rms_normalised(features)
+    return Spaces(keys, discriminant.unit(plain), discriminant.unit(plain @ matrix))
 
 
 def best_slots(units: np.ndarray, questions: Questions) -> np.ndarray:
