@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from bitmar.errors import BitmarError
-from bitmar.image_file import FORMATS, MAX_PIXELS, MAX_SIDE, open_image, small
+from bitmar.image_file import FORMATS, MAX_PIXELS, MAX_SIDE, opaque, open_image, small
 
 WIDTH, HEIGHT = 640, 480  # pixels that a camera is asked for; it may give others
 WAIT = 5.0  # seconds for a frame
@@ -264,12 +264,3 @@ def needed(library: str, name: str, command: str) -> Any:
         return import_module(library)
     except ImportError as error:
         raise BitmarError(f"camera {name}: needs {library} ({error}); {command}") from None
-
-
-def opaque(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent becomes white."""
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image.convert("RGB")
-    image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")

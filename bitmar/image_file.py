@@ -141,3 +141,12 @@ def upright(image: Image.Image) -> Image.Image:
     """Turned as the EXIF tag says; a tag that says nothing known turns nothing."""
     ImageOps.exif_transpose(image, in_place=True)
     return image
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent becomes white."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")

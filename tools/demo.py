@@ -110,11 +110,11 @@ def on_the_card(things: list[Thing]) -> list[Thing]:
     """Copies the drawings onto the card, as BMP on white: files that a board reads, crops and looks at by itself."""
     from PIL import Image
 
+    from bitmar.image_file import opaque
+
     def copied(drawing: str, name: str) -> str:
         with Image.open(ROOT / "data" / "pictures" / f"{drawing}.png") as image:
-            cut_out = image.convert("RGBA")
-        sheet = Image.new("RGBA", cut_out.size, "white")
-        Image.alpha_composite(sheet, cut_out).convert("RGB").save(CARD / name)
+            opaque(image).save(CARD / name)
         return f"card:{name}"
 
     return [

@@ -18,9 +18,9 @@ class Start:
 def start_of(graph: Graph) -> Start:
     """Found from what depends on what. A variable tensor changes with every token: what reads one is not in it."""
     found = Start(set(), {tensor.index for name, tensor in graph.inputs.items() if name in graph.stream})
-    for operator in (
-        graph.operators if graph.stream else ()
-    ):  # in an order in which they can run, as in every flatbuffer
+    if not graph.stream:
+        return found
+    for operator in graph.operators:  # in an order in which they can run, as in every flatbuffer
         if all(t.data is not None or t.index in found.tensors for t in operator.inputs):
             found.operators.add(operator.index)
             found.tensors |= {t.index for t in operator.outputs}

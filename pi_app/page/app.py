@@ -20,7 +20,7 @@ from bitmar.errors import BitmarError
 from bitmar.memory import CardError, OtherNameError
 from pi_app.page.api import CALLS, Call, Schema
 from pi_app.page.appliance import Appliance
-from pi_app.page.body import RefusedError, json_object
+from pi_app.page.body import RefusedError, json_object, media_type
 from pi_app.page.guard import Guard
 from pi_app.page.keeper import GONE, CardGoneError
 from pi_app.page.openapi import document
@@ -81,10 +81,8 @@ def endpoint(appliance: Appliance, call: Call) -> Callable[..., Any]:
         given |= parameters(call.query, dict(request.query_params))
         if call.asks is not None:
             given |= checked(call, await json_object(request))
-        elif call.takes:
-            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind not in call.takes:
-                raise RefusedError(415, f"content type {kind!r}, expected {' or '.join(call.takes)}")
+        elif call.takes and (kind := media_type(request)) not in call.takes:
+            raise RefusedError(415, f"content type {kind!r}, expected {' or '.join(call.takes)}")
         result = await call.handler(appliance, given, request)
         return result if isinstance(result, Response) else JSONResponse(result)
 

@@ -117,14 +117,14 @@ class Appliance:
 
     async def look(self, frame: Frame) -> None:
         """One look: the frame is a picture that was shown, and what is seen in it an answer."""
-        shown, answer = await self.keeper.run(lambda device: look(device, frame.image))
-        picture = self.pictures.add(shown, brief=True)
-        self.events.tell("seen", **self.answered("ask", answer, picture, shown.features, brief=True))
+        features, answer = await self.keeper.run(lambda device: look(device, frame.image))
+        picture = self.pictures.add(await asyncio.to_thread(pictured, features, frame.image), brief=True)
+        self.events.tell("seen", **self.answered("ask", answer, picture, features, brief=True))
 
     async def show(self, image: Image.Image) -> str:
         """The id of a picture that was shown."""
-        shown = await self.keeper.run(lambda device: take(device, image))
-        return self.pictures.add(shown)
+        features = await self.keeper.run(lambda device: device.pictures.read(image))
+        return self.pictures.add(await asyncio.to_thread(pictured, features, image))
 
     def answered(
         self, word: str, answer: Answer, picture: str | None, features: Picture | None, brief: bool = False
@@ -134,12 +134,12 @@ class Appliance:
         return {"answer": key, "picture": picture, **recalled(word, answer).as_dict()}
 
 
-def take(device: Device, image: Image.Image) -> Shown:
-    """A picture in the form that is kept."""
-    return Shown(device.pictures.read(image), jpeg(image, SHOWN_PIXELS), jpeg(image, THUMBNAIL_PIXELS))
+def pictured(features: Picture, image: Image.Image) -> Shown:
+    """A picture in the form that is kept. Not in the device's thread, which others wait for."""
+    return Shown(features, jpeg(image, SHOWN_PIXELS), jpeg(image, THUMBNAIL_PIXELS))
 
 
-def look(device: Device, image: Image.Image) -> tuple[Shown, Answer]:
-    """A picture in the form that is kept, and what is seen in it."""
-    shown = take(device, image)
-    return shown, device.look(shown.features)
+def look(device: Device, image: Image.Image) -> tuple[Picture, Answer]:
+    """A picture as the model takes it, and what is seen in it."""
+    features = device.pictures.read(image)
+    return features, device.look(features)

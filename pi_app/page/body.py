@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -39,21 +40,32 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def whole(request: Request, most: int) -> bytes:
-    """The body."""
+@contextlib.asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """A body that is read in here has to come in so many seconds, and to its end."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return b"".join([piece async for piece in pieces(request, most)])
+        async with asyncio.timeout(seconds):
+            yield
     except TimeoutError:
-        raise RefusedError(408, f"the body took longer than {BODY_SECONDS:.0f} seconds") from None
+        raise RefusedError(408, f"the body took longer than {seconds:.0f} seconds") from None
     except ClientDisconnect:
         raise RefusedError(400, "the connection ended before the body") from None
 
 
+async def whole(request: Request, most: int) -> bytes:
+    """The body."""
+    async with within(BODY_SECONDS):
+        return b"".join([piece async for piece in pieces(request, most)])
+
+
+def media_type(request: Request) -> str:
+    """What the body is said to be, in small letters and without parameters; "" where nothing is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Only application/json, which no form of another site can send."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if (kind := media_type(request)) != "application/json":
         raise RefusedError(415, f"content type {kind!r}, expected application/json")
     try:
         value = json.loads(await whole(request, JSON_BYTES))
@@ -66,12 +78,7 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 async def to_file(request: Request, path: Path) -> None:
     """The body into a file."""
-    try:
-        with path.open("xb") as file:
-            async with asyncio.timeout(CARD_SECONDS):
-                async for piece in pieces(request, CARD_BYTES):
-                    await asyncio.to_thread(file.write, piece)
-    except TimeoutError:
-        raise RefusedError(408, f"the body took longer than {CARD_SECONDS:.0f} seconds") from None
-    except ClientDisconnect:
-        raise RefusedError(400, "the connection ended before the body") from None
+    with path.open("xb") as file:
+        async with within(CARD_SECONDS):
+            async for piece in pieces(request, CARD_BYTES):
+                await asyncio.to_thread(file.write, piece)

@@ -43,24 +43,22 @@ def unpack(packed: Path, card: Path, shape: Shape) -> Path:
       BitmarError: not such a file, damaged, another model's, or too large for the card; nothing is left of it.
     """
     base = card / INCOMING
-    try:
-        shutil.rmtree(base, ignore_errors=True)
-        base.mkdir()
-        extract(packed, base)
-        with Memory(base, shape, create=False) as memory:
-            report, lost = memory.verify()
-            if lost:
-                raise BitmarError(f"uploaded card: damaged ({report}), expected a memory without losses")
-        sync_tree(base)
-    except zipfile.BadZipFile as error:
-        shutil.rmtree(base, ignore_errors=True)
-        raise BitmarError(f"uploaded card: broken ({error}), expected a file that was downloaded here") from None
-    except OSError as error:
-        shutil.rmtree(base, ignore_errors=True)
-        raise BitmarError(f"uploaded card: cannot be unpacked ({error.strerror or error})") from None
-    except BaseException:
-        shutil.rmtree(base, ignore_errors=True)
-        raise
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, base, ignore_errors=True)
+        try:
+            shutil.rmtree(base, ignore_errors=True)
+            base.mkdir()
+            extract(packed, base)
+            with Memory(base, shape, create=False) as memory:
+                report, lost = memory.verify()
+                if lost:
+                    raise BitmarError(f"uploaded card: damaged ({report}), expected a memory without losses")
+            sync_tree(base)
+        except zipfile.BadZipFile as error:
+            raise BitmarError(f"uploaded card: broken ({error}), expected a file that was downloaded here") from None
+        except OSError as error:
+            raise BitmarError(f"uploaded card: cannot be unpacked ({error.strerror or error})") from None
+        undo.pop_all()
     return base / FOLDER
 
 

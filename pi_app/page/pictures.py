@@ -11,7 +11,7 @@ from bitmar.image_file import read_image
 
 
 async def decode(content: bytes) -> Image.Image:
-    """The picture in these bytes, upright, at most 1,024 pixels long.
+    """The picture in these bytes, upright, as `open_image` gives it.
 
     Raises:
       BitmarError: not an image, broken, or too many pixels by its own header.

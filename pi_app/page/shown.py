@@ -13,9 +13,9 @@ from typing import Generic, TypeVar
 
 from PIL import Image
 
-from bitmar.camera import opaque
 from bitmar.device import Answer
 from bitmar.engine import Picture
+from bitmar.image_file import opaque
 from pi_app.page.body import RefusedError
 
 SHOWN_PIXELS = 480  # the longer side of what a page shows

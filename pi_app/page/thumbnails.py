@@ -10,12 +10,13 @@ undo brings both back.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+
+from bitmar.sha256 import sha256
 
 FOLDER = "bitmar_thumbnails"
 FORM = re.compile(r"([0-9a-f]{16})-([0-9]{1,10})\.jpg")
@@ -27,7 +28,7 @@ JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 def of_name(name: str) -> str:
     """What the files of a name begin with."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    return sha256(name.encode()).hexdigest()[:16]
 
 
 class Thumbnails:

@@ -1,7 +1,7 @@
 // The page: what the API says, shown; what people do, told to the API. No library, no build.
 
 const $ = (id) => document.getElementById(id);
-const LONGEST = 1024; // pixels of what is sent: the device looks at no more
+const LONGEST = 1024; // pixels of what is sent: more than the device looks at
 
 let status = {}; // what the device said last: card, camera, state, ...
 let shown = null; // the answer that is shown: {answer, picture, text, verdict, ...}
