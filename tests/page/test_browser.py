@@ -227,6 +227,26 @@ def test_a_picture_from_the_phone_and_a_card_as_a_file(
     browser.says("toast-text", "Checked")
 
 
+@pytest.mark.parametrize("width", [360])
+def test_a_camera_that_comes_while_one_teaches(browser: Browser, serve: Callable[..., Served], tmp_path: Path) -> None:
+    """The dialog offers the camera as soon as there is one, and no longer when it is gone."""
+    camera = FakeCamera(tmp_path / "frames")
+    camera.show(picture_of("hedgehog"))
+    camera.unplug()
+    page = serve("--camera", camera.folder)
+    browser.open(page.address)
+    browser.says("camera-chip", "camera lost")
+    browser.choose("picture", picture_of("sunflower"))
+    browser.press("Teach this")
+    browser.until(lambda: browser.find("teach-dialog").is_displayed())
+    assert not browser.find("more-camera").is_displayed()
+    camera.plug_in()
+    browser.press("Add what the camera sees")
+    browser.until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, "#views img")) == 2)
+    camera.unplug()
+    browser.until(lambda: not browser.find("more-camera").is_displayed())
+
+
 @pytest.mark.parametrize("width", [1280])
 def test_the_pin_is_asked_for(browser: Browser, serve: Callable[..., Served]) -> None:
     """From elsewhere: the browser says that a proxy stands before it."""

@@ -278,7 +278,6 @@ $("teach").onclick = () =>
     $("keep").checked = false;
     $("teach-error").hidden = true;
     $("which").hidden = true;
-    $("more-camera").hidden = status.camera !== "live";
     showViews();
     $("teach-dialog").showModal();
     $("name").focus();
@@ -605,6 +604,7 @@ async function showStatus(told) {
   status = told;
   chip("card-chip", ...CARD[told.card]);
   chip("camera-chip", ...CAMERA[told.camera]);
+  $("more-camera").hidden = told.camera !== "live"; // also while one teaches: it may come or go then
   banner(WARNINGS[told.card] || "");
   if (told.card === "gone" || (told.camera !== "live" && !still)) {
     clearShown();
