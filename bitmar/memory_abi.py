@@ -169,6 +169,8 @@ class Refusal(ctypes.Structure):
         ("others_alone", c_float),
         ("known", c_float),
         ("perhaps", c_float),
+        ("squares", c_void_p),
+        ("dots", c_void_p),
     )
 
 

@@ -10,21 +10,23 @@ import numpy as np
 from bitmar import memory_abi as abi
 from bitmar.errors import BitmarError
 from bitmar.model_folder import ModelFolder
-from bitmar.refusal_format import COHORT_FILE, FILE, NUMBERS, WEIGHTS, read_cohort, read_values
+from bitmar.refusal_format import COHORT_FILE, FILE, NUMBERS, WEIGHTS, read_cohort, read_values, squares_of
 
 
 class Refusal:
     """The criterion of a model, as memstore takes it.
 
     Attributes:
-      struct: ms_refusal; it borrows the cohort, which lives as long as this object.
+      struct: ms_refusal; it borrows the cohort and its squares, which live as long as this object.
     """
 
     def __init__(self, values: dict[str, Any], cohort: np.ndarray):
         self.cohort = np.ascontiguousarray(cohort, np.int8)
+        self.squares = squares_of(self.cohort).astype(np.int32)
         self.struct = abi.Refusal(
             cohort=self.cohort.ctypes.data,
             rows=len(cohort),
+            squares=self.squares.ctypes.data,
             top=values["top"],
             weights=(ctypes.c_float * len(WEIGHTS))(*(values["weights"][name] for name in WEIGHTS)),
             **{name: values[name] for name in NUMBERS},

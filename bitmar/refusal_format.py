@@ -11,6 +11,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bitmar.errors import BitmarError
 
 FILE, COHORT_FILE = "refusal.json", "cohort.bin"
@@ -31,6 +33,12 @@ def read_cohort(file: Path, rows: int, dim: int) -> bytes:
     if len(raw) != rows * dim:
         raise BitmarError(f"{file}: {len(raw)} bytes, expected {rows} rows of {dim}")
     return raw
+
+
+def squares_of(cohort: np.ndarray) -> np.ndarray:
+    """Of each row of int8 [rows, dim] the sum of its squares, little-endian int32 [rows]: ms_refusal.squares."""
+    wide = cohort.astype("<i4")
+    return (wide * wide).sum(1, dtype="<i4")
 
 
 def read_values(file: Path) -> dict[str, Any]:

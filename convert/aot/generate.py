@@ -6,9 +6,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
+
 from bitmar.errors import BitmarError
 from bitmar.model_format import FILE, read_description
-from bitmar.refusal_format import COHORT_FILE, read_cohort, read_values
+from bitmar.refusal_format import COHORT_FILE, read_cohort, read_values, squares_of
 from bitmar.refusal_format import FILE as REFUSAL_FILE
 from convert.aot import graph
 from convert.aot.attention_split import split_attentions
@@ -51,14 +53,15 @@ def generate(
         start = f"bm_status bitmar_{name}_start(void)" if name in STREAM else ""
         sources.append(function(plan, weights, f"bm_status bitmar_{name}(void)", start))
     tokenizer = _tokenizer(model)
-    refusal, cohort = _refusal(model, description)
+    refusal, cohort, squares = _refusal(model, description)
     report = _report(model, description, plans, weights, engine)
-    report |= {"tokenizer_bytes": len(tokenizer), "cohort_bytes": len(cohort), "matrices": matrices}
+    report |= {"tokenizer_bytes": len(tokenizer), "cohort_bytes": len(cohort) + len(squares), "matrices": matrices}
     out.mkdir(parents=True, exist_ok=True)
     if sees:
         _eye(model, out, engine, report)
     header = model_header(description, plans, report, refusal)
-    files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_cohort.bin": cohort, "bitmar_model.h": header}
+    files = {"bitmar_tokenizer.bin": tokenizer, "bitmar_cohort.bin": cohort, "bitmar_cohort_squares.bin": squares}
+    files["bitmar_model.h"] = header
     if engine == "aot":
         files["bitmar_weights.bin"] = bytes(weights.block)
         files["bitmar_model.c"] = _source(sources)
@@ -68,7 +71,7 @@ def generate(
             files[f"bitmar_{name}.tflite"] = (model / f"{name}.tflite").read_bytes()
         blobs = {name: f"bitmar_{name}.tflite" for name in GRAPHS} | {"tokenizer": "bitmar_tokenizer.bin"}
     if refusal:
-        blobs["cohort"] = "bitmar_cohort.bin"
+        blobs |= {"cohort": "bitmar_cohort.bin", "cohort_squares": "bitmar_cohort_squares.bin"}
     if sees:
         files["bitmar_pooling.bin"] = _pooling(model)
         blobs["pooling"] = "bitmar_pooling.bin"
@@ -121,12 +124,13 @@ def _tokenizer(model: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
-def _refusal(model: Path, description: dict) -> tuple[dict | None, bytes]:
-    """refusal.json and cohort.bin; (None, nothing): the model has no criterion and names everything."""
+def _refusal(model: Path, description: dict) -> tuple[dict | None, bytes, bytes]:
+    """refusal.json, cohort.bin, sums of its rows' squares; (None, nothing, nothing): the model names everything."""
     if REFUSAL_FILE not in description["files"]:
-        return None, b""
+        return None, b"", b""
     values = read_values(model / REFUSAL_FILE)
-    return values, read_cohort(model / COHORT_FILE, values["cohort"], description["memory"]["dim"])
+    cohort = read_cohort(model / COHORT_FILE, values["cohort"], description["memory"]["dim"])
+    return values, cohort, squares_of(np.frombuffer(cohort, np.int8).reshape(values["cohort"], -1)).tobytes()
 
 
 def _check_interface(model: Path, plans: dict[str, Plan]) -> None:

@@ -8,6 +8,11 @@ from bitmar.refusal_format import WEIGHTS
 
 REFUSAL = {"BIAS": "bias", "OTHERS_ALONE": "others_alone", "KNOWN_FROM": "known", "PERHAPS_FROM": "perhaps"}
 
+COHORT = [
+    "extern const int8_t bitmar_cohort[];          /* BITMAR_COHORT_ROWS keys */",
+    "extern const int32_t bitmar_cohort_squares[]; /* of each the sum of its squares */",
+]
+
 
 def c_float(value: float) -> str:
     """The nearest float32, exactly, as a constant in C."""
@@ -79,7 +84,7 @@ def model_header(description: dict, plans: dict, report: dict, refusal: dict | N
         "#endif",
         "",
         "extern const uint8_t bitmar_tokenizer[], bitmar_tokenizer_end[];",
-        *(["extern const int8_t bitmar_cohort[]; /* BITMAR_COHORT_ROWS keys */"] if refusal else []),
+        *(COHORT if refusal else []),
     ]
     if "vision" in report:
         lines += ["#define BITMAR_SEES 1 /* bitmar_eye.h: the vision network; scale and shift of its pooled map */"]

@@ -93,6 +93,7 @@ const bm_backend bm_backend_dsp = {
     .prepare = prepare,
     .dot = {bm_dsp_dot_rm2, bm_dsp_dot_b3, bm_dsp_dot_pl14, bm_dsp_dot_c5},
     .dot_s8 = dot_s8,
+    .dots = bm_dsp_dots,
     .fc = fc,
 };
 

@@ -76,6 +76,10 @@ void bm_dsp_scale_8(float* y, int32_t n, uint32_t scale);
 /* y[rows] holds the bits of int32 sums and becomes act(sum * (d * gamma)). */
 void bm_dsp_scale(const bm_ternary* w, float d, int32_t activation, float* y);
 
+/* bm_dots for n % 4 == 0 and at most 256 columns (or 0, and nothing is done). */
+int bm_dsp_dots(const int8_t* a, const int8_t* b, const int8_t* rows, int32_t count, int32_t n,
+                int32_t* with_a, int32_t* with_b);
+
 bm_dot bm_dsp_dot_rm2, bm_dsp_dot_b3, bm_dsp_dot_pl14, bm_dsp_dot_c5;
 void bm_dsp_prepare_pl14(bm_token* token, const float* x, float r);
 void bm_dsp_prepare_c5(bm_token* token, const float* x, float r);

@@ -215,6 +215,10 @@ float bm_score(const int8_t* a, float da, const int8_t* b, float db, int32_t n);
 bm_status bm_scores(const int8_t* query, float query_scale, const int8_t* keys, size_t key_stride,
                     const float* scales, int32_t count, int32_t n, float* scores);
 
+/* with_a[i] = a . row i, with_b[i] = b . row i of rows[count, n], i < count, n <= BM_MAX_COLS; exact. */
+bm_status bm_dots(const int8_t* a, const int8_t* b, const int8_t* rows, int32_t count, int32_t n,
+                  int32_t* with_a, int32_t* with_b);
+
 /* ---- half floats ---- */
 
 /* IEEE 754 binary16 as stored in memory_slots.bin. To half: round to nearest even, overflow to infinity, NaN

@@ -75,6 +75,10 @@ typedef struct bm_backend {
   void (*prepare)(bm_token* token, const float* x, float r);
   bm_dot* dot[BM_LAYOUTS];
   int32_t (*dot_s8)(const int8_t* a, const int8_t* b, int32_t n);
+  /* bm_dots, where that is faster than dot_s8 row by row; 0 if it leaves this case to the caller. May be
+   * NULL. */
+  int (*dots)(const int8_t* a, const int8_t* b, const int8_t* rows, int32_t count, int32_t n, int32_t* with_a,
+              int32_t* with_b);
   /* BITMAR_TERNARY_FC as a whole, where that is faster than one token and tile after the other. Arguments
    * checked, FP state entered, `memory` at least BM_TOKEN_BYTES(cols). Returns 0 if it leaves this case to
    * the caller. May be NULL. */

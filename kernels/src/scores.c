@@ -1,4 +1,5 @@
-/* Scores of a quantised query against the quantised keys of the memory's index. */
+/* Dot products of int8 vectors; scores of a quantised query against the quantised keys of the memory's index.
+ */
 #include "internal.h"
 
 BM_FLOAT_CODE float score(const int8_t* a, float da, const int8_t* b, float db, int32_t n) {
@@ -21,5 +22,18 @@ bm_status bm_scores(const int8_t* query, float query_scale, const int8_t* keys, 
     scores[i] = score(query, query_scale, keys + (size_t)i * key_stride, scales[i], n);
   }
   bm_fp_leave(saved);
+  return BM_OK;
+}
+
+bm_status bm_dots(const int8_t* a, const int8_t* b, const int8_t* rows, int32_t count, int32_t n,
+                  int32_t* with_a, int32_t* with_b) {
+  if (!a || !b || !rows || !with_a || !with_b) return BM_ERR_NULL;
+  if (count < 0 || n <= 0 || n > BM_MAX_COLS) return BM_ERR_SHAPE;
+  const bm_backend* isa = bm_backend_current();
+  if (isa->dots && isa->dots(a, b, rows, count, n, with_a, with_b)) return BM_OK;
+  for (int32_t i = 0; i < count; i++, rows += n) {
+    with_a[i] = isa->dot_s8(a, rows, n);
+    with_b[i] = isa->dot_s8(b, rows, n);
+  }
   return BM_OK;
 }

@@ -278,6 +278,10 @@ int ms_nearest(const ms_memory* memory, const int8_t* query, ms_nearest_slot* ne
 #define MS_FEATURES 8u /* of a judgement */
 #define MS_MAX_TOP 64u /* highest cosines with the cohort that count */
 
+/* with_a[i] = a . row i, with_b[i] = b . row i of rows[count * dim], exact. */
+typedef void ms_dots(const int8_t* a, const int8_t* b, const int8_t* rows, uint32_t count, uint32_t dim,
+                     int32_t* with_a, int32_t* with_b);
+
 /* When a device says that it does not know: a model's refusal.json and cohort.bin. With top, spread and all
  * of a key: mean and standard deviation of its `top` highest cosines with the cohort, mean of all of them. */
 typedef struct {
@@ -287,6 +291,8 @@ typedef struct {
   float bias;
   float others_alone; /* stands for `others` where there are none */
   float known, perhaps;
+  const int32_t* squares; /* [rows]: row . row; NULL: added up at every judgement */
+  ms_dots* dots;          /* a processor's own; NULL: in plain C */
 } ms_refusal;
 
 typedef enum { MS_UNKNOWN = 0, MS_PERHAPS = 1, MS_KNOWN = 2 } ms_verdict;

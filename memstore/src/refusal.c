@@ -26,22 +26,39 @@ static void take(neighbours* k, uint32_t top, float cosine) {
   if (k->count < top) k->count++;
 }
 
+static int32_t squares_of(const int8_t* key, uint32_t dim) {
+  int32_t squares = 0;
+  for (uint32_t i = 0; i < dim; i++) squares += key[i] * key[i];
+  return squares;
+}
+
+static void plain_dots(const int8_t* a, const int8_t* b, const int8_t* rows, uint32_t count, uint32_t dim,
+                       int32_t* with_a, int32_t* with_b) {
+  for (uint32_t n = 0; n < count; n++, rows += dim) {
+    with_a[n] = with_b[n] = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+      with_a[n] += a[i] * rows[i];
+      with_b[n] += b[i] * rows[i];
+    }
+  }
+}
+
 /* Both keys in one pass over the cohort, which lies in flash. */
 static void compare(const ms_refusal* r, uint32_t dim, neighbours* question, neighbours* slot) {
-  for (uint32_t i = 0; i < dim; i++) {
-    question->squares += question->key[i] * question->key[i];
-    slot->squares += slot->key[i] * slot->key[i];
-  }
-  for (uint32_t n = 0; n < r->rows; n++) {
-    const int8_t* row = r->cohort + (size_t)n * dim;
-    int32_t with_question = 0, with_slot = 0, squares = 0;
-    for (uint32_t i = 0; i < dim; i++) {
-      with_question += question->key[i] * row[i];
-      with_slot += slot->key[i] * row[i];
-      squares += row[i] * row[i];
+  enum { ROWS = 32 }; /* whose sums wait on the stack */
+  ms_dots* dots = r->dots ? r->dots : plain_dots;
+  question->squares = squares_of(question->key, dim);
+  slot->squares = squares_of(slot->key, dim);
+  for (uint32_t first = 0; first < r->rows; first += ROWS) {
+    const uint32_t count = r->rows - first < ROWS ? r->rows - first : ROWS;
+    const int8_t* rows = r->cohort + (size_t)first * dim;
+    int32_t with_question[ROWS], with_slot[ROWS];
+    dots(question->key, slot->key, rows, count, dim, with_question, with_slot);
+    for (uint32_t n = 0; n < count; n++) {
+      int32_t squares = r->squares ? r->squares[first + n] : squares_of(rows + (size_t)n * dim, dim);
+      take(question, r->top, ms_cosine_of_sums(with_question[n], question->squares, squares));
+      take(slot, r->top, ms_cosine_of_sums(with_slot[n], slot->squares, squares));
     }
-    take(question, r->top, ms_cosine_of_sums(with_question, question->squares, squares));
-    take(slot, r->top, ms_cosine_of_sums(with_slot, slot->squares, squares));
   }
 }
 

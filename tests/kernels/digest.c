@@ -267,6 +267,10 @@ static void run_index(int32_t count, int32_t n) {
   for (int32_t i = 0; i < count * n; i++) keys[i] = (int8_t)between(-127, 127);
   check_status(bm_scores(q, d, keys, (size_t)n, scales, count, n, scores), "scores");
   hash(scores, (size_t)count * sizeof *scores);
+  int32_t *with_a = make((size_t)count * sizeof *with_a), *with_b = make((size_t)count * sizeof *with_b);
+  check_status(bm_dots(q, keys + (count - 1) * n, keys, count, n, with_a, with_b), "dots");
+  hash(with_a, (size_t)count * sizeof *with_a);
+  hash(with_b, (size_t)count * sizeof *with_b);
   free_all();
 }
 

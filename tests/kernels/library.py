@@ -244,6 +244,12 @@ class Kernels:
         )
         return y
 
+    def dots(self, a, b, rows):
+        count, n = rows.shape
+        sums = np.full((2, count), -1, np.int32)
+        self.check(self.lib.bm_dots(ptr(a), ptr(b), ptr(rows), c_int(count), n, ptr(sums[0]), ptr(sums[1])))
+        return sums
+
     def halves_from_floats(self, x):
         x = f32(x)
         h = np.empty(x.size, np.uint16)

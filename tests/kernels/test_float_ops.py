@@ -235,6 +235,16 @@ def test_index_scores(isa_kernels, n, count, pad, seed):
     same_bits(got, spec.index_scores(query, scale, keys, scales))
 
 
+@RANDOM
+@given(n=st.integers(1, 300), count=st.integers(0, 40), seed=SEED)
+def test_dots(isa_kernels, n, count, seed):
+    rng = np.random.default_rng(seed)
+    a, b, rows = (rng.integers(-128, 128, size).astype(np.int8) for size in (n, n, (count, n)))
+    if rng.random() < 0.3:
+        a[:], rows[:] = -128, -128
+    same_bits(isa_kernels.dots(a, b, rows), np.stack([a, b]).astype(np.int32) @ rows.astype(np.int32).T)
+
+
 # ---- half floats ----
 
 

@@ -57,6 +57,8 @@ class Refusal(c.Structure):
         ("others_alone", c.c_float),
         ("known", c.c_float),
         ("perhaps", c.c_float),
+        ("squares", c.c_void_p),
+        ("dots", c.c_void_p),
     )
 
 

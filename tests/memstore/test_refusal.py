@@ -8,6 +8,7 @@ import ctypes as c
 import numpy as np
 import pytest
 
+from bitmar.refusal_format import squares_of
 from tests.memstore import native as n
 
 DIM, ROWS, TOP = 64, 48, 20
@@ -50,6 +51,15 @@ def expected(query: np.ndarray, keys: list[np.ndarray], cohort: np.ndarray, r: n
     return (2 if x >= F(r.known) else 1 if x >= F(r.perhaps) else 0), x
 
 
+@c.CFUNCTYPE(None, c.c_void_p, c.c_void_p, c.c_void_p, c.c_uint32, c.c_uint32, c.c_void_p, c.c_void_p)
+def own_dots(a: int, b: int, rows: int, count: int, dim: int, with_a: int, with_b: int) -> None:
+    """What a processor's own kernel does: ms_refusal.dots."""
+    matrix = np.ctypeslib.as_array(c.cast(rows, c.POINTER(c.c_int8)), (count, dim)).astype(np.int32)
+    for vector, sums in ((a, with_a), (b, with_b)):
+        x = np.ctypeslib.as_array(c.cast(vector, c.POINTER(c.c_int8)), (dim,))
+        np.ctypeslib.as_array(c.cast(sums, c.POINTER(c.c_int32)), (count,))[:] = matrix @ x
+
+
 def judged(memory: n.Memory, query: np.ndarray, r: n.Refusal) -> tuple[int, float]:
     value, found = c.c_float(), memory.nearest(query)
     verdict = memory.call("judge", n.pointer(query), c.byref(found), c.byref(r), c.byref(value))
@@ -60,6 +70,7 @@ def judged(memory: n.Memory, query: np.ndarray, r: n.Refusal) -> tuple[int, floa
 def test_verdicts_are_the_specified_arithmetic(things: int) -> None:
     rng = np.random.default_rng(things)
     cohort = rng.integers(-127, 128, (ROWS, DIM)).astype(np.int8)
+    squares = squares_of(cohort)
     seen = set()
     with n.opened(None, n.config(8, DIM, 8)) as memory:
         for i in range(things):
@@ -72,6 +83,9 @@ def test_verdicts_are_the_specified_arithmetic(things: int) -> None:
             r = n.Refusal(cohort.ctypes.data, ROWS, TOP, weights, F(rng.normal() * 0.1), F(0.1), F(0.4), F(-0.1))
             verdict, value = judged(memory, query, r)
             assert (verdict, value) == expected(query, keys, cohort, r)
+            r.squares = squares.ctypes.data
+            r.dots = c.cast(own_dots, c.c_void_p)
+            assert judged(memory, query, r) == (verdict, value)
             seen.add(verdict)
     assert seen == {0, 1, 2}
 
