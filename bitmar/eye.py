@@ -21,6 +21,7 @@ from bitmar.native import library
 from bitmar.runtime import Graph
 
 SIZE, FEATURES = 128, 768
+ROWS = 64  # of an image that are copied at a time
 NETWORK, POOLING = "vision.tflite", "vision.bin"
 
 
@@ -32,8 +33,8 @@ def prepare(image: Image.Image) -> np.ndarray:
     """
     transparent = "A" in image.getbands() or "transparency" in image.info
     mode = "RGBA" if transparent else "RGB"
-    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    pixels, out = np.ascontiguousarray(pixels), np.empty((SIZE, SIZE, 3), np.int8)
+    pixels = pixels_of(image if image.mode == mode else image.convert(mode))
+    out = np.empty((SIZE, SIZE, 3), np.int8)
     height, width, channels = pixels.shape
     status = library.load().pic_prepare(
         c_int32(channels),
@@ -46,6 +47,15 @@ def prepare(image: Image.Image) -> np.ndarray:
     if status:
         raise BitmarError(f"picture of {width}x{height} pixels: expected at most 16384 a side")
     return out
+
+
+def pixels_of(image: Image.Image) -> np.ndarray:
+    """uint8 [height, width, channels], as `np.asarray` gives it, which would need three times as much RAM meanwhile."""
+    pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for top in range(0, image.height, ROWS):
+        strip = image.crop((0, top, image.width, min(top + ROWS, image.height)))
+        pixels[top : top + ROWS] = np.asarray(strip)
+    return pixels
 
 
 def pool(cells: np.ndarray, zero_point: int, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:

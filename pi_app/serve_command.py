@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -14,6 +15,7 @@ from pi_app.console_command import open_device
 from pi_app.terminal import json_line
 
 if TYPE_CHECKING:
+    from bitmar.device import Device
     from pi_app.page.appliance import Appliance
 
 PORT = 8017
@@ -44,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from pi_app.page.small import give_back_libraries, leave_out, tidy_heap
+
+    leave_out()
+    tidy_heap()
     try:
         from pi_app.page import card_file
         from pi_app.page.app import application
@@ -56,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise BitmarError(f"{error.name} is not installed, expected: pip install 'bitmar-edge[pi,page]'") from None
     from bitmar.camera import open_camera
 
+    give_back_libraries()
     if not 0 <= args.port <= LAST_PORT:
         raise BitmarError(f"--port {args.port}: expected 0 to {LAST_PORT}")
     pin = pin_in(args.pin_file) if args.pin_file else new_pin()
@@ -65,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
             card_file.finish_exchange(args.card)
         camera = args.camera
         with open_device(args) as device:
+            load_all(device)
+            give_back_libraries()
             watcher = Watcher((lambda: open_camera(camera)) if camera else None)
             appliance = Appliance(device, watcher, Doorkeeper(pin), not args.no_thumbnails)
             if args.mqtt:
@@ -72,6 +81,14 @@ def run(args: argparse.Namespace) -> int:
             announce(args.host, listening.getsockname()[1], None if is_loopback(args.host) else pin, args.json)
             serve(application(appliance, own_names(args.name)), listening, appliance.events.close)
     return 0
+
+
+def load_all(device: Device) -> None:
+    """Looks at a grey picture, so that whatever seeing takes is loaded before anybody asks."""
+    from PIL import Image
+
+    with contextlib.suppress(BitmarError):  # a model that sees no pictures
+        device.look(Image.new("RGB", (64, 64), "grey"))
 
 
 def messages(args: argparse.Namespace, appliance: Appliance) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -16,7 +16,7 @@ from bitmar.errors import BitmarError
 from pi_app.page.keeper import Keeper
 from pi_app.page.live import Events, Frame, Watcher
 from pi_app.page.pin import Doorkeeper
-from pi_app.page.shown import SHOWN_PIXELS, THUMBNAIL_PIXELS, Answered, Lately, Shown, jpeg
+from pi_app.page.shown import Answered, Lately, Shown, pictured
 from pi_app.page.systemd import notify
 from pi_app.page.thumbnails import Thumbnails
 from pi_app.replies import recalled
@@ -41,7 +41,9 @@ class Appliance:
         self.pictures, self.answers = Lately[Shown]("picture"), Lately[Answered]("answer")
         self.events = Events()
         self.keeper = Keeper(device, self.thumbnails)
-        self.decoding = asyncio.Semaphore(1)  # uploads that are decoded at a time: each may take 200 MB
+        self.decoding = asyncio.Semaphore(
+            1
+        )  # pictures that are decoded or encoded at a time: an upload may take 200 MB
         self.uploading = asyncio.Lock()  # of a whole card
         self.tasks: list[asyncio.Task[None]] = []
         self.work: list[Callable[[], Coroutine[Any, Any, None]]] = [self.look_after, self.see]  # what goes on meanwhile
@@ -118,13 +120,18 @@ class Appliance:
     async def look(self, frame: Frame) -> None:
         """One look: the frame is a picture that was shown, and what is seen in it an answer."""
         features, answer = await self.keeper.run(lambda device: look(device, frame.image))
-        picture = self.pictures.add(await asyncio.to_thread(pictured, features, frame.image), brief=True)
+        picture = await self.keep(features, frame.image, brief=True)
         self.events.tell("seen", **self.answered("ask", answer, picture, features, brief=True))
 
     async def show(self, image: Image.Image) -> str:
         """The id of a picture that was shown."""
         features = await self.keeper.run(lambda device: device.pictures.read(image))
-        return self.pictures.add(await asyncio.to_thread(pictured, features, image))
+        return await self.keep(features, image)
+
+    async def keep(self, features: Picture, image: Image.Image, brief: bool = False) -> str:
+        """The id of a picture in the form that is kept."""
+        async with self.decoding:
+            return self.pictures.add(await asyncio.to_thread(pictured, features, image), brief)
 
     def answered(
         self, word: str, answer: Answer, picture: str | None, features: Picture | None, brief: bool = False
@@ -132,11 +139,6 @@ class Appliance:
         """An answer as the console gives it, with the ids that `right`, `wrong` and `teach` take."""
         key = self.answers.add(Answered(answer, picture, features), brief)
         return {"answer": key, "picture": picture, **recalled(word, answer).as_dict()}
-
-
-def pictured(features: Picture, image: Image.Image) -> Shown:
-    """A picture in the form that is kept. Not in the device's thread, which others wait for."""
-    return Shown(features, jpeg(image, SHOWN_PIXELS), jpeg(image, THUMBNAIL_PIXELS))
 
 
 def look(device: Device, image: Image.Image) -> tuple[Picture, Answer]:

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 256
 HEAD_SECONDS = 10.0  # for the request line and all headers
+READ_BYTES = 16 * 1024  # at a time; asyncio's 256 KB for every read, cut to what came, leave a heap full of holes
 
 
 class GuardedProtocol(H11Protocol):
@@ -23,6 +24,7 @@ class GuardedProtocol(H11Protocol):
         """One more, or one too many."""
         if len(self.connections) >= MOST_CONNECTIONS:
             transport.abort()
+        transport.max_size = READ_BYTES
         super().connection_made(transport)
         if transport.is_closing():
             self.connections.discard(self)

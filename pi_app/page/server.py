@@ -7,8 +7,9 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 
-import uvicorn
+import uvicorn.server
 from starlette.types import ASGIApp
+from uvicorn.config import Config
 
 from bitmar.errors import BitmarError
 from pi_app.page.protocol import GuardedProtocol
@@ -17,10 +18,10 @@ BACKLOG = 128
 GRACE = 3  # seconds that answers have to end in
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn.server.Server):
     """uvicorn's, which ends in peace after a signal instead of sending it to itself again."""
 
-    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]):
+    def __init__(self, config: Config, ending: Callable[[], None]):
         super().__init__(config)
         self.ending = ending
 
@@ -53,7 +54,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: ASGIApp, listening: socket.socket, ending: Callable[[], None]) -> None:
     """Until it is told to end; `ending` is called first: streams of events have no end of their own."""
-    config = uvicorn.Config(
+    config = Config(
         app,
         http=GuardedProtocol,
         ws="none",

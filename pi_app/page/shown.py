@@ -81,11 +81,25 @@ class Lately(Generic[T]):
         return self.kept.get(key) or self.brief.get(key)
 
 
-def jpeg(image: Image.Image, longest: int, quality: int = 80) -> bytes:
-    """A small copy as JPEG, without what the file said beside its pixels (where it was taken, by whom)."""
-    copy = opaque(image)
-    copy = copy.copy() if copy is image else copy
-    copy.thumbnail((longest, longest))
+def pictured(features: Picture, image: Image.Image) -> Shown:
+    """A picture in the form that is kept. Not in the device's thread, which others wait for."""
+    shown = reduced(image, SHOWN_PIXELS)
+    return Shown(features, jpeg(shown), jpeg(reduced(shown, THUMBNAIL_PIXELS)))
+
+
+def reduced(image: Image.Image, longest: int) -> Image.Image:
+    """RGB, the longer side at most so many pixels; the image itself stays as it is, and is not copied whole."""
+    image = image if image.mode == "RGB" and "transparency" not in image.info else opaque(image)
+    if (factor := longest / max(image.size)) >= 1:
+        return image
+    size = tuple(max(1, round(side * factor)) for side in image.size)
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def jpeg(image: Image.Image, quality: int = 80) -> bytes:
+    """An RGB image as JPEG, without what the file said beside its pixels (where it was taken, by whom)."""
     file = io.BytesIO()
-    Image.frombytes("RGB", copy.size, copy.tobytes()).save(file, "JPEG", quality=quality)
+    pixels = Image.new("RGB", image.size)
+    pixels.paste(image)
+    pixels.save(file, "JPEG", quality=quality)
     return file.getvalue()

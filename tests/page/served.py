@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import select
@@ -119,6 +120,11 @@ class Served:
         """The things that are remembered."""
         return [thing["name"] for thing in self.get("/things")["things"]]
 
+    def kilobytes(self, field: str) -> int:
+        """A line of the process's status (proc_pid_status(5)), in KiB: VmRSS, VmHWM (the most that it was), RssAnon ..."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(status.split(f"{field}:")[1].split()[0])
+
     def wait_for(self, what: str, wanted: str, seconds: float = 15) -> dict[str, Any]:
         """Waits until the status says so."""
         end = time.monotonic() + seconds
@@ -126,6 +132,26 @@ class Served:
             assert time.monotonic() < end, status
             time.sleep(0.1)
         return status
+
+
+def compile_all() -> None:
+    """Python's compiler has done its work, as after an installation: its RAM is no part of what a page takes."""
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "pi_app", "bitmar"], cwd=ROOT, check=True)
+
+
+def camera_folder(folder: Path) -> Path:
+    """Frames of a camera's size."""
+    folder.mkdir()
+    for number in range(4):
+        drawing(number, 640).crop((0, 80, 640, 560)).save(folder / f"{number}.png")
+    return folder
+
+
+def photograph(number: int) -> bytes:
+    """A JPEG as the page sends it from a phone: 1,024 x 768 pixels."""
+    file = io.BytesIO()
+    drawing(number, 1024).crop((0, 128, 1024, 896)).save(file, "JPEG", quality=92)
+    return file.getvalue()
 
 
 def drawing(number: int, size: int = 128) -> Image.Image:
