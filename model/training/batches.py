@@ -14,7 +14,7 @@ from model.sequence_packing import Packing, fill, pack
 
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
-VIEWED = 0.6  # share of the pictures that is a view, where a drawing has views
+VIEWED = 0.25  # share of the pictures that is a view, where a drawing has views
 
 
 @dataclass(frozen=True)

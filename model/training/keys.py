@@ -2,8 +2,9 @@
 
 It starts from the closed-form discriminant and is trained contrastively between different artists' drawings of one thing
 (InfoNCE, van den Oord et al., 2018), with noise and dropout on the 768 numbers; an anchor holds its cosines near the
-discriminant's. Most pictures that both see are views of the drawings: by a camera, in front of backgrounds, and as other hands
-might draw them (`pipeline.py data`). Nothing else trains it later, so its figures depend on drawings and seed alone.
+discriminant's. The discriminant is of the drawings and of their views: by a camera, in front of backgrounds, and as other hands
+might draw them (`pipeline.py data`); of what is compared a quarter are views. Nothing else trains it later, so its figures
+depend on drawings and seed alone.
 """
 
 from __future__ import annotations
