@@ -69,7 +69,9 @@ size_t bm_block_least_scratch(const bm_block* block);
 size_t bm_block_most_scratch(const bm_block* block);
 
 /* Runs a block. in: [side][side][producer.inputs], or the picture [2 side][2 side][3] for the stem; out:
- * [out side][out side][project.channels], which is `in` itself where has_add (and may be only then). work:
+ * [out side][out side][project.channels], which is `in` itself where has_add. Elsewhere it may lie over rows
+ * of `in` that were read: before output rows up to r are written, rows up to r * stride + kernel - 1 - (rows
+ * of padding above) of the depthwise convolution's input have been (two of the picture for each). work:
  * 4-byte aligned, at least bm_block_work_bytes(block, bm_block_least_scratch(block)). picture_zero_point: of
  * the stem's input. */
 bm_status bm_block_run(const bm_block* block, int8_t* in, int8_t* out, int32_t picture_zero_point, void* work,

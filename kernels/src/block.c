@@ -146,7 +146,7 @@ bm_status bm_block_run(const bm_block* block, int8_t* in, int8_t* out, int32_t p
                        size_t work_bytes) {
   plan p;
   if (!block || !in || !out || !work) return BM_ERR_NULL;
-  if (!make_plan(block, &p) || (block->has_add != 0) != (in == out)) return BM_ERR_SHAPE;
+  if (!make_plan(block, &p) || (block->has_add && in != out)) return BM_ERR_SHAPE;
   if (work_bytes < bm_block_work_bytes(block, bm_block_least_scratch(block))) return BM_ERR_SCRATCH;
   run(block, &p, in, out, (int8_t)picture_zero_point, work, work_bytes & ~(size_t)3);
   return BM_OK;

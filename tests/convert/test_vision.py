@@ -12,7 +12,7 @@ import pytest
 from bitmar.errors import BitmarError
 from convert.aot.vision.generate import generate_vision
 from convert.aot.vision.network import Network, activation_range, load, quantised_multiplier
-from convert.aot.vision.plan import held_bytes, make_plan, work_bytes
+from convert.aot.vision.plan import Place, held_bytes, make_plan, work_bytes
 from tests.convert import vision_spec
 from tests.convert.vision_build import SIDE, reference_maps, run_c, small_network
 from tests.kernels.build import HOST, TARGETS
@@ -79,18 +79,33 @@ def test_the_arena_is_its_lower_bound(small: Path) -> None:
     assert len({place.strip for place in plan.places}) > 1
 
 
+def overwritten_before_it_is_read(place: Place) -> bool:
+    """Strip by strip, as kernels/src/block.c goes: does a row of output fall on a row of input that a later strip reads?"""
+    block = place.block
+    in_row, out_row = block.in_bytes // block.side, block.out_bytes // block.out_side
+    above = max(0, (block.out_side - 1) * block.stride + block.kernel - block.side) // 2
+    for first in range(0, block.out_side, place.strip):
+        end = min(first + place.strip, block.out_side)
+        read = (end - 1) * block.stride + block.kernel - above
+        unread = range(place.source + read * in_row, place.source + block.in_bytes)
+        written = range(place.out + first * out_row, place.out + end * out_row)
+        if unread and max(unread.start, written.start) < min(unread.stop, written.stop):
+            return True
+    return False
+
+
 @pytest.mark.parametrize("more", [0, 5_000, 100_000])
 def test_nothing_overlaps(more: int, small: Path) -> None:
     network = load(small)
     plan = make_plan(network, make_plan(network).lower_bound + more)
     for place in plan.places:
-        parts = [(place.source, place.block.in_bytes), (place.work, place.work_bytes)]
-        parts += [] if place.block.add else [(place.out, place.block.out_bytes)]
-        assert (place.source == place.out) == (place.block.add is not None)
-        ends = sorted((begin, begin + size) for begin, size in parts)
-        assert ends[0][0] >= 0 and ends[-1][1] <= plan.arena_bytes
-        assert all(a[1] <= b[0] for a, b in pairwise(ends))
-        assert place.work % 4 == 0 and place.work_bytes >= work_bytes(place.block, place.strip)
+        block, work = place.block, range(place.work, place.work + place.work_bytes)
+        maps = [(place.source, block.in_bytes), (place.out, block.out_bytes)]
+        assert all(at >= 0 and at + size <= plan.arena_bytes for at, size in [*maps, (work.start, len(work))])
+        assert all(at + size <= work.start or work.stop <= at for at, size in maps)
+        assert place.source == place.out or not block.add
+        assert place.work % 4 == 0 and place.work_bytes >= work_bytes(block, place.strip)
+        assert block.add or not overwritten_before_it_is_read(place)
     for before, after in pairwise(plan.places):
         assert before.out == after.source
 

@@ -33,7 +33,13 @@ from deploy.firmware import sections
 from tests.mcu.conftest import seeded_picture
 from tests.mcu.host_cases import ROOT, compile_host
 
-BLOBS = ("bitmar_weights.bin", "bitmar_tokenizer.bin", "bitmar_cohort.bin", "bitmar_pooling.bin")
+BLOBS = (
+    "bitmar_weights.bin",
+    "bitmar_tokenizer.bin",
+    "bitmar_cohort.bin",
+    "bitmar_cohort_squares.bin",
+    "bitmar_pooling.bin",
+)
 ENGINE = ROOT / "mcu_app" / "src" / "engine_aot" / "engine_aot.c"
 
 

@@ -1,9 +1,11 @@
 """Where the maps of a vision network lie in one arena, and how many rows a block computes at a time.
 
 A block needs its input, its output (the input itself where it adds to it) and the work memory of bm_block_run at the same
-time. Inputs and outputs lie at the two ends of the arena by turns, work memory between them: so the arena is as large as
-the block that needs most, which is also the lower bound for these kernels with one row at a time. Blocks that need less take
-as many rows as fit, and what is left is scratch: both let them read their weights less often.
+time. Rows of input are read from the first to the last and not again, so the output is written over those that were read: it
+begins as many bytes before the input as it would otherwise overtake it (`lead`). Where there is not that much room, because
+the input lies at the beginning, the output goes to the arena's other end. The arena is as large as the block that needs most,
+which is also the lower bound for these kernels with one row at a time. Blocks that need less take as many rows as fit, and
+what is left is scratch: both let them read their weights less often.
 """
 
 from __future__ import annotations
@@ -54,26 +56,50 @@ def work_bytes(block: Block, strip: int) -> int:
     return ring + middle + projected + scratch
 
 
+def lead(block: Block) -> int:
+    """How many bytes before its input a block's output must begin at least, one row at a time, to overwrite only what was read.
+
+    More rows at a time read further ahead, and need less.
+    """
+    if block.add:
+        return 0
+    total = (block.out_side - 1) * block.stride + block.kernel - block.side
+    ahead = block.kernel - max(0, total) // 2
+    in_row, out_row = (
+        block.in_bytes // block.side,
+        block.out_bytes // block.out_side,
+    )  # of the stem: two of the picture's
+    rows_read = [(r, r * block.stride + ahead) for r in range(block.out_side)]
+    return aligned(max([0, *((r + 1) * out_row - read * in_row for r, read in rows_read if read < block.side)]))
+
+
 def held_bytes(block: Block) -> int:
-    """Input and output."""
-    return aligned(block.in_bytes) + (0 if block.add else aligned(block.out_bytes))
+    """Input and output, one over the other."""
+    return max(lead(block) + aligned(block.in_bytes), aligned(block.out_bytes))
 
 
 def make_plan(network: Network, arena_bytes: int = 0) -> VisionPlan:
     """`arena_bytes`: RAM that is there anyway; more than the lower bound is used for more rows at a time."""
     least = max(held_bytes(block) + work_bytes(block, 1) for block in network.blocks)
     arena = max(least, arena_bytes // 4 * 4)
-    places, source, at_end = [], 0, False
+    while not (places := _places(network, arena)):
+        arena += 64  # an output that had to go to the other end is beside its input
+    return VisionPlan(places, arena, least, places[0].source, places[-1].out)
+
+
+def _places(network: Network, arena: int) -> tuple[Place, ...]:
+    """All blocks; nothing where one has no room for a row."""
+    places, source = [], lead(network.blocks[0])
     for block in network.blocks:
-        room = arena - held_bytes(block)
+        size, out_size = aligned(block.in_bytes), aligned(block.out_bytes)
+        out = source if block.add else 0 if source >= lead(block) else arena - out_size
+        taken = sorted({(source, source + size), (out, out + out_size)})
+        ends = [0, *(end for _, end in taken)]
+        begins = [*(begin for begin, _ in taken), arena]
+        room, work = max((begin - end, end) for begin, end in zip(begins, ends, strict=True))
+        if room < work_bytes(block, 1):
+            return ()
         strip = max(rows for rows in range(1, block.out_side + 1) if work_bytes(block, rows) <= room)
-        size = aligned(block.in_bytes)
-        if block.add:
-            out, work = source, 0 if at_end else size
-        else:
-            out = 0 if at_end else arena - aligned(block.out_bytes)
-            work = aligned(block.out_bytes) if at_end else size
-            at_end = not at_end
         places.append(Place(block, strip, source, out, work, room))
         source = out
-    return VisionPlan(tuple(places), arena, least, places[0].source, places[-1].out)
+    return tuple(places)

@@ -31,10 +31,17 @@ enum { kInputBytes = PIC_SIZE * PIC_SIZE * PIC_CHANNELS };
 static_assert(BITMAR_EYE_PICTURE_SIDE == PIC_SIZE, "picture/ makes the network's input");
 static_assert(4 * BITMAR_EYE_MAP_CHANNELS == BITMAR_VISION, "four quadrants");
 
-/* Of the arena, beside the picture: room for a row. */
-constexpr uint32_t kRowAt = BITMAR_EYE_PICTURE == 0 ? kInputBytes : 0;
-constexpr uint32_t kRowBytes =
-    (BITMAR_EYE_PICTURE == 0 ? BITMAR_EYE_ARENA_BYTES : BITMAR_EYE_PICTURE) - kRowAt;
+/* Of the arena, after the picture: room for a row. */
+constexpr uint32_t kRowAt = BITMAR_EYE_PICTURE + kInputBytes;
+constexpr uint32_t kRowBytes = BITMAR_EYE_ARENA_BYTES - kRowAt;
+static_assert(kRowBytes >= 4 * 1024, "no room for a picture's row");
+
+/* Beside the map: the pooled numbers. */
+constexpr uint32_t kMapBytes = BITMAR_EYE_MAP_SIDE * BITMAR_EYE_MAP_SIDE * BITMAR_EYE_MAP_CHANNELS;
+constexpr uint32_t kFeatureBytes = BITMAR_VISION * sizeof(float);
+constexpr uint32_t kFeaturesAt =
+    BITMAR_EYE_MAP >= kFeatureBytes ? 0 : (BITMAR_EYE_MAP + kMapBytes + 3) / 4 * 4;
+static_assert(kFeaturesAt + kFeatureBytes <= BITMAR_EYE_ARENA_BYTES, "no room for the pooled numbers");
 
 static int32_t read_file(void*, uint32_t offset, void* to, uint32_t bytes) {
   board_watchdog_feed();
@@ -66,7 +73,7 @@ static const char* prepare_camera(int8_t* pixels) {
 }
 
 static const char* look(const char* what, engine_picture* picture) {
-  static float features[BITMAR_VISION];
+  float* features = reinterpret_cast<float*>(arena + kFeaturesAt);
   int8_t* pixels = reinterpret_cast<int8_t*>(arena + BITMAR_EYE_PICTURE);
   if (const char* problem = is_camera(what) ? prepare_camera(pixels) : prepare_file(what, pixels))
     return problem;
