@@ -50,7 +50,14 @@ $(VENV)/.stamp: pyproject.toml tools/make_venv.sh
 setup: system $(VENV)/.stamp .venvs/tflite/.stamp
 	@$(PY) -m bitmar.native.build --quiet
 
-demo: setup
+build/demo.stamp: tools/system_packages.sh
+	@mkdir -p build
+	bash tools/system_packages.sh demo
+	@touch $@
+
+# neither browsers nor other computers' compilers: those are for the tests
+demo: build/demo.stamp $(VENV)/.stamp
+	@$(PY) -m bitmar.native.build --quiet
 	$(PY) tools/demo.py
 
 lint: system $(VENV)/.stamp

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# system_packages.sh [try]: Debian packages that the tests and the demo use (with `try`: those of `make try` alone), installed
+# system_packages.sh [try|demo]: Debian packages that the tests use (or those of `make try` or `make demo` alone), installed
 # where we may, named where we may not.
 set -euo pipefail
+for=${1:-test}
 
 # What must be there and the packages that bring it. Recommended packages are never counted on: a compiler's headers stand here.
 declare -A package_of=([gcc]="gcc libc6-dev" [/usr/include/stdint.h]=libc6-dev)
-if [ "${1:-}" != try ]; then
+if [ "$for" != try ]; then
   package_of+=(
-    [g++]=g++ [clang]=clang [clang-format]=clang-format [node]=nodejs [npm]=npm [shellcheck]=shellcheck
+    [node]=nodejs [npm]=npm [qemu-system-arm]=qemu-system-arm
     [arm-none-eabi-gcc]="gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
-    [qemu-system-arm]=qemu-system-arm [qemu-aarch64-static]=qemu-user-static
+  )
+fi
+if [ "$for" = test ]; then
+  package_of+=(
+    [g++]=g++ [clang]=clang [clang-format]=clang-format [shellcheck]=shellcheck [qemu-aarch64-static]=qemu-user-static
     [aarch64-linux-gnu-gcc]=gcc-aarch64-linux-gnu [/usr/aarch64-linux-gnu/include/stdint.h]=libc6-dev-arm64-cross
     [arm-linux-gnueabihf-gcc]=gcc-arm-linux-gnueabihf [/usr/arm-linux-gnueabihf/include/stdint.h]=libc6-dev-armhf-cross
     [chromium]=chromium [chromedriver]=chromium-driver [mosquitto]=mosquitto
@@ -25,11 +30,11 @@ for thing in "${!package_of[@]}"; do
     *) PATH="$PATH:/usr/sbin:/sbin" command -v "$thing" >/dev/null || missing+=("${packages[@]}") ;;
   esac
 done
-[ "${1:-}" = try ] || compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*' >/dev/null || missing+=(clang libclang-rt-14-dev)
+[ "$for" != test ] || compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*' >/dev/null || missing+=(clang libclang-rt-14-dev)
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 # `pipeline.py data` downloads WordNet with apt-get, which needs the package lists
 lists=yes
-[ "${1:-}" = try ] || compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || lists=no
+[ "$for" = try ] || compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || lists=no
 [ ${#missing[@]} -eq 0 ] && [ $lists = yes ] && exit 0
 [ ${#missing[@]} -eq 0 ] || mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
