@@ -95,6 +95,8 @@ THING = an_object(
     thumbnails=THUMBNAILS,
 )
 WENT_BACK = an_object(("word", "state", "occupied"), word=WORD, state=COUNT, occupied=COUNT, **TIMING)
+NEWEST = a("array", "number of the newest state, before and after", items=COUNT, minItems=2, maxItems=2)
+IF_NEWEST = NUMBER | {"description": "only while this is the newest state: else 409, and nothing is written"}
 ERROR = an_object(("error",), error=a("string", "what, where, expected"), other_name=a("string"))
 
 Handler = Callable[..., Awaitable[Any]]
@@ -130,6 +132,12 @@ def get(path: str, handler: Handler, summary: str, answer: Schema | str, **more:
 def post(path: str, handler: Handler, summary: str, answer: Schema, asks: Schema | None = None, **more: Any) -> Call:
     """A call that may change something."""
     return Call("POST", f"/api{path}", handler, summary, answer, asks or an_object(), **more)
+
+
+def write(path: str, handler: Handler, summary: str, answer: Schema, asks: Schema | None = None) -> Call:
+    """A call that may write to the memory: its answer has the state's numbers too."""
+    properties, required = answer["properties"] | {"newest": NEWEST}, [*answer["required"], "newest"]
+    return post(path, handler, summary, answer | {"properties": properties, "required": required}, asks)
 
 
 def only_word(**more: Schema) -> Schema:
@@ -202,7 +210,7 @@ CALLS = (
         an_object(("text",), word=WORD, text=a("string"), **TIMING),
         an_object(("picture",), picture=ID),
     ),
-    post(
+    write(
         "/teach",
         words.teach,
         "show pictures of a thing and say its name: it is remembered on the card",
@@ -216,28 +224,28 @@ CALLS = (
             keep=FLAG | {"description": "never evicted or pruned"},
         ),
     ),
-    post(
+    write(
         "/right",
         words.right,
         "an answer was right: its thing matters more",
         only_word(name=a("string"), importance=a("number")),
         an_object(("answer",), answer=ID),
     ),
-    post(
+    write(
         "/wrong",
         words.wrong,
         "an answer's picture is something else: what it is called",
         an_object(("word", "name", "slot"), **TOLD),
         an_object(("answer", "name"), answer=ID, name=NAME),
     ),
-    post(
+    write(
         "/forget",
         words.forget,
         "erase what was taught under a name",
         an_object(("word", "name", "count"), word=WORD, name=a("string"), count=COUNT, **TIMING),
         an_object(("name",), name=NAME),
     ),
-    post(
+    write(
         "/rename",
         words.rename,
         "give a remembered thing another name",
@@ -291,22 +299,28 @@ CALLS = (
         ),
         query={"state": NUMBER | {"required": True}, "other": NUMBER | {"required": True}},
     ),
-    post(
+    write(
         "/mem/undo",
         words.undo,
         "take back the last write, or so many",
         WENT_BACK,
-        an_object(writes=a("integer", minimum=1, maximum=MAX_STATE)),
+        an_object(writes=a("integer", minimum=1, maximum=MAX_STATE), if_newest=IF_NEWEST),
     ),
-    post("/mem/restore", words.restore, "go back to a state", WENT_BACK, an_object(("state",), state=NUMBER)),
-    post(
+    write(
+        "/mem/restore",
+        words.restore,
+        "go back to a state",
+        WENT_BACK,
+        an_object(("state",), state=NUMBER, if_newest=IF_NEWEST),
+    ),
+    write(
         "/mem/prune",
         words.prune,
         "forget what matters less (importance * unlikeness) than a number",
         an_object(("word", "count"), word=WORD, count=COUNT, **TIMING),
         an_object(("importance",), importance=a("number", minimum=0, maximum=1)),
     ),
-    post(
+    write(
         "/mem/verify",
         words.verify,
         "check every slot and its mirror, repair what can be repaired",
@@ -337,7 +351,7 @@ CALLS = (
         "/api/card",
         words.upload,
         "another memory in the place of the card's, once it is known to be good; the old one is kept",
-        only_word(old=a("string"), things=COUNT),
+        only_word(old=a("string"), state=COUNT, things=COUNT),
         takes=ZIP,
     ),
 )

@@ -121,6 +121,7 @@ class Appliance:
         """One look: the frame is a picture that was shown, and what is seen in it an answer."""
         features, answer = await self.keeper.run(lambda device: look(device, frame.image))
         picture = await self.keep(features, frame.image, brief=True)
+        self.tell()  # first: who hears of what is seen knows that there is a camera and a card
         self.events.tell("seen", **self.answered("ask", answer, picture, features, brief=True))
 
     async def show(self, image: Image.Image) -> str:

@@ -69,7 +69,8 @@ class Keeper:
         self.publish()
 
     async def run(self, job: Callable[[Device], T], *, writes: bool = False) -> T:
-        """The result of a job; where it writes, the view is taken again before anybody hears of it.
+        """The result of a job; where it writes, the view is taken again before anybody hears of it, and the result, a dictionary,
+        gets the numbers of the newest state before and after: `newest`.
 
         Raises:
           BitmarError: the job's; CardGoneError; RefusedError where too many are waiting.
@@ -86,10 +87,10 @@ class Keeper:
         """A job, in the device's thread."""
         if self.view.trouble:
             raise CardGoneError(self.view.trouble)
+        before = self.view.state
         try:
             result = job(self.device)
             self.full = None if writes else self.full
-            return result
         except CardError as error:
             if error.code == abi.E_CARD_FULL:
                 self.full = str(error)
@@ -99,6 +100,7 @@ class Keeper:
         finally:
             if writes and not self.view.trouble:
                 self.publish()
+        return {**result, "newest": [before, self.view.state]} if writes else result
 
     def publish(self) -> None:
         """Takes the view again."""

@@ -210,13 +210,29 @@ async def diff(appliance: Appliance, given: Given, request: Request) -> Given:
 async def undo(appliance: Appliance, given: Given, request: Request) -> Given:
     """The last writes taken back."""
     writes = str(given.get("writes", 1))
-    return await appliance.keeper.run(lambda device: replies.mem_undo(device, writes).as_dict(), writes=True)
+
+    def job(device: Device) -> Given:
+        check_newest(device, given)
+        return replies.mem_undo(device, writes).as_dict()
+
+    return await appliance.keeper.run(job, writes=True)
 
 
 async def restore(appliance: Appliance, given: Given, request: Request) -> Given:
     """Back to a state."""
     number = str(given["state"])
-    return await appliance.keeper.run(lambda device: replies.mem_restore(device, number).as_dict(), writes=True)
+
+    def job(device: Device) -> Given:
+        check_newest(device, given)
+        return replies.mem_restore(device, number).as_dict()
+
+    return await appliance.keeper.run(job, writes=True)
+
+
+def check_newest(device: Device, given: Given) -> None:
+    """RefusedError where another state is the newest than the one that a change is made from."""
+    if given.get("if_newest", found := newest(device)) != found:
+        raise RefusedError(409, "something else was changed since, expected to go back in the timeline instead")
 
 
 async def prune(appliance: Appliance, given: Given, request: Request) -> Given:
@@ -271,7 +287,8 @@ async def upload(appliance: Appliance, given: Given, request: Request) -> Given:
             target = Path(folder) / "card.bitmar"
             await body.to_file(request, target)
             old = await appliance.keeper.replace_card(target)
-    return {"word": "upload", "old": old, "things": len(appliance.keeper.view.things)}
+    view = appliance.keeper.view
+    return {"word": "upload", "old": old, "state": view.state, "things": len(view.things)}
 
 
 async def events(appliance: Appliance, given: Given, request: Request) -> Response:

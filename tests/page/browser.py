@@ -32,6 +32,14 @@ SECONDS = 30
 
 T = TypeVar("T")
 
+FIND_BUTTON = """
+const called = (button) => (button.getAttribute("aria-label") || button.innerText.trim()) === arguments[1];
+const there = (button) => called(button) && button.checkVisibility() && !button.disabled;
+const button = [...document.querySelectorAll(arguments[0])].find(there);
+button?.scrollIntoView({ block: "center", behavior: "instant" });
+return button;
+"""
+
 
 def axe() -> str:
     """The source of axe-core, from npm, kept in build/."""
@@ -55,7 +63,7 @@ class Browser:
     def __init__(self, width: int, downloads: Path):
         chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
         assert chromium and driver, "chromium is not installed: apt install chromium chromium-driver"
-        self.width, height = width, HEIGHTS[width]
+        self.width, self.downloads, height = width, downloads, HEIGHTS[width]
         options = Options()
         options.binary_location = chromium
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -83,13 +91,42 @@ class Browser:
         """Loads a page."""
         self.driver.get(address)
 
+    def leave(self) -> None:
+        """Forgets what was loaded, what the console said and what requests said of themselves: for the next who uses it."""
+        self.send_headers({})
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+
+    def send_headers(self, headers: dict[str, str]) -> None:
+        """Each request from now on has them too."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
+
+    def requests(self) -> list[str]:
+        """The paths that were asked for, one after the other, since the page was loaded or `forget_requests`."""
+        script = "return performance.getEntriesByType('resource').map((e) => new URL(e.name).pathname)"
+        return self.driver.execute_script(script)
+
+    def forget_requests(self) -> None:
+        """They are counted anew."""
+        self.driver.execute_script("performance.clearResourceTimings()")
+
+    def run(self, script: str, *values: Any) -> Any:
+        """What a script in the page returns."""
+        return self.driver.execute_script(script, *values)
+
     def find(self, id: str) -> WebElement:
         """An element by its id."""
         return self.driver.find_element(By.ID, id)
 
     def text(self, id: str) -> str:
-        """What is written in it."""
-        return self.find(id).text
+        """What is written in it; "" where it is not shown."""
+        script = "const e = document.getElementById(arguments[0]); return e.checkVisibility() ? e.innerText.trim() : ''"
+        return self.driver.execute_script(script, id)
+
+    def shows(self, id: str) -> bool:
+        """Whether it can be seen."""
+        return self.driver.execute_script("return document.getElementById(arguments[0]).checkVisibility()", id)
 
     def until(self, what: Callable[[], T], seconds: float = SECONDS) -> T:
         """Waits until it is true; what it is."""
@@ -101,7 +138,7 @@ class Browser:
             except WebDriverException:
                 pass
             assert time.monotonic() < end, f"not so after {seconds} s; the page says:\n{self.page()}"
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def page(self) -> str:
         """All that is written on the page, and what its console says."""
@@ -115,15 +152,9 @@ class Browser:
         """Presses the button that is called so."""
 
         def pressed() -> bool:
-            for button in self.driver.find_elements(By.CSS_SELECTOR, f"{within} button, {within} a.button"):
-                called = button.get_attribute("aria-label") or button.text
-                if called == label and button.is_displayed() and button.is_enabled():
-                    self.driver.execute_script(
-                        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button
-                    )
-                    button.click()
-                    return True
-            return False
+            if button := self.driver.execute_script(FIND_BUTTON, f"{within} button, {within} a.button", label):
+                button.click()
+            return bool(button)
 
         self.until(pressed)
 
@@ -168,8 +199,9 @@ class Browser:
 
     def faults(self) -> list[dict[str, Any]]:
         """What axe-core finds that is serious or critical."""
-        self.driver.execute_script(axe())
-        script = "const done = arguments[0]; axe.run().then((r) => done(r.violations))"
+        if not self.driver.execute_script("return Boolean(window.axe)"):
+            self.driver.execute_script(axe())
+        script = "const done = arguments[0]; axe.run({resultTypes: ['violations']}).then((r) => done(r.violations))"
         found = self.driver.execute_async_script(script)
         return [
             {"id": v["id"], "at": [node["html"][:120] for node in v["nodes"]], "why": v["nodes"][0]["failureSummary"]}

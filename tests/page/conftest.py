@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.page.browser import Browser
 from tests.page.served import Served
 
 
@@ -30,3 +31,25 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One page for the tests of a file."""
     with Served(tmp_path_factory.mktemp("page") / "card", "--host", "0.0.0.0") as served:
         yield served
+
+
+@pytest.fixture(scope="package")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], Browser]]:
+    """A window of each width, for one test after the other: every page has an address of its own."""
+    opened: dict[int, Browser] = {}
+
+    def window(width: int) -> Browser:
+        if width not in opened:
+            opened[width] = Browser(width, tmp_path_factory.mktemp("downloads"))
+        return opened[width]
+
+    yield window
+    for browser in opened.values():
+        browser.close()
+
+
+@pytest.fixture
+def browser(width: int, windows: Callable[[int], Browser]) -> Iterator[Browser]:
+    """A window of a width."""
+    yield windows(width)
+    windows(width).leave()

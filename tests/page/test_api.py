@@ -25,7 +25,7 @@ SUNFLOWER, SAILBOAT = PICTURES / "sunflower-noto.png", PICTURES / "sailboat-noto
 
 def untimed(answer: dict) -> dict:
     """Without what a clock decides, and without the ids that the API adds."""
-    timed = ("total_ms", "card_ms", "tokens_per_s", "ms_per_token", "hit_rate", "answer", "picture")
+    timed = ("total_ms", "card_ms", "tokens_per_s", "ms_per_token", "hit_rate", "answer", "picture", "newest")
     return {key: value for key, value in answer.items() if key not in timed}
 
 
@@ -144,6 +144,22 @@ def test_going_back_shows_the_past_first(serve: Callable[..., Served]) -> None:
     page.post("/mem/restore", state=2)
     assert page.names() == past[2]
     assert page.call("GET", "/api/mem/states/4711").status == 404
+
+
+def test_a_write_says_which_and_going_back_may_insist(serve: Callable[..., Served]) -> None:
+    """What somebody else wrote in between is not taken back."""
+    page = serve()
+    assert page.teach("hedgehog", HEDGEHOG)["newest"] == [0, 1]
+    assert page.teach("sunflower", SUNFLOWER)["newest"] == [1, 2]
+    for path, body in (("restore", {"state": 0, "if_newest": 1}), ("undo", {"if_newest": 1})):
+        answer = page.call("POST", f"/api/mem/{path}", body)
+        assert answer.status == 409 and "something else was changed since" in answer.json["error"]
+    assert page.names() == ["hedgehog", "sunflower"]
+    assert page.post("/right", answer=page.ask(HEDGEHOG)["answer"])["newest"] == [2, 3]
+    before, after = page.post("/mem/restore", state=1, if_newest=3)["newest"]
+    assert before == 3 and page.names() == ["hedgehog"]
+    page.post("/mem/restore", state=before, if_newest=after)
+    assert page.names() == ["hedgehog", "sunflower"]
 
 
 def test_answers_are_as_the_document_says(serve: Callable[..., Served]) -> None:

@@ -2,13 +2,15 @@
 
 const $ = (id) => document.getElementById(id);
 const LONGEST = 1024; // pixels of what is sent: more than the device looks at
+const NAME_BYTES = 63; // of UTF-8, that a name may have
 
 let status = {}; // what the device said last: card, camera, state, ...
 let shown = null; // the answer that is shown: {answer, picture, text, verdict, ...}
-let still = false; // a picture of one's own is shown, not the camera's
+let still = null; // {picture} of one's own that is shown, not the camera's; picture is null while it is on its way
 let views = []; // ids of the pictures that are about to be taught
 let moments = [{ number: 0 }]; // the states that the slider shows, oldest first
 let past; // the number of the state that is looked at, where that is not now
+let held = false; // a finger is on the slider: it is not moved under it
 
 // --- talking to the device
 
@@ -116,7 +118,7 @@ async function guarded(work, errorBox) {
     if (error.code === 401) {
       return false;
     }
-    const text = plain(error.message);
+    const text = status.card === "gone" && error.code === 503 ? WARNINGS.gone : plain(error.message);
     if (errorBox) {
       errorBox.textContent = text;
       errorBox.hidden = false;
@@ -129,19 +131,53 @@ async function guarded(work, errorBox) {
 
 // A change that can be taken back: exactly its own writes, and only while nothing else was written.
 async function change(work, parts) {
-  const before = (await get("/status")).state;
   const result = await work();
-  const after = (await get("/status")).state;
-  await refresh();
-  toast(typeof parts === "function" ? parts(result) : parts, async () => {
-    if ((await get("/status")).state !== after) {
-      throw new ApiError(409, { error: "Something else was changed since: use the timeline to go back." });
-    }
-    await post("/mem/restore", { state: before });
-    await refresh();
-    toast(["Taken back."]);
-  });
+  const [before, after] = result.newest;
+  await guarded(() => refresh(after)); // it is done, whether or not it can be shown
+  toast(typeof parts === "function" ? parts(result) : parts, () => goBack("/mem/restore", { state: before }, after, ["Taken back."]));
   return result;
+}
+
+// Back in time, from what was the newest state when the page was drawn.
+async function goBack(path, body, newest, parts) {
+  let result;
+  try {
+    result = await post(path, { ...body, if_newest: newest });
+  } catch (error) {
+    throw error.code === 409 ? new ApiError(409, { error: "Something else was changed since: use the timeline to go back." }) : error;
+  }
+  past = undefined;
+  await refresh(result.newest[1]);
+  toast(parts);
+}
+
+// One piece of work at a time of a button or form: pressing twice is pressing once.
+function once(work) {
+  let busy = false;
+  return async (event) => {
+    event?.preventDefault?.();
+    if (busy) {
+      return;
+    }
+    busy = true;
+    try {
+      await work(event);
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+// A name as the device takes it, or an error that says what to do.
+function checkedName(text) {
+  const name = text.trim().replace(/\s+/gu, " ");
+  if (!name) {
+    throw new ApiError(400, { error: "Please write a name." });
+  }
+  if (new TextEncoder().encode(name).length > NAME_BYTES) {
+    throw new ApiError(400, { error: "This name is too long. Please make it shorter." });
+  }
+  return name;
 }
 
 // --- what it sees
@@ -167,21 +203,47 @@ function showAnswer(answer) {
   $("teach").disabled = false;
 }
 
-function showPicture(id) {
+// What is seen: the picture first, then the answer with it, so that a name never stands beside another picture. On a slow
+// connection some are left out; the newest is not.
+let coming = null; // the answer whose picture is on its way
+let later = null; // the newest that came meanwhile
+
+function seen(answer) {
+  if (coming) {
+    later = answer;
+    return;
+  }
+  coming = answer;
   const next = new Image();
-  next.onload = () => {
-    if (shown && shown.picture === id) {
-      next.id = "shown";
-      next.alt = "The picture that is looked at";
-      $("shown").replaceWith(next);
-      $("nothing-shown").hidden = true;
+  const done = (came) => {
+    if (coming === answer) {
+      coming = null;
+      if (came && wanted(answer)) {
+        showAnswer(answer);
+        next.id = "shown";
+        next.alt = "The picture that is looked at";
+        $("shown").replaceWith(next);
+        $("nothing-shown").hidden = true;
+      }
+      const newest = later;
+      later = null;
+      if (newest && wanted(newest)) {
+        seen(newest);
+      }
     }
   };
-  next.src = `/api/pictures/${id}`;
+  next.onload = () => done(true);
+  next.onerror = () => done(false);
+  next.src = `/api/pictures/${answer.picture}`;
+}
+
+// Whether an answer is still what the page is to show: one's own picture, or what the camera sees.
+function wanted(answer) {
+  return status.card !== "gone" && (still ? still.picture === answer.picture : status.camera === "live");
 }
 
 function clearShown() {
-  shown = null;
+  coming = later = shown = null;
   $("shown").hidden = true;
   $("nothing-shown").hidden = false;
   $("judge").hidden = true;
@@ -197,7 +259,7 @@ async function shrunk(file) {
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return file;
+    throw new ApiError(415, { error: "This picture cannot be opened here. Please choose another, a JPEG for example." });
   }
   const factor = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
   const canvas = element("canvas", undefined, {
@@ -222,29 +284,52 @@ async function send(input) {
   return (await call("POST", "/pictures", picture, picture.type || "image/jpeg")).picture;
 }
 
-async function look(id) {
-  still = true;
-  const answer = await post("/ask", { picture: id });
-  showAnswer(answer);
-  showPicture(id);
-  $("live").hidden = status.camera === "none";
+// One's own picture, asked about; again after whatever may have changed the answer.
+async function look(mine) {
+  const answer = await post("/ask", { picture: mine.picture });
+  if (mine === still) {
+    coming = later = null;
+    seen(answer);
+  }
 }
 
-$("picture").onchange = () =>
-  guarded(async () => {
-    const id = await send($("picture"));
-    if (id) {
-      await look(id);
+$("picture").onchange = () => {
+  const mine = { picture: null };
+  const before = still;
+  return guarded(async () => {
+    if (!$("picture").files.length) {
+      return;
+    }
+    still = mine;
+    try {
+      $("answer-detail").textContent = "Looking …";
+      mine.picture = await send($("picture"));
+      await look(mine);
+      offerCamera();
+    } catch (error) {
+      if (still === mine) {
+        backTo(before);
+      }
+      throw error;
     }
   });
-
-$("live").onclick = () => {
-  still = false;
-  $("live").hidden = true;
-  clearShown();
 };
 
-$("right").onclick = () => {
+function offerCamera() {
+  $("live").hidden = !still || status.camera === "none"; // also where one comes later
+}
+
+// What was shown before, or what the camera sees.
+function backTo(before) {
+  still = before;
+  offerCamera();
+  clearShown();
+  lookAgain();
+}
+
+$("live").onclick = () => backTo(null);
+
+$("right").onclick = once(() => {
   const answer = shown;
   return guarded(() =>
     change(
@@ -252,26 +337,45 @@ $("right").onclick = () => {
       ["Good: ", { name: answer.text }, " matters more now."],
     ),
   );
-};
+});
 
-$("wrong").onclick = async () => {
+$("wrong").onclick = once(async () => {
   const told = shown;
   await guarded(async () => {
     const kept = await post("/ask", { picture: told.picture }); // the live ones are forgotten while one types
-    askName("What is it?", "", async (name) => {
+    const correct = async (name) => {
       await change(() => post("/wrong", { answer: kept.answer, name }), (taught) => ["Learned: ", { name: taught.name }, "."]);
-      if (still) {
-        await look(told.picture);
-      }
-    });
+      lookAgain();
+    };
+    askName("What is it?", "", correct, `/api/pictures/${told.picture}`);
   });
-};
+});
+
+// One's own picture is asked about again where it is still shown, and known: a device that was started anew has forgotten it.
+async function lookAgain() {
+  const mine = still;
+  if (!mine?.picture) {
+    return;
+  }
+  await guarded(async () => {
+    try {
+      await look(mine);
+    } catch (error) {
+      if (error.code !== 404) {
+        throw error;
+      }
+      if (mine === still) {
+        backTo(null);
+      }
+    }
+  });
+}
 
 // --- teaching
 
-$("teach").onclick = () =>
+$("teach").onclick = once(() =>
   guarded(async () => {
-    const picture = shown.picture;
+    const { picture } = shown;
     await post("/ask", { picture }); // so that it is kept while one types
     views = [picture];
     $("name").value = "";
@@ -281,7 +385,8 @@ $("teach").onclick = () =>
     showViews();
     $("teach-dialog").showModal();
     $("name").focus();
-  });
+  }),
+);
 
 function showViews() {
   $("views").replaceChildren(
@@ -303,10 +408,13 @@ function showViews() {
 }
 
 function addView(source) {
+  const mine = views;
   return guarded(async () => {
     const id = await source();
     if (id) {
-      views.push(id);
+      mine.push(id);
+    }
+    if (mine === views) { // else another thing is being taught by now
       showViews();
     }
   }, $("teach-error"));
@@ -315,12 +423,13 @@ function addView(source) {
 $("more-camera").onclick = () => addView(async () => (await post("/camera")).picture);
 $("more-picture").onchange = () => addView(() => send($("more-picture")));
 
-async function teach(how) {
-  const name = $("name").value;
+const teach = once(async ({ how = {} }) => {
+  const mine = views;
   const done = await guarded(async () => {
     try {
+      const name = checkedName($("name").value);
       await change(
-        () => post("/teach", { name, pictures: views, keep: $("keep").checked, ...how }),
+        () => post("/teach", { name, pictures: mine, keep: $("keep").checked, ...how }),
         (told) => {
           const last = told.views[told.views.length - 1];
           const alike = last.easily_confused_with;
@@ -336,27 +445,31 @@ async function teach(how) {
     }
   }, $("teach-error"));
   if (done) {
-    $("teach-dialog").close();
-    if (still && shown) {
-      await guarded(() => look(shown.picture));
+    if (mine === views) {
+      $("teach-dialog").close();
     }
+    lookAgain();
   }
-}
+});
 
 $("teach-form").onsubmit = (event) => {
   event.preventDefault();
   teach({});
 };
-$("replace").onclick = () => teach({ replace: true });
-$("both").onclick = () => teach({ both: true });
+$("replace").onclick = () => teach({ how: { replace: true } });
+$("both").onclick = () => teach({ how: { both: true } });
 
 // --- dialogs that ask for a name, or whether one is sure
 
 let named = async () => {};
 let agreed = async () => {};
 
-function askName(title, before, work) {
+function askName(title, before, work, picture) {
   $("name-title").textContent = title;
+  $("name-picture").hidden = !picture;
+  if (picture) {
+    $("name-picture").src = picture;
+  }
   $("new-name").value = before;
   $("name-error").hidden = true;
   named = work;
@@ -364,12 +477,12 @@ function askName(title, before, work) {
   $("new-name").select();
 }
 
-$("name-form").onsubmit = async (event) => {
-  event.preventDefault();
-  if (await guarded(() => named($("new-name").value), $("name-error"))) {
+$("name-form").onsubmit = once(async () => {
+  const work = named;
+  if ((await guarded(() => work(checkedName($("new-name").value)), $("name-error"))) && work === named) {
     $("name-dialog").close();
   }
-};
+});
 
 function askSure(title, text, yes, work) {
   $("sure-title").textContent = title;
@@ -379,11 +492,10 @@ function askSure(title, text, yes, work) {
   $("sure-dialog").showModal();
 }
 
-$("sure-form").onsubmit = (event) => {
-  event.preventDefault();
+$("sure-form").onsubmit = once(() => {
   $("sure-dialog").close();
-  guarded(agreed);
-};
+  return guarded(agreed);
+});
 
 for (const button of document.querySelectorAll(".cancel")) {
   button.onclick = () => button.closest("dialog").close();
@@ -415,7 +527,7 @@ function thingCard(thing) {
   const actions = element("div", undefined, { className: "actions" });
   for (const [label, work] of [
     ["Rename", () => askName("Another name", thing.name, (name) => rename(thing.name, name))],
-    ["Forget", () => guarded(() => change(() => post("/forget", { name: thing.name }), ["Forgot ", thing, "."]))],
+    ["Forget", once(() => guarded(() => change(() => post("/forget", { name: thing.name }), ["Forgot ", thing, "."])))],
   ]) {
     const button = element("button", label, { type: "button", onclick: work });
     button.setAttribute("aria-label", `${label} ${plain(thing.name)}`);
@@ -428,8 +540,7 @@ function thingCard(thing) {
 const rename = (old, name) =>
   change(() => post("/rename", { old, new: name }), (told) => [{ name: told.old }, " is now ", { name: told.new }, "."]);
 
-async function showThings() {
-  const told = await get("/things");
+function showThings(told) {
   $("thing-list").replaceChildren(...told.things.map(thingCard));
   $("no-things").hidden = told.things.length > 0;
   chip("things-chip", `${told.things.length} of ${told.size}`);
@@ -438,8 +549,7 @@ async function showThings() {
 
 // --- the timeline
 
-async function showTimeline() {
-  const told = await get("/mem/history?last=1000");
+async function showTimeline(told) {
   moments = told.oldest < told.newest || !told.states.length ? [{ number: told.oldest }, ...told.states] : told.states;
   const slider = $("moment");
   slider.max = moments.length - 1;
@@ -492,24 +602,41 @@ $("moment").oninput = () => {
   return guarded(showMoment);
 };
 
-$("restore").onclick = () => {
-  const { number } = moments[Number($("moment").value)];
-  past = undefined;
-  return guarded(() => change(() => post("/mem/restore", { state: number }), ["The memory is as it was then."]));
-};
-
-$("undo").onclick = () =>
-  guarded(async () => {
-    await post("/mem/undo");
-    past = undefined;
-    await refresh();
-    toast(["The last change is taken back. Undo once more to go further, or use the slider."]);
+// A list that changes meanwhile is drawn when the finger is away.
+for (const event of ["pointerdown", "touchstart"]) {
+  $("moment").addEventListener(event, () => (held = true), { passive: true });
+}
+for (const event of ["pointerup", "pointercancel", "touchend", "touchcancel"]) {
+  document.addEventListener(event, () => {
+    if (held) {
+      held = false;
+      drawTimeline();
+    }
   });
+}
+
+$("restore").onclick = once(() => {
+  const number = past;
+  return guarded(() =>
+    change(async () => {
+      const result = await post("/mem/restore", { state: number });
+      past = undefined;
+      return result;
+    }, ["The memory is as it was then."]),
+  );
+});
+
+$("undo").onclick = once(() =>
+  guarded(() =>
+    goBack("/mem/undo", {}, moments[moments.length - 1].number, [
+      "The last change is taken back. Undo once more to go further, or use the slider.",
+    ]),
+  ),
+);
 
 // --- the card
 
-async function showHealth() {
-  const told = await get("/health");
+function showHealth(told) {
   const worn = 100 * told.worn;
   const rows = [
     ["Opened", told.report],
@@ -522,13 +649,14 @@ async function showHealth() {
   $("health").replaceChildren(...rows.flatMap(([head, text]) => [element("dt", head), element("dd", plain(text))]));
 }
 
-$("verify").onclick = () =>
+$("verify").onclick = once(() =>
   guarded(async () => {
     const told = await post("/mem/verify");
     await refresh();
     const lost = told.lost.flatMap((name) => [" ", { name }]);
     toast(lost.length ? ["Checked. Lost:", ...lost] : [`Checked: ${told.report}`]);
-  });
+  }),
+);
 
 $("upload").onchange = () => {
   const file = $("upload").files[0];
@@ -541,8 +669,11 @@ $("upload").onchange = () => {
     `What the card holds now is kept beside it, and “${plain(file.name)}” takes its place once it is known to be good.`,
     "Exchange",
     async () => {
+      drawn = {};
       const told = await call("PUT", "/card", file, "application/zip");
-      await refresh();
+      past = undefined;
+      await refresh(told.state);
+      lookAgain();
       toast([`Done: it knows ${told.things} things. The old memory is kept as ${told.old}.`]);
     },
   );
@@ -558,15 +689,14 @@ function askForPin() {
 
 $("pin-dialog").oncancel = (event) => event.preventDefault();
 
-$("pin-form").onsubmit = async (event) => {
-  event.preventDefault();
+$("pin-form").onsubmit = once(async () => {
   const done = await guarded(() => post("/login", { pin: $("pin").value.trim() }), $("pin-error"));
   $("pin").value = "";
   if (done) {
     $("pin-dialog").close();
     start();
   }
-};
+});
 
 $("logout").onclick = () =>
   guarded(async () => {
@@ -605,17 +735,59 @@ async function showStatus(told) {
   chip("card-chip", ...CARD[told.card]);
   chip("camera-chip", ...CAMERA[told.camera]);
   $("more-camera").hidden = told.camera !== "live"; // also while one teaches: it may come or go then
+  offerCamera();
   banner(WARNINGS[told.card] || "");
   if (told.card === "gone" || (told.camera !== "live" && !still)) {
     clearShown();
   }
-  if (told.card !== "gone" && (before.state !== told.state || before.card !== told.card)) {
-    await guarded(refresh);
+  if (told.card === "gone") {
+    drawn = {}; // another card may come back
+  } else if (before.state !== told.state || before.card !== told.card) {
+    await guarded(() => refresh(told.state));
+  }
+  if (before.card === "gone" && told.card !== "gone") {
+    lookAgain();
   }
 }
 
-async function refresh() {
-  await Promise.all([showThings(), showTimeline(), showHealth()]);
+let drawn = {}; // {state, done}: what was drawn last, or is being drawn
+let timeline = null; // that waits for the finger
+
+// Draws the lists of a state, once for each: who changed something and the event that tells of it ask for the same. Without a
+// number they are drawn anew.
+function refresh(state) {
+  if (state === undefined || state !== drawn.state) {
+    const mine = { state };
+    drawn = mine;
+    mine.done = draw(mine).catch((error) => {
+      if (drawn === mine) {
+        drawn = {};
+      }
+      throw error;
+    });
+  }
+  return drawn.done;
+}
+
+async function draw(mine) {
+  const [things, history, health] = await Promise.all([get("/things"), get("/mem/history?last=1000"), get("/health")]);
+  if (drawn !== mine) {
+    return drawn.done; // a newer one was asked for meanwhile
+  }
+  showThings(things);
+  showHealth(health);
+  timeline = history;
+  if (!held) {
+    await drawTimeline();
+  }
+}
+
+async function drawTimeline() {
+  const told = timeline;
+  timeline = null;
+  if (told) {
+    await guarded(() => showTimeline(told));
+  }
 }
 
 $("logout").hidden = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // no PIN there
@@ -627,10 +799,9 @@ function listen() {
   events = new EventSource("/api/events");
   events.addEventListener("status", (event) => showStatus(JSON.parse(event.data)));
   events.addEventListener("seen", (event) => {
-    if (!still && !document.hidden) {
-      const answer = JSON.parse(event.data);
-      showAnswer(answer);
-      showPicture(answer.picture);
+    const answer = JSON.parse(event.data);
+    if (!still && !document.hidden && wanted(answer)) {
+      seen(answer);
     }
   });
   events.onerror = () => {
@@ -645,6 +816,7 @@ async function start() {
   try {
     await showStatus(await get("/status"));
     listen();
+    lookAgain();
   } catch (error) {
     if (error.code !== 401) {
       banner("Not connected to the device. Trying again …");
