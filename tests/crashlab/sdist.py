@@ -53,11 +53,13 @@ def unpack(path: Path, folder: Path) -> None:
 
 
 def fatfs() -> tuple[list[Path], Path]:
-    """FatFs' C files and a folder with its headers, configured for long names, preallocation and no clock."""
+    """FatFs' C files and a folder with its headers, configured for exFAT, long names, preallocation and no clock."""
     source = fetch("fatfs") / "foreign" / "fatfs" / "source"
     out = DOWNLOADS / "fatfs_configured"
     out.mkdir(exist_ok=True)
     settings = {
+        "FF_FS_EXFAT": 1,
+        "FF_USE_CHMOD": 1,
         "FF_USE_EXPAND": 1,
         "FF_FS_NORTC": 1,
         "FF_USE_LFN": 1,

@@ -1,7 +1,8 @@
 """Property: the Teensy's sources compile for its processor, warnings as errors.
 
-The core and SdFat come from PlatformIO's registry; tests/mcu/host/teensy_api.h declares what is used of them. This finds
-what a compiler finds: it does not link and runs nothing. docs/microcontroller.md says what was built with the real ones.
+The core and SdFat come from PlatformIO's registry; tests/mcu/host/teensy_api.h and tests/crashlab/sdfat/SdFat.h declare what is
+used of them. This finds what a compiler finds: it does not link and runs nothing (the card's port runs in
+tests/crashlab/test_sdfat.py). docs/microcontroller.md says what was built with the real ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tests.mcu.conftest import ROOT
 from tests.mcu.host_cases import includes
 
 API = ROOT / "tests" / "mcu" / "host" / "teensy_api.h"
+SDFAT = ROOT / "tests" / "crashlab" / "sdfat" / "SdFat.h"
 APP = ROOT / "mcu_app" / "src"
 DEFINES = ["-DARDUINO=10819", "-DARDUINO_TEENSY41", "-D__IMXRT1062__", "-DBITMAR_ENGINE_AOT"]
 FLAGS = ["-std=gnu++17", "-fno-exceptions", "-fno-rtti", "-Os", "-Wall", "-Wextra", "-Werror"]
@@ -25,8 +27,8 @@ def test_the_teensys_sources_compile(model: Path, tmp_path: Path) -> None:
     generate(model, tmp_path)
     headers = tmp_path / "headers"
     headers.mkdir()
-    for name in ("Arduino.h", "CrashReport.h", "SdFat.h"):
-        (headers / name).write_text(f'#include "{API}"\n')
+    for name, header in (("Arduino.h", API), ("CrashReport.h", API), ("SdFat.h", SDFAT)):
+        (headers / name).write_text(f'#include "{header}"\n')
     sources = [APP / "main.cpp", *sorted((APP / "board_teensy").glob("*.cpp"))]
     assert {path.name for path in sources} >= {"board.cpp", "card_sdfat.cpp"}
     command = [

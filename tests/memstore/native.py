@@ -34,7 +34,7 @@ def build(target: str, sources: list[Path], compiler: str = "gcc", flags: list[s
     out = BUILD / target
     out.parent.mkdir(parents=True, exist_ok=True)
     folders = {s.parent for s in sources} | {ROOT / "memstore" / d for d in ("include", "src", "posix")}
-    newest = max(p.stat().st_mtime for d in folders for p in [*d.glob("*.h"), *d.glob("*.c")])
+    newest = max(p.stat().st_mtime for d in folders for p in [*d.glob("*.h"), *d.glob("*.c"), *d.glob("*.cpp")])
     if not out.exists() or out.stat().st_mtime < newest:
         temporary = out.with_suffix(f".{os.getpid()}")
         command = [compiler, *FLAGS, *(flags or []), *INCLUDES, *map(str, sources), "-o", str(temporary), "-lm"]
@@ -194,11 +194,15 @@ NEW, MERGE, REPLACED, EVICTED = range(4)
 W_NONE, W_NEW, W_MERGED, W_REPLACED, W_EVICTED, W_FORGOTTEN, W_RENAMED, W_UNDONE, W_RESTORED = range(9)
 
 
+def library_path() -> Path:
+    """memstore as a shared library; $MEMSTORE_LIBRARY: one that was built otherwise, with coverage."""
+    other = os.environ.get("MEMSTORE_LIBRARY")
+    return Path(other) if other else build("libmemstore.so", [*SOURCES, POSIX], flags=["-shared", "-fPIC"])
+
+
 @functools.cache
 def library() -> c.CDLL:
-    # $MEMSTORE_LIBRARY: one that was built otherwise, with coverage
-    ours = os.environ.get("MEMSTORE_LIBRARY") or build("libmemstore.so", [*SOURCES, POSIX], flags=["-shared", "-fPIC"])
-    lib = c.CDLL(str(ours))
+    lib = c.CDLL(str(library_path()))
     lib.ms_strerror.restype = c.c_char_p
     lib.ms_memory_size.restype = lib.ms_posix_size.restype = lib.ms_report_text.restype = c.c_size_t
     lib.ms_history_capacity.restype = c.c_uint64

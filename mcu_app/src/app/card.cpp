@@ -75,6 +75,8 @@ static const char* reason(int error) {
       return "the card is read-only";
     case MS_E_CARD_FULL:
       return "the card is full";
+    case MS_E_FORMAT:
+      return "the card is broken or not formatted";
     case MS_E_MODEL:
       return "the card was written by another model";
     case MS_E_VERSION:

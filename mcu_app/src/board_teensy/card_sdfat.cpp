@@ -15,6 +15,7 @@ SdFs card;
 FsFile files[kFiles];
 bool used[kFiles]; /* not isOpen(): SdFat 2.1 calls a file open whose close() failed */
 bool mounted;
+int problem = MS_E_NO_CARD; /* why nothing is mounted */
 
 int error_of_card() {
   if (card.sdErrorCode()) return MS_E_IO;
@@ -29,6 +30,7 @@ bool path_of(const char* name, char* path, size_t bytes) {
 /* MS_OK: so many bytes and two clusters of folders fit. Asked first: SdFat 2.1 never returns from a write
  * to a full exFAT volume. */
 int room_for(uint64_t bytes) {
+  board_watchdog_feed(); /* the whole table is read for it: 16 MB, say */
   const int64_t clusters = static_cast<int32_t>(card.freeClusterCount()); /* -1: it cannot be read */
   if (clusters < 0) return MS_E_IO;
   const bool fits = clusters > 2 && static_cast<uint64_t>(clusters - 2) * card.bytesPerCluster() >= bytes;
@@ -36,13 +38,25 @@ int room_for(uint64_t bytes) {
   return card.sdErrorCode() ? MS_E_IO : MS_E_CARD_FULL;
 }
 
-/* SdFat makes an empty file of it first: that is what a power cut can leave. */
+/* An exFAT folder without a cluster: what is made in it would be written into the volume's tables. To remove
+ * it SdFat looks whether these are empty. */
+bool remove_broken(const char* path) {
+  char lost[72];
+  std::snprintf(lost, sizeof lost, "%s.lost", path);
+  return card.rmdir(path) || card.rename(path, lost);
+}
+
+/* SdFat makes an empty file of it first, on exFAT then a folder without a cluster: that is what a power cut
+ * can leave. */
 bool make_folder(const char* path) {
   FsFile entry;
   if (!entry.open(path, O_RDONLY)) return card.mkdir(path);
-  const bool is_folder = entry.isDir(), is_left = !is_folder && entry.fileSize() == 0;
+  const bool is_folder = entry.isDir(), has_cluster = entry.firstSector() != 0,
+             is_empty = entry.fileSize() == 0;
   entry.close();
-  return is_folder || (is_left && card.remove(path) && card.mkdir(path));
+  if (is_folder && has_cluster) return true;
+  const bool removed = is_folder ? remove_broken(path) : is_empty && card.remove(path);
+  return removed && card.mkdir(path);
 }
 
 bool is_read_only(const char* path) {
@@ -55,9 +69,11 @@ bool is_read_only(const char* path) {
 int do_open(void*, const char* name, int mode, int32_t* file) {
   char path[64];
   int slot = 0;
+  if (!mounted) return problem;
   while (slot < kFiles && used[slot]) slot++;
   if (slot == kFiles || !path_of(name, path, sizeof path)) return MS_E_ARGUMENT;
   const bool exists = card.exists(path);
+  if (!exists && card.sdErrorCode()) return MS_E_IO; /* it may be there */
   if (!exists && mode != MS_CREATE) return MS_E_NOT_FOUND;
   if (!exists) {
     const int room = room_for(0);
@@ -138,8 +154,9 @@ uint32_t do_micros(void*) { return micros(); }
 
 int do_remove(void*, const char* name) {
   char path[64];
+  if (!mounted) return problem;
   if (!path_of(name, path, sizeof path)) return MS_E_ARGUMENT;
-  if (!card.exists(path)) return MS_E_NOT_FOUND;
+  if (!card.exists(path)) return card.sdErrorCode() ? MS_E_IO : MS_E_NOT_FOUND;
   if (card.remove(path)) return MS_OK;
   return is_read_only(path) ? MS_E_READ_ONLY : MS_E_IO;
 }
@@ -170,20 +187,64 @@ ms_port make_port() {
   return port;
 }
 
+FsFile open_file; /* of card_sdfat_file_open */
+
+uint32_t number_at(const uint8_t* at) {
+  return at[0] | at[1] << 8 | at[2] << 16 | static_cast<uint32_t>(at[3]) << 24;
+}
+
+/* MS_OK: SdFat may begin with the volume in this sector. Where no cluster of an exFAT volume is free,
+ * SdFat 2.1 looks for one for ever. */
+int look_at_volume(uint32_t sector) {
+  uint8_t data[MS_SECTOR];
+  if (sector >= card.card()->sectorCount()) return MS_E_FORMAT;
+  if (!card.card()->readSector(sector, data)) return MS_E_IO;
+  if (std::memcmp(data + 3, "EXFAT", 5)) return MS_OK; /* SdFat knows whether it is FAT */
+  const uint32_t clusters = number_at(data + 92);
+  sector += number_at(data + 88); /* the heap, which begins with the bitmap */
+  for (uint32_t cluster = 0; cluster < clusters; cluster++) {
+    const uint32_t bit = cluster % (8 * MS_SECTOR);
+    if (bit == 0 && !card.card()->readSector(sector++, data)) return MS_E_IO;
+    if (!(data[bit / 8] >> bit % 8 & 1)) return MS_OK;
+  }
+  return MS_E_CARD_FULL;
+}
+
+int begin_volume(uint32_t sector, uint8_t part) {
+  const int look = look_at_volume(sector);
+  if (look != MS_OK) return look;
+  mounted = card.FsVolume::begin(card.card(), true, part);
+  return mounted ? MS_OK : card.sdErrorCode() ? MS_E_IO : MS_E_FORMAT;
+}
+
+/* The first partition, or a card without a partition table. */
+int begin_card() {
+  uint8_t data[MS_SECTOR];
+  if (!card.cardBegin(SdioConfig(FIFO_SDIO))) return MS_E_NO_CARD;
+  if (!card.card()->readSector(0, data)) return MS_E_IO;
+  const uint8_t* partition = data + 446; /* boots (0, 0x80), ..., type at 4, first sector at 8 */
+  int status = MS_E_FORMAT;
+  if ((partition[0] & 0x7F) == 0 && partition[4]) status = begin_volume(number_at(partition + 8), 1);
+  return status == MS_E_FORMAT ? begin_volume(0, 0) : status;
+}
+
+/* Anew after an error where no file is open: the card may have been pulled, and SdFat keeps the error. */
 bool mount() {
-  if (!mounted) mounted = card.begin(SdioConfig(FIFO_SDIO));
-  if (!mounted && card.card() && !card.sdErrorCode()) /* a card without a partition table */
-    mounted = card.FsVolume::begin(card.card(), true, 0);
+  bool in_use = open_file.isOpen();
+  for (const bool file : used) in_use |= file;
+  if (mounted && card.sdErrorCode() && !in_use) card_sdfat_unmount();
+  if (!mounted) problem = begin_card();
   return mounted;
 }
 }  // namespace
 
 const ms_port* card_sdfat() {
   static const ms_port port = make_port();
-  return mount() ? &port : nullptr;
+  return mount() || problem != MS_E_NO_CARD ? &port : nullptr;
 }
 
 void card_sdfat_unmount() {
+  card_sdfat_file_close();
   if (mounted) card.end();
   mounted = false;
 }
@@ -194,8 +255,6 @@ int32_t card_sdfat_load(const char* name, void* to, uint32_t capacity) {
   const uint32_t bytes = static_cast<uint32_t>(file.fileSize());
   return file.read(to, bytes) == static_cast<int>(bytes) ? static_cast<int32_t>(bytes) : -1;
 }
-
-static FsFile open_file;
 
 int32_t card_sdfat_file_open(const char* name) {
   card_sdfat_file_close();

@@ -2,7 +2,9 @@
 #pragma once
 #include "memstore.h"
 
-/** The port of /bitmar_memory on the card, mounted now; nullptr if there is none. */
+/** The port of /bitmar_memory on the card, mounted now; nullptr if there is none. Where the card cannot be
+ * mounted its `open` says why: MS_E_FORMAT (no file system that SdFat knows), MS_E_IO, MS_E_CARD_FULL (exFAT
+ * without a single free cluster). */
 const ms_port* card_sdfat();
 
 /** After the memory is closed: the card may be taken out. */
