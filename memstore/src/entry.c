@@ -69,7 +69,9 @@ int ms_block_any(const uint8_t* s) {
 }
 
 int ms_block_valid(const ms_memory* m, uint32_t block, const uint8_t* s) {
-  return ms_block_any(s) && ms_get32(s + B_NUMBER) == block && ms_block_sequence(s) < MS_SEQUENCE_LIMIT &&
+  uint64_t sequence = ms_block_sequence(s);
+  return ms_block_any(s) && ms_get32(s + B_NUMBER) == block && sequence < MS_SEQUENCE_LIMIT &&
+         sequence >= m->log.begun &&
          ms_get32(s + B_IDENTITY_CRC) == bm_crc32(0, m->header.identity, MS_IDENTITY);
 }
 
@@ -87,9 +89,10 @@ int ms_block_read(ms_memory* m, uint32_t block, uint8_t* sector) {
   return status;
 }
 
-/* The valid entry in this place: from the lane into which it was written first, else from the other. */
+/* The valid entry of this slot (MS_NONE: any) in this place: from the lane into which it was written first,
+ * else from the other. */
 static const uint8_t* valid_entry(ms_memory* m, uint32_t position, uint32_t sector, uint32_t where,
-                                  ms_deed* deed, int* status) {
+                                  uint32_t slot, ms_deed* deed, int* status) {
   const ms_layout* l = &m->header.layout;
   uint8_t* entry = m->log.read[0];
   ms_deed local;
@@ -98,41 +101,40 @@ static const uint8_t* valid_entry(ms_memory* m, uint32_t position, uint32_t sect
     int lane = (int)((position + i) & 1);
     int read = ms_log_read(m, lane, position / l->block_entries, sector, entry, l->entry_sectors);
     if (read) *status = read;
-    if (read || ms_entry_unpack(m, where, entry, deed ? deed : &local)) continue;
+    if (read || ms_entry_unpack(m, where, entry, deed ? deed : &local) || !ms_entry_is_of(entry, slot))
+      continue;
     *status = MS_OK;
     return entry;
   }
   if (where + 1 != m->log.end) return NULL;
   memcpy(entry, m->log.last, ms_entry_bytes(l)); /* the newest one is in one lane only, and in RAM */
-  if (ms_entry_unpack(m, where, entry, deed ? deed : &local)) return NULL;
+  if (ms_entry_unpack(m, where, entry, deed ? deed : &local) || !ms_entry_is_of(entry, slot)) return NULL;
   *status = MS_OK;
   return entry;
 }
 
-const uint8_t* ms_entry_at(ms_memory* m, uint32_t position, ms_deed* deed, int* status) {
+static const uint8_t* entry_of(ms_memory* m, uint32_t position, uint32_t slot, ms_deed* deed, int* status) {
   const ms_layout* l = &m->header.layout;
-  return valid_entry(m, position, ms_entry_sector(l, position % l->block_entries), position, deed, status);
+  uint32_t sector = ms_entry_sector(l, position % l->block_entries);
+  return valid_entry(m, position, sector, position, slot, deed, status);
+}
+
+const uint8_t* ms_entry_at(ms_memory* m, uint32_t position, ms_deed* deed, int* status) {
+  return entry_of(m, position, MS_NONE, deed, status);
 }
 
 /* The keyframe that a block begins with stands in the block before it. */
 const uint8_t* ms_keyframe_of(ms_memory* m, uint32_t block, uint32_t slot, int* status) {
   const ms_layout* l = &m->header.layout;
   uint32_t position = (block - 1) * l->block_entries + ms_keyframe_place(l, slot);
-  const uint8_t* entry =
-      valid_entry(m, position, ms_keyframe_sector(l, slot), MS_KEYFRAME | block, NULL, status);
-  if (!entry || ms_get16(entry + MS_R_SLOT) == slot) return entry;
-  *status = MS_E_DAMAGED;
-  return NULL;
+  return valid_entry(m, position, ms_keyframe_sector(l, slot), MS_KEYFRAME | block, slot, NULL, status);
 }
 
 const uint8_t* ms_entry_where(ms_memory* m, uint32_t slot, uint32_t where, int* status) {
   *status = MS_E_NOT_FOUND;
   if (!where) return NULL;
   if (where & MS_KEYFRAME) return ms_keyframe_of(m, where & ~MS_KEYFRAME, slot, status);
-  const uint8_t* entry = ms_entry_at(m, where - 1, NULL, status);
-  if (!entry || ms_get16(entry + MS_R_SLOT) == slot) return entry;
-  *status = MS_E_DAMAGED;
-  return NULL;
+  return entry_of(m, where - 1, slot, NULL, status);
 }
 
 /* Nothing but the sequence, the counters and the seal tells them apart. */

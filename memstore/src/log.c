@@ -210,6 +210,7 @@ int ms_log_begin(ms_memory* m, int is_new) {
   m->log.missing = status != MS_OK;
   m->log.lag = m->log.unsure = 0;
   m->log.earliest = 0xffffffffu;
+  m->log.begun = m->clock;
   m->log.end = (block + 1) * l->block_entries;
   return status;
 }

@@ -49,7 +49,8 @@ static int make_file(ms_memory* m, uint32_t number) {
   int status = ms_log_open_file(m, number, MS_CREATE);
   if (!status) status = m->port->size(m->port->context, m->segment, &bytes);
   if (!status && bytes < want) {
-    status = m->port->preallocate(m->port->context, m->segment, want, 0);
+    /* zeros where a history was deleted: its newest entries, which no copy has, would pass for this one's */
+    status = m->port->preallocate(m->port->context, m->segment, want, m->log.missing);
     if (status && !bytes) ms_log_remove_file(m, number);
   }
   return status;

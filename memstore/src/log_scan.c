@@ -45,6 +45,7 @@ static int block_reached(ms_memory* m, uint32_t block, int* yes, int* unreadable
 static int find_newest_block(ms_memory* m, uint32_t* newest) {
   uint32_t first = m->header.first_file, low, high, step = 1;
   int yes = 0, unreadable = 0, status = MS_OK;
+  m->log.begun = 0;
   for (uint32_t i = 0; !status && !yes && i <= MISSING_FILES; i++) {
     m->header.first_file = first + i;
     int there = 0; /* with files of one block a later one would answer for it */
@@ -56,6 +57,7 @@ static int find_newest_block(ms_memory* m, uint32_t* newest) {
     return status ? status : unreadable ? MS_E_IO : MS_E_NOT_FOUND;
   }
   low = ms_log_first_block(m);
+  if (!ms_block_read(m, low, m->index_built)) m->log.begun = ms_block_sequence(m->index_built);
   for (high = low + 1;; step *= 2) {
     status = block_reached(m, high, &yes, &unreadable);
     if (status) return status;
@@ -118,7 +120,7 @@ typedef struct {
 
 /* An entry of several sectors that is whole only between the lanes: the record of one, the slot of the other.
  */
-static void join(walk* w, uint32_t where, int lane, uint64_t least, pair* p) {
+static void join(walk* w, uint32_t where, uint32_t slot, int lane, uint64_t least, pair* p) {
   ms_memory* m = w->m;
   uint32_t rest = ms_entry_bytes(&m->header.layout) - MS_SECTOR;
   uint8_t* const packed[2] = {m->log.fresh, m->log.keyframe};
@@ -126,14 +128,18 @@ static void join(walk* w, uint32_t where, int lane, uint64_t least, pair* p) {
   if (!rest) return;
   memcpy(entry, packed[lane], MS_SECTOR);
   memcpy(entry + MS_SECTOR, packed[1 - lane] + MS_SECTOR, rest);
-  if (ms_entry_unpack(m, where, entry, &p->deed) || ms_get64(entry + MS_R_SEQUENCE) < least) return;
+  if (ms_entry_unpack(m, where, entry, &p->deed) || !ms_entry_is_of(entry, slot) ||
+      ms_get64(entry + MS_R_SEQUENCE) < least)
+    return;
   memcpy(packed[lane] + MS_SECTOR, packed[1 - lane] + MS_SECTOR, rest);
   p->packed = packed[lane];
   p->entry = entry;
 }
 
-/* MS_OK, or the error of a file that is there and cannot be opened now. */
-static int look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint64_t least, pair* p) {
+/* What there is of this slot (MS_NONE: of any). MS_OK, or the error of a file that is there and cannot be
+ * opened now. */
+static int look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint32_t slot, uint64_t least,
+                pair* p) {
   ms_memory* m = w->m;
   uint8_t* const packed[2] = {m->log.fresh, m->log.keyframe};
   uint64_t sequence[2] = {0, 0}, best = 0;
@@ -147,7 +153,7 @@ static int look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint64
     memset(packed[lane], 0, ms_entry_bytes(&m->header.layout));
     if (status) continue;
     memcpy(packed[lane], entry, ms_entry_bytes(&m->header.layout));
-    if (ms_entry_unpack(m, where, entry, &deed)) continue;
+    if (ms_entry_unpack(m, where, entry, &deed) || !ms_entry_is_of(entry, slot)) continue;
     sequence[lane] = ms_get64(entry + MS_R_SEQUENCE);
     if (sequence[lane] > w->newest) w->newest = sequence[lane];
     p->valid[lane] = sequence[lane] >= least;
@@ -157,7 +163,7 @@ static int look(walk* w, uint32_t block, uint32_t sector, uint32_t where, uint64
     p->entry = entry;
     p->deed = deed;
   }
-  for (int lane = 0; lane < 2 && !p->entry; lane++) join(w, where, lane, least, p);
+  for (int lane = 0; lane < 2 && !p->entry; lane++) join(w, where, slot, lane, least, p);
   for (int lane = 0; lane < 2; lane++) p->differs[lane] = !p->valid[lane] || sequence[lane] < best;
   return MS_OK;
 }
@@ -167,9 +173,8 @@ static int visit_keyframe(walk* w, uint32_t block, uint32_t slot) {
   const ms_layout* l = &m->header.layout;
   uint32_t sector = ms_keyframe_sector(l, slot);
   pair p;
-  int status = look(w, block - 1, sector, MS_KEYFRAME | block, 0, &p);
-  if (status) return status;
-  if (!p.entry || ms_get16(p.entry + MS_R_SLOT) != slot) return MS_OK;
+  int status = look(w, block - 1, sector, MS_KEYFRAME | block, slot, 0, &p);
+  if (status || !p.entry) return status;
   if (block == w->block) m->log.at[MS_NOW][slot] = MS_KEYFRAME | block;
   uint32_t position = (block - 1) * l->block_entries + ms_keyframe_place(l, slot);
   for (int lane = 0; lane < 2; lane++)
@@ -187,7 +192,7 @@ static int visit_entries(walk* w) {
     uint32_t block = p / l->block_entries, sector = ms_entry_sector(l, p % l->block_entries);
     pair both;
     if (p % l->block_entries == 0) m->log.earliest = 0xffffffffu;
-    int status = look(w, block, sector, p, w->sequence + 1, &both);
+    int status = look(w, block, sector, p, MS_NONE, w->sequence + 1, &both);
     if (status) return status;
     if (!both.entry) { /* one that cannot be read is never written over: it may be read another day */
       if (both.unreadable && p == next) next = p + 1, holes++;
@@ -224,7 +229,7 @@ static uint64_t sequence_before(ms_memory* m, uint32_t block) {
     if (!ms_block_read(m, i, m->index_built)) return ms_block_sequence(m->index_built);
     if (!i) break;
   }
-  return 0;
+  return m->log.begun;
 }
 
 static int visit(walk* w, uint32_t block, uint32_t limit, int fix) {

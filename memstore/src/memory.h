@@ -72,6 +72,7 @@ typedef struct {
   uint8_t fresh_file; /* the last write was spread over two files */
   uint32_t end;       /* position of the next entry */
   uint32_t sure;      /* less than it where the entries before it cannot be read */
+  uint64_t begun;     /* sequence of the oldest block: lower ones are of a history that was deleted */
   uint32_t earliest;  /* of the times that are known of the writes in the newest block; 0xffffffff: none is */
   uint32_t* at[3];    /* K: where each slot's content is: now, and in two states that are being looked at */
   uint8_t* header;    /* a sector: of the newest block */
@@ -200,6 +201,9 @@ uint32_t ms_block_earliest(const uint8_t* sector);
 const uint8_t* ms_entry_at(ms_memory* m, uint32_t position, ms_deed* deed, int* status);
 const uint8_t* ms_keyframe_of(ms_memory* m, uint32_t block, uint32_t slot, int* status);
 const uint8_t* ms_entry_where(ms_memory* m, uint32_t slot, uint32_t where, int* status);
+static inline int ms_entry_is_of(const uint8_t* entry, uint32_t slot) { /* MS_NONE: of any */
+  return slot == MS_NONE || ms_get16(entry + MS_R_SLOT) == slot;
+}
 int ms_block_read(ms_memory* m, uint32_t block, uint8_t* sector);
 int ms_same_record(const ms_layout* l, const uint8_t* a, const uint8_t* b);
 

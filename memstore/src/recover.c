@@ -430,9 +430,7 @@ int ms_scan(ms_memory* m, ms_report* report) {
   if (m->read_only) return MS_OK;
   if (m->broken_sizes) status = make_whole_files(m);
   if (!status && report->kept == MS_STATE_MERGED) status = fill_spare(&s);
-  /* what is unknown first: until then the other copy is the only one */
-  int first = m->unknown[MS_PRIMARY] ? MS_PRIMARY : MS_MIRROR, second = MS_COPIES - 1 - first;
-  if (!status && (first == MS_PRIMARY ? primary : mirror)) status = fix(&s, first);
-  if (!status && (second == MS_PRIMARY ? primary : mirror)) status = fix(&s, second);
+  if (!status && mirror) status = fix(&s, MS_MIRROR);
+  if (!status && primary) status = fix(&s, MS_PRIMARY);
   return status ? status : ms_spare_remove(m);
 }

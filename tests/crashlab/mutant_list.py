@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """`old` stands once in `function` of `file`; `equivalent`: why nothing can tell it from the original."""
+    """`old` stands once in `function` of `file`; `equivalent`: why nothing can tell it from the original; `test`: of
+    tests/memstore, what kills it where the laboratory's words seldom or never do."""
 
     file: str
     function: str
@@ -15,6 +16,7 @@ class Mutant:
     new: str
     why: str
     equivalent: str = ""
+    test: str = ""
 
     def __str__(self) -> str:
         return f"{self.file} {self.function}: {self.why}"
@@ -32,7 +34,14 @@ MUTANTS = (
         "",
         "no CRC of a header",
     ),
-    M("layout.c", "ms_header_pack", "ms_put64(sector + H_SEQUENCE, h->sequence);", "", "a header without its sequence"),
+    M(
+        "layout.c",
+        "ms_header_pack",
+        "ms_put64(sector + H_SEQUENCE, h->sequence);",
+        "",
+        "a header without its sequence",
+        test="test_log_leftovers.py::test_an_old_header_does_not_hide_the_log",
+    ),
     M(
         "layout.c",
         "ms_record_crc",
@@ -276,31 +285,54 @@ MUTANTS = (
         "int status = MS_OK;",
         "headers are not repaired",
     ),
-    M("recover.c", "fix", SYNC, "", "no barrier between the repair of one copy and of the other"),
+    M(
+        "recover.c",
+        "fix",
+        SYNC,
+        "",
+        "no barrier between the repair of one copy and of the other",
+        test="test_merged_repair.py::test_without_a_spare_copy_one_copy_is_written_after_the_other",
+    ),
     M(
         "recover.c",
         "fix",
         "if (!status) m->unknown[copy] = 0;",
         "m->unknown[copy] = 0;",
         "a copy whose repair failed is known",
+        test="test_one_copy.py::test_what_failed_barriers_dropped_is_in_both_copies_after_the_next_flush",
     ),
-    M("recover.c", "fill_spare", SYNC, "", "the spare copy is not on the card when it is needed"),
-    M("recover.c", "fill_spare", "if (!status) status = visit(s, FILL_SPARE);", "", "an empty spare copy"),
+    M(
+        "recover.c",
+        "fill_spare",
+        SYNC,
+        "",
+        "the spare copy is not on the card when it is needed",
+        test="test_merged_repair.py",
+    ),
+    M(
+        "recover.c",
+        "fill_spare",
+        "if (!status) status = visit(s, FILL_SPARE);",
+        "",
+        "an empty spare copy",
+        test="test_merged_repair.py",
+    ),
     M(
         "recover.c",
         "ms_scan",
         "if (!status && report->kept == MS_STATE_MERGED) status = fill_spare(&s);",
         "",
         "no spare copy",
+        test="test_merged_repair.py",
     ),
     M(
         "recover.c",
         "ms_scan",
-        "int first = m->unknown[MS_PRIMARY] ? MS_PRIMARY : MS_MIRROR,",
-        "int first = MS_PRIMARY,",
-        "the mirror is repaired last, though it is what is unknown",
+        "if (status) return status;",
+        "",
+        "a scan that could not read goes on writing",
+        test="test_one_copy.py::test_a_card_that_cannot_be_read_now_is_left_as_it_is",
     ),
-    M("recover.c", "ms_scan", "if (status) return status;", "", "a scan that could not read goes on writing"),
     M(
         "recover.c",
         "make_whole_files",
@@ -316,6 +348,7 @@ MUTANTS = (
         "m->present[MS_SPARE_FILE] = !status && bytes >= ms_backup_bytes(&m->header.layout);",
         "m->present[MS_SPARE_FILE] = 0;",
         "the spare copy is not looked for",
+        test="test_merged_repair.py",
     ),
     # open.c
     M(
@@ -355,6 +388,7 @@ MUTANTS = (
         "if (i == MS_BACKUP_FILE && m->port->sync(m->port->context)) return;",
         "",
         "a memory that could not be made never can",
+        test="test_ports.py::test_a_memory_that_could_not_be_made_can_be_made_later",
     ),
     M(
         "open.c",
@@ -362,6 +396,7 @@ MUTANTS = (
         "m->present[which] = bytes >= want;",
         "m->present[which] = 1;",
         "a file that is too short is read",
+        test="test_one_copy.py::test_a_file_that_is_too_short_is_none",
     ),
     # teach.c, thing.c, forget.c
     M(
@@ -387,6 +422,7 @@ MUTANTS = (
         "return m->unresolved ? ms_resolve(m) : MS_OK;",
         "return MS_OK;",
         "writes go on though it is open what is on the card",
+        test="test_log_leftovers.py::test_a_write_after_an_undo_that_failed",
     ),
     M(
         "write.c",
@@ -394,12 +430,27 @@ MUTANTS = (
         "if (status && m->unresolved) ms_resolve(m);",
         "",
         "RAM does not learn what a failed write left",
+        test="test_log_leftovers.py::test_a_refused_write_does_not_come_back",
     ),
     M("write.c", "ms_resolve", "if (!status) status = ms_scan(m, &report);", "", "nothing is read after a failure"),
     M("write.c", "ms_resolve", "ms_log_settle(m)", "MS_OK", "an entry that may or may not be there stays so"),
-    M("write.c", "ms_complete", "status = ms_commit(m, change);", "", "what only a copy has does not get into the log"),
+    M(
+        "write.c",
+        "ms_complete",
+        "status = ms_commit(m, change);",
+        "",
+        "what only a copy has does not get into the log",
+        test="test_one_copy.py::test_what_only_the_copies_have_gets_into_the_log",
+    ),
     # header.c
-    M("header.c", "ms_commit_header", SYNC, "", "the header's copies are written at once"),
+    M(
+        "header.c",
+        "ms_commit_header",
+        SYNC,
+        "",
+        "the header's copies are written at once",
+        test="test_log_leftovers.py::test_a_header_is_never_torn_in_all_its_places",
+    ),
     M(
         "header.c",
         "ms_commit_header",
@@ -428,6 +479,7 @@ MUTANTS = (
         "if (m->unresolved) m->clock = sequence;",
         "",
         "a refused write's sequence is used again",
+        test="test_log_leftovers.py::test_a_refused_writes_sequence_is_not_used_again",
     ),
     M("commit.c", "build_slot_sector", "memset(data, 0, MS_SECTOR);", "", "what was in the buffer goes to the card"),
     M(
@@ -521,6 +573,7 @@ MUTANTS = (
         "if (!status) status = ms_card_sync(m);",
         "",
         "an entry that does not count may come back",
+        test="test_log_leftovers.py::test_a_refused_write_does_not_come_back",
     ),
     M(
         "log.c",
@@ -528,14 +581,23 @@ MUTANTS = (
         "if (!m->log.unsure) return MS_OK;",
         "return MS_OK;",
         "a refused write counts after all",
+        test="test_log_leftovers.py::test_a_refused_write_does_not_come_back",
     ),
-    M("log.c", "pack_keyframe", "if (m->flags[slot] & MS_UNSAVED)", "if (0)", "a keyframe has what was not saved"),
+    M(
+        "log.c",
+        "pack_keyframe",
+        "if (m->flags[slot] & MS_UNSAVED)",
+        "if (0)",
+        "a keyframe has what was not saved",
+        test="test_log_leftovers.py::test_what_is_not_saved_is_in_no_state",
+    ),
     M(
         "log.c",
         "ms_log_begin",
         "if (!status) status = ms_card_sync(m);",
         "",
         "the first block is not on the card when the header says so",
+        test="test_log_leftovers.py::test_the_header_never_speaks_of_a_history_that_is_not_there",
     ),
     M(
         "log.c",
@@ -543,6 +605,7 @@ MUTANTS = (
         "status = pack_keyframe(m, block + 1, slot); if (!status)",
         "status = pack_keyframe(m, block + 1, slot); if (0)",
         "a log without its first keyframe",
+        test="test_log_leftovers.py::test_a_history_begins_with_what_is_there",
     ),
     # log_file.c
     M(
@@ -560,6 +623,14 @@ MUTANTS = (
         "the header names a file that is gone",
         equivalent="whoever opens it looks for the first file that is there",
     ),
+    M(
+        "log_file.c",
+        "make_file",
+        "want, m->log.missing);",
+        "want, 0);",
+        "a new history lies in the bytes of a deleted one",
+        test="test_log_leftovers.py::test_blocks_of_a_deleted_history_do_not_hide_the_new_one",
+    ),
     # log_scan.c
     M(
         "log_scan.c",
@@ -567,6 +638,7 @@ MUTANTS = (
         "p->valid[lane] = sequence[lane] >= least;",
         "p->valid[lane] = 1;",
         "what was refused or deleted counts again",
+        test="test_log_leftovers.py::test_a_deleted_history_stays_deleted",
     ),
     M(
         "log_scan.c",
@@ -581,6 +653,7 @@ MUTANTS = (
         "if (!deed->more) w->committed = w->end;",
         "w->committed = w->end;",
         "half of an undo counts",
+        test="test_log_leftovers.py::test_half_an_undo_never_counts",
     ),
     M(
         "log_scan.c",
@@ -588,6 +661,7 @@ MUTANTS = (
         "w->sequence = ms_get64(both.entry + MS_R_SEQUENCE);",
         "",
         "entries need not rise",
+        test="test_log_leftovers.py::test_entries_behind_a_hole_do_not_count_again",
     ),
     M(
         "log_scan.c",
@@ -602,6 +676,7 @@ MUTANTS = (
         "if (!status) status = ms_card_sync(m);",
         "",
         "no barrier between the repair of one lane and of the other",
+        test="test_log_leftovers.py::test_the_lanes_are_repaired_one_after_the_other",
     ),
     M(
         "log_scan.c",
@@ -609,6 +684,7 @@ MUTANTS = (
         "if (!status) status = visit(w, block, end, lane);",
         "",
         "lanes are not repaired",
+        test="test_one_copy.py::test_a_lane_that_was_repaired_is_worth_as_much_as_the_other",
     ),
     M(
         "log_scan.c",
@@ -624,6 +700,7 @@ MUTANTS = (
         "if (w.newest > m->clock) m->clock = w.newest;",
         "",
         "the clock may repeat what does not count",
+        test="test_log_leftovers.py::test_half_an_undo_never_counts",
     ),
     M(
         "log_scan.c",
@@ -631,8 +708,16 @@ MUTANTS = (
         "w->sequence = sequence_before(m, w->from / l->block_entries);",
         "w->sequence = 0;",
         "what an older file left counts",
+        test="test_log_leftovers.py::test_a_deleted_history_stays_deleted",
     ),
-    M("log_scan.c", "visit_keyframe", "|| ms_get16(p.entry + MS_R_SLOT) != slot", "", "another slot's keyframe"),
+    M(
+        "log_scan.c",
+        "look",
+        "|| !ms_entry_is_of(entry, slot)",
+        "",
+        "another slot's keyframe",
+        test="test_log_leftovers.py::test_a_keyframe_in_another_slots_place",
+    ),
     # entry.c
     M(
         "entry.c",
@@ -651,10 +736,19 @@ MUTANTS = (
     M("entry.c", "valid_entry", "i < 2", "i < 1", "an entry is read from one lane alone"),
     M(
         "entry.c",
-        "ms_entry_where",
-        "if (!entry || ms_get16(entry + MS_R_SLOT) == slot) return entry;",
-        "return entry;",
+        "valid_entry",
+        "|| !ms_entry_is_of(entry, slot)) continue;",
+        ") continue;",
         "another slot's entry",
+        test="test_log_leftovers.py::test_an_older_entry_in_the_place_of_a_newer_one",
+    ),
+    M(
+        "entry.c",
+        "ms_block_valid",
+        "sequence >= m->log.begun &&",
+        "",
+        "blocks of a deleted history count",
+        test="test_log_leftovers.py::test_later_files_of_a_deleted_history_do_not_hide_the_new_one",
     ),
     # go_back.c, past.c
     M("go_back.c", "append_all", "deed.more = slot != last;", "deed.more = 0;", "an undo is not one write"),

@@ -29,8 +29,9 @@ from tests.memstore import native
 
 STORE = native.ROOT / "memstore" / "src"
 FLAGS = ["-std=c11", "-O1", "-ffp-contract=off", "-fno-math-errno", "-w", f"-I{STORE}"]
-# what finds most comes first
+# what finds most in a second comes first
 BATTERY = (
+    Shard("three", 1, 2, sample=100, twice=0, words=1),
     Shard("three", 3, 9, sample=100, twice=80),
     Shard("three@4", 4, 24, sample=100, twice=100),
     Shard("ultra_tiny", 11, 7, sample=100, twice=100),
@@ -81,8 +82,8 @@ def compile_one(source: Path, out: Path, text: str | None = None) -> None:
         raise RuntimeError(f"{source.name} does not compile:\n{done.stderr[-2000:]}")
 
 
-def directed_tests(mutant: Mutant | None, folder: Path) -> str:
-    """The first test of DIRECTED that a library with this mutant (None: the store as it is) fails, "": none."""
+def failed_test(mutant: Mutant | None, tests: tuple[str, ...], folder: Path) -> str:
+    """The first of these tests that a library with this mutant (None: the store as it is) fails, "": none."""
     library = folder / f"{abs(hash(mutant))}.so"
     files = [*native.SOURCES, native.POSIX]
     if mutant:
@@ -90,7 +91,7 @@ def directed_tests(mutant: Mutant | None, folder: Path) -> str:
         changed.write_text(mutate((STORE / mutant.file).read_text(), mutant))
         files[files.index(STORE / mutant.file)] = changed
     subprocess.run(["gcc", *includes(), "-shared", "-fPIC", *map(str, files), "-lm", "-o", str(library)], check=True)
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *DIRECTED]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environ = {**os.environ, "MEMSTORE_LIBRARY": str(library), **native.in_ram()}
     where = native.ROOT / "tests" / "memstore"
     done = subprocess.run(command, cwd=where, env=environ, capture_output=True, text=True)
@@ -99,6 +100,8 @@ def directed_tests(mutant: Mutant | None, folder: Path) -> str:
 
 
 def run_one(mutant: Mutant, objects: dict[str, Path], folder: Path) -> Outcome:
+    if mutant.test and (killed := failed_test(mutant, (mutant.test,), folder)):
+        return Outcome(mutant, killed)
     source = STORE / mutant.file
     name = f"{mutant.file}-{mutant.function}-{abs(hash((mutant.old, mutant.new)))}"
     changed, program = folder / f"{name}.o", folder / name
@@ -115,7 +118,7 @@ def run_one(mutant: Mutant, objects: dict[str, Path], folder: Path) -> Outcome:
             break
     changed.unlink()
     program.unlink()
-    return Outcome(mutant, killed or directed_tests(mutant, folder))
+    return Outcome(mutant, killed or failed_test(mutant, DIRECTED, folder))
 
 
 def run_mutants(only: str = "", jobs: int | None = None, progress: bool = False) -> list[Outcome]:
@@ -126,7 +129,8 @@ def run_mutants(only: str = "", jobs: int | None = None, progress: bool = False)
         folder = Path(temporary)
         objects = {s.name: folder / f"{s.parent.name}-{s.stem}.o" for s in sources()}
         list(pool.map(lambda s: compile_one(s, objects[s.name]), sources()))
-        if failed := directed_tests(None, folder):
+        tests = tuple(sorted({*DIRECTED, *(m.test for m in chosen if m.test)}))
+        if failed := failed_test(None, tests, folder):
             raise RuntimeError(f"{failed} fails without any mutant")
         for outcome in pool.map(lambda m: run_one(m, objects, folder), chosen):
             outcomes.append(outcome)

@@ -34,6 +34,7 @@ class RamCard:
 
     Attributes:
       fail_sync: asked at every barrier with its number (from 1): True makes it fail.
+      failed_keeps: what a failed barrier covered is durable all the same.
       unreadable: (file, sector) that give MS_E_IO.
       cut_at: number of the write in which the power goes (from 1, 0: none): the 64 KB region around it is garbage,
         nothing works from then on.
@@ -47,6 +48,7 @@ class RamCard:
         self.names: list[str] = []  # of handles
         self.barriers = 0
         self.fail_sync: Callable[[int], bool] = lambda number: False
+        self.failed_keeps = False
         self.unreadable: set[tuple[str, int]] = set()
         self.cut_at, self.writes, self.dead = 0, 0, False
         self.old_clusters: dict[str, bytes] = {}  # what a file's clusters held before it was made
@@ -61,13 +63,17 @@ class RamCard:
         self.names = []
         return n.Memory(None, cfg, flags, port=self.port)
 
-    def cut(self, keep: Callable[[tuple[str, int, bytes]], bool] = lambda write: False) -> RamCard:
-        """The card after the power was cut: of the writes behind the last barrier those that `keep` names."""
+    def cut(
+        self, keep: Callable[[tuple[str, int, bytes]], bool] = lambda write: False, torn_at: int | None = None
+    ) -> RamCard:
+        """The card after the power was cut: of the writes behind the last barrier those that `keep` names, of each sector
+        no more than its first `torn_at` bytes."""
         after = RamCard(self.salts.randrange(1 << 30))
         after.durable = {name: bytearray(data) for name, data in self.durable.items()}
         for name, at, data in self.waiting:
             if name in after.durable and keep((name, at, data)):
-                after.durable[name][at : at + len(data)] = data
+                piece = data[:torn_at]
+                after.durable[name][at : at + len(piece)] = piece
         after.files = {name: bytearray(data) for name, data in after.durable.items()}
         return after
 
@@ -138,13 +144,13 @@ class RamCard:
         self.barriers += 1
         if self.dead:
             return n.NO_CARD
-        if self.fail_sync(self.barriers):
-            self.waiting = []
-            return n.IO
+        failed = self.fail_sync(self.barriers)
         for name, at, piece in self.waiting:
-            if name in self.durable:
+            if name in self.durable and (not failed or self.failed_keeps):
                 self.durable[name][at : at + len(piece)] = piece
         self.waiting = []
+        if failed:
+            return n.IO
         self.log.append(None)
         return n.OK
 

@@ -109,16 +109,20 @@ def test_a_slot_that_neither_copy_has_is_lost(slot: int) -> None:
     assert set(memory.names()) == {0, 1, 2, 3} - {slot}
 
 
+@pytest.mark.parametrize("barriers", [1, 2])
 @pytest.mark.parametrize("failing", range(1, 5))
 @pytest.mark.parametrize("word", ["flush", "verify"])
-def test_what_a_failed_barrier_dropped_is_in_both_copies_after_the_next_flush(failing: int, word: str) -> None:
-    """The barriers of a flush; each copy alone then has all of it, on the card."""
+def test_what_failed_barriers_dropped_is_in_both_copies_after_the_next_flush(
+    failing: int, word: str, barriers: int
+) -> None:
+    """One of a flush, or that of the repair as well; each copy alone then has all of it, on the card."""
     card = RamCard()
     memory = card.open(n.config(**CONFIG))
     taught(memory)
     start = card.barriers
-    card.fail_sync = lambda number: number == start + failing
+    card.fail_sync = lambda number: 0 <= number - start - failing < barriers
     memory.lib.ms_flush(memory.handle)
+    card.fail_sync = lambda number: False
     memory.call("verify", None) if word == "verify" else memory.call("flush")
     memory.close()
     for name in (*PRIMARY, "memory_backup.bin"):
@@ -200,3 +204,55 @@ def test_a_lane_that_was_repaired_is_worth_as_much_as_the_other(first: int) -> N
             memory.call("history_info", n.c.c_uint32(number), n.c.byref(state))
             assert state.name == f"thing {number - 1}".encode()
         memory.close()
+
+
+def test_a_card_that_cannot_be_read_now_is_left_as_it_is() -> None:
+    """A primary file is missing, the history too, and a sector of the mirror cannot be read today."""
+    card = RamCard()
+    memory = card.open(n.config(**CONFIG))
+    taught(memory)
+    memory.close()
+    for missing in PRIMARY:
+        for sector in range(5):
+            left = without_history({name: data for name, data in copy_of(card).items() if name != missing})
+            before = copy_of(left)
+            left.unreadable = {("memory_backup.bin", MARGIN // 512 + sector)}
+            try:
+                left.open(n.config(**CONFIG))
+            except n.StoreError as error:
+                assert error.code == n.IO and copy_of(left) == before
+            left.unreadable = set()
+            check(left).close()
+
+
+def test_a_file_that_is_too_short_is_none() -> None:
+    """The mirror is cut short, and of the primary files a slot is damaged: that one is lost, and nothing else."""
+    card = RamCard()
+    memory = card.open(n.config(**CONFIG))
+    taught(memory)
+    memory.close()
+    left = without_history(copy_of(card))
+    for files in (left.files, left.durable):
+        files["memory_slots.bin"][64 * 2 + 5] ^= 1
+        del files["memory_backup.bin"][MARGIN + 512 * 3 :]
+    memory = left.open(n.config(**CONFIG))
+    assert memory.report.lost == 1 and set(memory.names()) == {0, 1, 3}
+
+
+def test_what_only_the_copies_have_gets_into_the_log() -> None:
+    """The newest entry is damaged wherever the log has it; afterwards the copies are."""
+    card = RamCard()
+    memory = card.open(n.config(**CONFIG))
+    taught(memory)
+    memory.close()
+    for files in (card.files, card.durable):
+        log = files["history/000000.bin"]
+        for lane in (0, 1):
+            at = lane * len(log) // 2 + (1 + 128 + 4) * 512 + 512 * (1 + 3)
+            log[at : at + 512] = bytes(512)
+        files["memory_backup.bin"][512:2048] = bytes(1536)
+    check(card).close()
+    for files in (card.files, card.durable):
+        files["memory_index.bin"][512:] = bytes(len(files["memory_index.bin"]) - 512)
+        files["memory_backup.bin"][MARGIN + 512 :] = bytes(len(files["memory_backup.bin"]) - MARGIN - 512)
+    check(card)

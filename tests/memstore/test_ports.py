@@ -56,6 +56,46 @@ def test_a_memory_that_cannot_be_made(missing: tuple[str, ...], fail_at: int) ->
     lived(card.open(n.config(**CONFIG)))
 
 
+class LateRemovals(RamCard):
+    """A name that was removed is gone for certain only behind a barrier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaving: dict[str, bytes] = {}
+
+    def do_remove(self, context: int, name: bytes) -> int:
+        content = self.durable.get(name.decode())
+        if content is not None:
+            self.leaving[name.decode()] = bytes(content)
+        return super().do_remove(context, name)
+
+    def do_sync(self, context: int) -> int:
+        status = super().do_sync(context)
+        if not status:
+            self.leaving = {}
+        return status
+
+
+def test_a_memory_that_could_not_be_made_can_be_made_later() -> None:
+    """A barrier fails while it is made and what there is of it is removed; a cut brings some of the names back."""
+    failed = finished = 0
+    while not finished:
+        failed += 1
+        card = LateRemovals()
+        card.fail_sync = lambda number, fails=failed: number == fails
+        try:
+            card.open(n.config(**CONFIG))
+            finished = 1
+        except n.StoreError:
+            for some in range(1 << len(card.leaving)):
+                after = card.cut()
+                for i, (name, content) in enumerate(card.leaving.items()):
+                    if some >> i & 1:
+                        after.put(name, content)
+                assert after.open(n.config(**CONFIG)).names() == {}
+    assert failed > 5
+
+
 def test_both_copies_damaged_without_a_way_to_remove_the_spare_one() -> None:
     card = without(RamCard(), "remove")
     memory = card.open(n.config(**CONFIG))
