@@ -108,7 +108,7 @@ static const uint8_t* valid_entry(ms_memory* m, uint32_t position, uint32_t sect
   }
   if (where + 1 != m->log.end) return NULL;
   memcpy(entry, m->log.last, ms_entry_bytes(l)); /* the newest one is in one lane only, and in RAM */
-  if (ms_entry_unpack(m, where, entry, deed ? deed : &local) || !ms_entry_is_of(entry, slot)) return NULL;
+  if (ms_entry_unpack(m, where, entry, deed ? deed : &local)) return NULL;
   *status = MS_OK;
   return entry;
 }

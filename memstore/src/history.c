@@ -36,8 +36,8 @@ int ms_history_info(ms_memory* m, uint32_t number, ms_state* state) {
   memset(state, 0, sizeof *state);
   int status = ready(m);
   if (!status) status = position_of(m, number, &position);
-  if (!status) status = ms_past_state(m, &position, &deed);
   if (status) return status;
+  ms_past_state(m, &position, &deed);
   state->number = number_of(m, position);
   state->action = deed.action;
   if (!deed.action) return MS_OK;
@@ -69,10 +69,11 @@ static int go_to_number(ms_memory* m, uint32_t number, uint8_t action) {
   int status = ms_writable(m);
   if (!status) status = ready(m);
   if (!status) status = position_of(m, number, &position);
+  if (status) return status;
   asked = position;
-  if (!status) status = ms_past_state(m, &position, &deed);
-  if (!status && position != asked) status = MS_E_NOT_FOUND; /* in the middle of a restore, or damaged */
-  return status ? status : go_back(m, position, action);
+  ms_past_state(m, &position, &deed);
+  if (position != asked) return MS_E_NOT_FOUND; /* in the middle of a restore, or damaged */
+  return go_back(m, position, action);
 }
 
 int ms_restore(ms_memory* m, uint32_t number) {
@@ -86,13 +87,13 @@ int ms_undo(ms_memory* m, uint32_t writes, uint32_t* number) {
   if (!status) status = ready(m);
   if (status) return status;
   uint32_t position = m->log.end - 1, first = ms_log_first_state(m);
-  for (; !status && writes; writes--) {
+  for (; writes; writes--) {
     if (position <= first) return MS_E_NOT_FOUND;
     position--;
-    status = ms_past_state(m, &position, &deed);
+    ms_past_state(m, &position, &deed);
   }
-  if (!status && number) *number = number_of(m, position);
-  return status ? status : go_back(m, position, MS_WRITE_UNDONE);
+  if (number) *number = number_of(m, position);
+  return go_back(m, position, MS_WRITE_UNDONE);
 }
 
 int ms_diff(ms_memory* m, uint32_t number, uint32_t other) {

@@ -33,7 +33,6 @@ void ms_put_access(const ms_memory* m, uint32_t slot, uint8_t* record) {
 int ms_stamp(ms_memory* m, uint32_t slot, uint64_t sequence) {
   uint8_t* record = ms_record(m, slot);
   if (!ms_record_intact(m, slot)) return MS_E_DAMAGED;
-  if (ms_get64(record + MS_R_SEQUENCE) == sequence && !m->flags[slot]) return MS_OK;
   ms_put64(record + MS_R_SEQUENCE, sequence);
   ms_put_access(m, slot, record);
   ms_record_seal(&m->header.layout, m->header.identity, record);

@@ -155,7 +155,6 @@ int ms_log_settle(ms_memory* m) {
   if (!status)
     status = ms_log_write(m, (int)(m->log.end & 1), block, ms_entry_sector(l, place), m->log.fresh,
                           l->entry_sectors);
-  if (status == MS_E_NOT_FOUND) status = MS_OK; /* its file was never made */
   if (!status) status = ms_card_sync(m);
   if (status) return status;
   m->log.unsure = 0;

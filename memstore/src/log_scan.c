@@ -224,11 +224,8 @@ static uint32_t block_of_end(const ms_memory* m, uint32_t end) {
 
 /* All sequences before this block are lower: so its own header says, or that of an older one. */
 static uint64_t sequence_before(ms_memory* m, uint32_t block) {
-  uint32_t oldest = ms_log_first_block(m);
-  for (uint32_t i = block; i + 2 > block && i >= oldest; i--) {
-    if (!ms_block_read(m, i, m->index_built)) return ms_block_sequence(m->index_built);
-    if (!i) break;
-  }
+  for (uint32_t i = 0; i < 2; i++)
+    if (!ms_block_read(m, block - i, m->index_built)) return ms_block_sequence(m->index_built);
   return m->log.begun;
 }
 

@@ -232,8 +232,9 @@ int ms_spare_remove(ms_memory* m); /* MS_OK where there is none */
 int ms_log_scan(ms_memory* m, ms_report* report);
 
 /* past.c: states of the past */
-/* The position of the last state at or before this position, and what its write did. MS_E_NOT_FOUND: none. */
-int ms_past_state(ms_memory* m, uint32_t* position, ms_deed* deed);
+/* Of positions from the oldest state to the newest. */
+/* The position of the last state at or before this position, and what its write did. */
+void ms_past_state(ms_memory* m, uint32_t* position, ms_deed* deed);
 /* Fill at[which] with where each slot's content of that state is. */
 int ms_past_locate(ms_memory* m, uint32_t position, int which);
 /* The last state that was written at or before this time. */

@@ -3,17 +3,13 @@
 
 #define OLDER_BLOCKS 8u /* that are looked at where a keyframe is damaged */
 
-static uint32_t newest_state(const ms_memory* m) { return m->log.end - 1; }
-
-int ms_past_state(ms_memory* m, uint32_t* position, ms_deed* deed) {
+void ms_past_state(ms_memory* m, uint32_t* position, ms_deed* deed) {
   uint32_t first = ms_log_first_state(m);
-  if (*position > newest_state(m)) return MS_E_NOT_FOUND;
-  for (; *position > first && *position < MS_POSITIONS; --*position) {
+  for (; *position > first; --*position) {
     int status;
-    if (ms_entry_at(m, *position, deed, &status) && !deed->more) return MS_OK;
+    if (ms_entry_at(m, *position, deed, &status) && !deed->more) return;
   }
   memset(deed, 0, sizeof *deed); /* what is older is gone, or never was: it has keyframes only */
-  return *position == first ? MS_OK : MS_E_NOT_FOUND;
 }
 
 /* The newest entry of each slot that has none yet, from `last` down to `first`; *hole: 1 + the last place
@@ -60,7 +56,6 @@ static int is_newer(const ms_memory* m, const uint32_t* at, uint32_t hole) {
 int ms_past_locate(ms_memory* m, uint32_t position, int which) {
   uint32_t entries = m->header.layout.block_entries, oldest = ms_log_first_block(m);
   uint32_t block = (position + 1) / entries, *at = m->log.at[which], missing = 1, hole = 0;
-  if (position < ms_log_first_state(m) || position > newest_state(m)) return MS_E_NOT_FOUND;
   memset(at, 0, m->config.slots * sizeof *at);
   if (position >= block * entries) newest_entries(m, block * entries, position, at, &hole);
   for (uint32_t i = 0; missing && i < OLDER_BLOCKS && block > oldest; i++, block--) {
@@ -95,7 +90,7 @@ static uint32_t last_in_block(ms_memory* m, uint32_t first, uint32_t end, uint32
 
 int ms_past_find(ms_memory* m, uint32_t unix_seconds, uint32_t* position) {
   uint32_t entries = m->header.layout.block_entries, oldest = ms_log_first_block(m);
-  uint32_t block = newest_state(m) / entries; /* its own header says nothing of it */
+  uint32_t block = (m->log.end - 1) / entries; /* its own header says nothing of it */
   *position = last_in_block(m, block * entries, m->log.end, unix_seconds);
   while (!*position && block > oldest) {
     uint32_t earliest = ms_block_read(m, block, m->slots_built) ? 0 : ms_block_earliest(m->slots_built);
