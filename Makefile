@@ -76,7 +76,7 @@ test: setup lint
 	$(PY) -m pytest -q --durations=15
 
 test-full: setup lint
-	$(PY) -m pytest -q --durations=30 -m 'full or not full' --timeout 7200
+	BITMAR_FUZZ_EXAMPLES=20 $(PY) -m pytest -q --durations=30 -m 'full or not full' --timeout 7200
 
 bench: setup
 	$(PY) benchmarks/run_all.py

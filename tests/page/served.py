@@ -41,10 +41,23 @@ class Response:
 class Served:
     """A running page; a context manager that ends it with SIGTERM."""
 
-    def __init__(self, card: Path, *options: str | Path, slots: int = 16, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        card: Path,
+        *options: str | Path,
+        slots: int = 16,
+        environment: dict[str, str] | None = None,
+        first: str = "",
+    ):
+        """`first`: Python that runs before the app does, e.g. to shorten a wait."""
         card.mkdir(exist_ok=True)
         self.card = card
-        command = [sys.executable, "-m", "pi_app", "serve", "--card", card, "--port", "0", "--model", model()]
+        app = (
+            ["-c", f"{first}; from pi_app.__main__ import main; raise SystemExit(main())"]
+            if first
+            else ["-m", "pi_app"]
+        )
+        command = [sys.executable, *app, "serve", "--card", card, "--port", "0", "--model", model()]
         command += ["--slots", str(slots), "--json", *options]
         self.process = subprocess.Popen(
             [*map(str, command)],
@@ -56,7 +69,9 @@ class Served:
         )
         ready, _, _ = select.select([self.process.stdout], [], [], 60)
         line = self.process.stdout.readline() if ready else ""
-        assert line, self.process.stderr.read()
+        if not line:
+            self.process.kill()
+            raise AssertionError(f"the page does not start: {self.process.communicate()[1]}")
         said = json.loads(line)
         self.address, self.pin = said["address"], said["pin"]
         self.port = int(self.address.rsplit(":", 1)[1].strip("/"))

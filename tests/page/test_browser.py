@@ -9,12 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from selenium.webdriver.common.by import By
 
 from tests.page.browser import HEIGHTS, Browser
 from tests.page.served import PICTURES, Served
 
 HEBREW = "המחברת שלי"
+ARABIC = "قطة جدتي الرمادية"
+ORIENTATION, TURNED_RIGHT = 0x0112, 6  # EXIF
 
 
 both_widths = pytest.mark.parametrize("width", HEIGHTS, ids=lambda width: f"{width}px")
@@ -218,6 +221,49 @@ def test_a_picture_from_the_phone_and_a_card_as_a_file(
     browser.until(lambda: browser.things() == ["sunflower", "another"])
     browser.press("Check and repair")
     browser.says("toast-text", "Checked")
+
+
+@pytest.mark.parametrize("width", [360])
+def test_a_phone_in_the_hand_of_somebody_old(browser: Browser, serve: Callable[..., Served], tmp_path: Path) -> None:
+    """A photograph that lies on its side, one that cannot be opened, names that are too long, empty, or written from right to
+    left, a card that is pulled while one teaches: each time it is said what to do, and nothing that was typed is lost."""
+    page = serve()
+    browser.open(page.address)
+    browser.says("camera-chip", "no camera")
+    lying = Image.new("RGB", (640, 480), "white")
+    lying.paste(Image.open(picture_of("hedgehog")).convert("RGB").resize((400, 400)).rotate(90), (120, 40))
+    exif = Image.Exif()
+    exif[ORIENTATION] = TURNED_RIGHT
+    lying.save(tmp_path / "lying.jpg", exif=exif)
+    browser.choose("picture", tmp_path / "lying.jpg")
+    browser.says("answer-name", "I don’t know")
+    size = "const shown = document.getElementById('shown'); return [shown.naturalWidth, shown.naturalHeight]"
+    assert browser.run(size) == [360, 480]
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
+    browser.choose("picture", tmp_path / "photo.heic")
+    browser.says("toast-text", "cannot be opened here")
+    browser.says("answer-name", "I don’t know")  # what was shown before is back
+    browser.press("Teach this")
+    for name, told in ((ARABIC * 3, "too long"), ("   ", "Please write a name")):
+        browser.type("name", name)
+        browser.press("Remember it")
+        browser.says("teach-error", told)
+    browser.type("name", ARABIC)
+    away = tmp_path / "away"
+    page.card.rename(away)
+    browser.says("card-chip", "gone")
+    browser.press("Remember it")
+    browser.says("teach-error", "The memory card is gone")
+    sound(browser)
+    away.rename(page.card)
+    browser.says("card-chip", "in use")
+    browser.press("Remember it")
+    browser.until(lambda: browser.things() == [ARABIC])
+    browser.says("answer-name", ARABIC)
+    direction = "return getComputedStyle(document.querySelector(arguments[0])).direction"
+    for where in ("#thing-list .name bdi", "#toast-text bdi", "#answer-name"):
+        assert browser.run(direction, where) == "rtl"
+    sound(browser)
 
 
 @pytest.mark.parametrize("width", [360])

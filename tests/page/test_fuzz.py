@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import urllib.request
+from functools import cache
 from typing import Any
 
 import schemathesis
@@ -30,7 +31,7 @@ CHECKS = [
     negative_data_rejection,
 ]
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("BITMAR_FUZZ_EXAMPLES", "3")),  # of each call; 100 before a release
+    max_examples=int(os.environ.get("BITMAR_FUZZ_EXAMPLES", "2")),  # of each call; 100 before a release
     derandomize=True,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
@@ -49,11 +50,17 @@ schema = schemathesis.openapi.from_dict(document()).exclude(
 )  # that has no end; it is asked for below
 
 
+@cache
+def shown(page: Served) -> str:
+    """The id of a picture that stays among the last ones: nearly every call speaks of it."""
+    return page.show(PICTURES / "hedgehog-noto.png")
+
+
 @schema.parametrize()
 @EXAMPLES
 def test_every_call_is_as_the_document_says(case: Any, page: Served) -> None:
     """Half of the ids that it makes up become real ones, so that more than 404 is seen."""
-    picture = page.show(PICTURES / "hedgehog-noto.png")
+    picture = shown(page)
     body = case.body
     if isinstance(body, dict) and random.Random(repr(body)).random() < 0.5:
         for field, real in (("picture", picture), ("pictures", [picture]), ("answer", None)):
