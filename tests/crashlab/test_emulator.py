@@ -52,3 +52,12 @@ def test_each_goes_on_with_the_others_card(tmp_path: Path, shape: str) -> None:
     slots, dim, _ = SHAPES[shape]
     memory = read_memory(tmp_path / "pi")
     assert not memory.lost and emulator.found(memory) == emulator.expected(13, slots, dim)
+    assert memory.header.version == 2, "and the independent reader reads the log of both"
+    states = [(entry.record.name, entry.action) for _, entry in sorted(memory.history.items())]
+    assert states == [(f"thing {i}", n.W_EVICTED if i >= slots else n.W_NEW) for i in range(13)]
+    for state in (3, 8):  # written by the Pi, and by the M7: either is the Pi's to go back to
+        at = memory.header.base + state
+        read = {slot: entry.record.name for slot, entry in memory.log.newest(memory.history, at).items()}
+        with n.opened(tmp_path / "pi", n.config(*SHAPES[shape], segment_bytes=emulator.SEGMENT_BYTES)) as opened:
+            opened.call("restore", n.c.c_uint32(state))
+            assert opened.names() == {slot: name for slot, name in read.items() if name}

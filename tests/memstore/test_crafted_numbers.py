@@ -4,6 +4,7 @@ acknowledged that the next opening drops, and no derived file decides whether a 
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -180,3 +181,44 @@ def test_an_upper_bound_of_the_memorys_ram() -> None:
     for shape, bound in zip(shapes, map(int, bounds), strict=True):
         size = n.library().ms_memory_size(n.c.byref(n.config(*shape)))
         assert size <= bound < size + 8192
+
+
+TAKES_NOTHING = """
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <unistd.h>
+ssize_t pwrite64(int fd, const void* data, size_t bytes, off64_t at) {
+  (void)fd, (void)data, (void)bytes, (void)at;
+  return 0;
+}
+ssize_t pwrite(int fd, const void* data, size_t bytes, off_t at) { return pwrite64(fd, data, bytes, at); }
+"""
+
+
+def test_a_device_that_takes_nothing_ends_the_word(tmp_path: Path) -> None:
+    """pwrite returns 0, and would for ever."""
+    (tmp_path / "shim.c").write_text(TAKES_NOTHING)
+    shim = n.build("takes_nothing.so", [tmp_path / "shim.c"], flags=["-shared", "-fPIC"])
+    with n.opened(tmp_path / "m"):
+        pass
+    program = (
+        "import sys, numpy as np; from pathlib import Path; from tests.memstore import native as n\n"
+        "memory = n.Memory(Path(sys.argv[1]))\n"
+        "try: memory.teach('a', *n.random_episode(np.random.default_rng(0)))\n"
+        "except n.StoreError as error: print('code', error.code)\n"
+    )
+    done = n.subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "m")],
+        env={**n.os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": str(n.ROOT)},
+        capture_output=True, text=True, cwd=n.ROOT, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == f"code {n.IO}\n", done.stderr
+
+
+def test_offsets_have_64_bits_where_a_long_has_32(tmp_path: Path) -> None:
+    """The port is compiled for 32-bit ARM: a file's end may lie beyond 2 GiB."""
+    source = tmp_path / "offset.c"
+    source.write_text('#include "ms_posix.c"\n_Static_assert(sizeof(off_t) == 8 && sizeof(long) == 4, "off_t");\n')
+    command = ["arm-linux-gnueabihf-gcc", "-std=c11", *n.INCLUDES, "-c", str(source), "-o", str(tmp_path / "offset.o")]
+    done = n.subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

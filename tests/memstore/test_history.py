@@ -20,7 +20,6 @@ from tests.memstore.history import (
     config,
     content,
     differences,
-    find,
     info,
     restore,
     teach,
@@ -123,30 +122,6 @@ def test_two_states_are_compared(tmp_path: Path) -> None:
         assert differences(memory, 3, 5) == {1: ("thing 1", "one"), 2: ("thing 2", "")}
         assert differences(memory, 0, 1) == {0: ("", "thing 0")}
         assert differences(memory, 4, 4) == {}
-
-
-def test_the_state_of_a_time_is_found_whatever_the_clock_did() -> None:
-    """Against the definition: the last write whose time is known and not later."""
-    rng, chance = np.random.default_rng(5), random.Random(1)
-    for _ in range(2):
-        memory = RamCard().open(config())
-        times, clock = {}, 1000
-        for i in range(1, chance.choice([90, 500])):
-            clock += chance.choice([0, 1, 5, 50])
-            if chance.random() < 0.03:
-                clock = chance.randrange(500, 5000)
-            times[i] = 0 if chance.random() < 0.25 else clock
-            teach(memory, rng, f"thing {i}", times[i])
-        for asked in (
-            0,
-            1,
-            499,
-            *chance.sample(range(500, 9000), 15),
-            2**32 - 1,
-            *chance.sample(sorted(times.values()), 15),
-        ):
-            expected = [number for number, time in times.items() if time and time <= asked]
-            assert find(memory, asked) == (expected[-1] if expected else None), asked
 
 
 @pytest.mark.parametrize("stop", [0, 1])
@@ -253,22 +228,6 @@ def test_a_deleted_history_begins_anew(tmp_path: Path) -> None:
             teach(memory, rng, "next")
             undo(memory)
             assert content(memory) == before
-
-
-def test_an_archive_that_outlives_its_memory_stays_as_it_is(tmp_path: Path) -> None:
-    rng, folder = np.random.default_rng(11), tmp_path / "m"
-    with n.opened(folder, config()) as memory:
-        teach(memory, rng, "old")
-    for path in folder.glob("memory_*"):
-        path.unlink()
-    old = (folder / "history" / "000000.bin").read_bytes()
-    with n.opened(folder, config()) as memory:
-        assert not memory.names()
-        teach(memory, rng, "new")
-        assert bounds(memory) == (0, 1)
-    with n.opened(folder, config()) as memory:
-        assert list(memory.names().values()) == ["new"]
-    assert (folder / "history" / "000000.bin").read_bytes() == old
 
 
 @pytest.mark.parametrize("closed", [True, False])

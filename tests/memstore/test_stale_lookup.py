@@ -26,13 +26,17 @@ def failed_replace() -> n.Memory:
     return memory
 
 
-@pytest.mark.parametrize("word", ["forget", "rename", "prune"])
+@pytest.mark.parametrize("word", ["forget", "forget what was there", "rename", "prune"])
 def test_a_failed_replace_and_the_next_word(word: str) -> None:
     memory = failed_replace()
     if word == "forget":
         with pytest.raises(n.StoreError) as error:
             memory.call("forget", b"X", None)
         assert error.value.code == n.NOT_FOUND
+    elif word == "forget what was there":
+        memory.call("forget", b"B", None)
+        assert set(memory.names().values()) == {"A"}
+        return
     elif word == "rename":
         with pytest.raises(n.StoreError) as error:
             memory.rename(b"X", b"C")
