@@ -77,9 +77,9 @@ def seconds(command: list[str], episodes: int, slots: int, *more: str) -> float:
 
 
 def file_system() -> str:
-    """Type of the file system that holds build/, as stat names it."""
-    done = subprocess.run(["stat", "-f", "-c", "%T", ROOT / "build"], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    """Type of the file system that holds build/."""
+    command = ["df", "--output=fstype", ROOT / "build"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
 def commit_costs() -> dict[str, dict[str, float]]:

@@ -18,12 +18,14 @@ import pytest
 from bitmar.device import Device, memory_shape
 from bitmar.errors import BitmarError
 from bitmar.memory import Memory
+from bitmar.memory_abi import WRITES
 from bitmar.model_folder import read_model
 from bitmar.picture import load_npy, quantise_features
 from deploy.board import link as board_link
 from deploy.board.console import picture_line
 from deploy.firmware import Firmware
 from tests.mcu.conftest import Board, seeded_picture
+from tests.memstore.reader import read_memory
 
 SLOTS = 16
 
@@ -95,7 +97,8 @@ def test_the_same_lessons_give_the_same_slots(
 def test_every_write_is_a_state_that_comes_back(
     start: Callable[..., Board], card: Path, model: Path, tmp_path: Path
 ) -> None:
-    """Written on the board, taken back on the board; the Pi sees what each write did, goes back itself, and so on."""
+    """Written on the board, taken back on the board; the Pi sees what each write did, goes back itself, and so on; the
+    independent reader finds the same writes in the log."""
     board = start(card)
     assert board.ask(f"teach {board_picture(tmp_path, 1)} fox")["saved"]
     assert board.ask("rename fox wolf")["new"] == "wolf"
@@ -123,6 +126,9 @@ def test_every_write_is_a_state_that_comes_back(
         assert [(s.action, s.name) for s in pi.memory.history()][:4] == deeds
         assert pi.memory.undo() and [slot.name for slot in pi.memory.slots()] == ["kite"]
         newest = pi.memory.history_range()[1]
+    memory = read_memory(card / "bitmar_memory")
+    log = [(WRITES[entry.action], entry.record.name) for _, entry in sorted(memory.history.items())]
+    assert log[:4] == deeds and len(log) == newest and log[-1][0] == "undone"
     board = start(card)
     assert board.ask("mem history")["newest"] == newest
     assert [slot["name"] for slot in board.ask("mem show")["slots"]] == ["kite"]
