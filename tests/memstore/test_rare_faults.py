@@ -235,7 +235,7 @@ def test_a_copy_of_the_header_that_says_a_newer_version() -> None:
     assert set(contents(opened(card))) == {"thing 0"}
 
 
-@pytest.mark.parametrize("gone", ["", "memory_index.bin", "its header"])
+@pytest.mark.parametrize("gone", ["", "memory_index.bin", "its header", "its records"])
 @pytest.mark.parametrize("newer", [False, True])
 def test_a_header_of_another_memory(gone: str, newer: bool) -> None:
     """The third copy, or with `newer` one whose sequence is higher too: it has no records, so it owns nothing."""
@@ -247,6 +247,9 @@ def test_a_header_of_another_memory(gone: str, newer: bool) -> None:
         craft_header(card, 1, 32, struct.pack("<Q", 7))
     if gone == "its header":
         flip(card, "memory_index.bin", 40)
+    elif gone == "its records":
+        for files in (card.files, card.durable):
+            del files["memory_index.bin"][512:]
     elif gone:
         for files in (card.files, card.durable):
             del files[gone]
@@ -549,6 +552,29 @@ def test_damaged_bytes_of_a_slot_that_the_newer_copy_calls_empty(newer_says: str
     assert memory.report.lost == (newer_says == "something")
 
 
+@pytest.mark.parametrize("older", ["memory_index.bin", "memory_backup.bin"])
+@pytest.mark.parametrize("one_record", [False, True])
+def test_damaged_bytes_of_a_slot_of_which_the_copies_say_different_things(older: str, one_record: bool) -> None:
+    """One calls it empty, the other not; or one of the two records is damaged as well."""
+    card = RamCard()
+    memory = opened(card)
+    teach(memory, 0, 1)
+    memory.close()
+    old = copy_of(card)
+    memory = opened(card)
+    if not one_record:
+        memory.call("forget", b"thing 1", None)
+    memory.read(0)
+    memory.close()
+    left = without_history({**copy_of(card), older: old[older]})
+    if one_record:
+        flip(left, older, (512 if older == "memory_index.bin" else MARGIN + 512) + 256 + 70)
+    flip(left, "memory_slots.bin", 64 + 5)
+    flip(left, "memory_backup.bin", MIRROR_SLOTS + 64 + 5)
+    memory = left.open(n.config(**CONFIG))
+    assert contents(memory) == {"thing 0": episode(0).tobytes()} and memory.report.lost == 1
+
+
 class ChangingCard(FailingCard):
     """From a read on, a slot that one copy alone has has other bytes, or cannot be read."""
 
@@ -616,7 +642,7 @@ def test_every_call_of_an_undo() -> None:
     bench = Bench()
     before = bench.reopened()
     bench.again()
-    undo = lambda memory: memory.call("undo", c.c_uint32(3), None)  # noqa: E731
+    undo = lambda memory: memory.call("undo", c.c_uint32(2), None)  # noqa: E731
     assert bench.run(undo) == n.OK
     calls, after = bench.card.count, bench.reopened()
     for call in range(1, calls + 1):
@@ -660,3 +686,54 @@ def test_every_file_of_a_history_that_cannot_be_opened() -> None:
             memory = again.open(config)
         assert contents(memory) == wanted
     assert 4 < refused < 39 and BLOCK
+
+
+def test_a_short_file_of_the_history_on_a_full_card() -> None:
+    """A cut left it: it is kept, the oldest ones make room, and there is not enough."""
+    card, memory = many(n.config(**CONFIG, segment_bytes=1), 3 * ENTRIES - 4)
+    card.put("history/000004.bin", bytes(512))
+    card.room = 0
+    wanted = None
+    with pytest.raises(n.StoreError) as error:
+        for i in range(10):
+            memory.teach("thing 1", episode(i), axis(1))
+            wanted = contents(memory)
+    assert error.value.code == n.CARD_FULL
+    assert len(card.files["history/000004.bin"]) == 512 and "history/000000.bin" not in card.files
+    card.room = 1 << 30
+    assert contents(memory) == wanted
+    teach(memory, 2)
+    assert set(contents(card.cut().open(n.config(**CONFIG, segment_bytes=1)))) == {*wanted, "thing 2"}
+
+
+def test_one_file_of_history_is_two() -> None:
+    """The newest state needs the block before its own."""
+    config = n.config(**CONFIG, segment_bytes=1, history_files=1)
+    card, memory = many(config, 3 * ENTRIES)
+    assert len([name for name in card.files if name.startswith("history/")]) == 2
+    assert contents(card.cut().open(config)) == contents(memory)
+
+
+@pytest.mark.parametrize("failing", range(1, 4))
+def test_a_keyframe_whose_repair_fails(failing: int) -> None:
+    card, memory = many(n.config(**CONFIG), 20)
+    wanted = contents(memory)
+    memory.close()
+    where = keyframe_at(card, 1, 2, 0)
+    flip(card, LOG, where + 70)
+    files = copy_of(card)
+    again = FailingCard()
+    for name, data in files.items():
+        again.put(name, data)
+    writes = [0]
+
+    def fails(context: int, file: int, offset: int, data: int, size: int) -> int:
+        writes[0] += 1
+        return n.IO if writes[0] == failing else RamCard.do_write(again, context, file, offset, data, size)
+
+    again.calls["write"] = type(again.calls["write"])(fails)
+    again.port.write = c.cast(again.calls["write"], c.c_void_p)
+    with contextlib.suppress(n.StoreError):
+        opened(again)
+    assert contents(opened(again)) == wanted
+    assert again.files[LOG][where : where + 512] == again.files[LOG][keyframe_at(again, 0, 2, 0) :][:512]
