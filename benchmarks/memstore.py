@@ -29,6 +29,7 @@ sys.path.remove(str(Path(__file__).resolve().parent))  # benchmarks/memstore.py 
 
 from tests.crashlab import sdist  # noqa: E402
 from tests.memstore import native  # noqa: E402
+from tests.memstore.archive_card import ArchiveCard  # noqa: E402
 
 SECTOR_MS, BARRIER_MS = 0.5, 5.0
 SLOTS, EPISODES = 16, 200
@@ -151,6 +152,23 @@ def history() -> dict[str, int]:
     return {name: native.library().ms_history_capacity(ctypes.byref(c), 16 * 10**9) for name, c in configs.items()}
 
 
+def opening() -> dict[str, dict[str, float]]:
+    """What opening tiny_edge's memory reads after a cut, by the number of files that the log has; the last one is what
+    16 * 10^9 bytes hold. 250 entries in the two newest blocks: with one more block it would be fewer."""
+    config, sizes, table = native.config(), native.FileSizes(), {}
+    native.library().ms_card_size(ctypes.byref(config), ctypes.byref(sizes))
+    for files in (1, 100, 16 * 10**9 // sizes.history):
+        card = ArchiveCard(config, files - 1, 250)
+        memory = card.open(config)
+        table[f"{files} files"] = {
+            "states": memory.report.state,
+            "sectors": card.sectors,
+            "files_opened": card.opens,
+            "modelled_ms": round(card.sectors * SECTOR_MS, 1),
+        }
+    return table
+
+
 def main() -> int:
     result = {
         "commit": commit_costs(),
@@ -159,6 +177,7 @@ def main() -> int:
         "slot_types": slot_types(),
         "states_on_16_GB": history(),
         "published_states_on_16_GB": 4_000_000,
+        "opening": opening(),
     }
     print(f"one durable episode, {SLOTS} slots, mean of {EPISODES}")
     print(f"{'':34}{'sectors':>9}{'barriers':>10}{'modelled ms':>13}{'ms on ' + result['measured_on']:>17}")
@@ -173,6 +192,8 @@ def main() -> int:
         ", ".join(f"{name} {n:,}" for name, n in result["states_on_16_GB"].items()),
         "(published: 4,000,000)",
     )
+    for name, row in result["opening"].items():
+        print(f"opening {name}, {row['states']:,} states: {row['sectors']:,} sectors, {row['modelled_ms']:,.0f} ms")
     out = ROOT / "benchmarks" / "results" / "memstore.json"
     temporary = out.with_suffix(".tmp")
     temporary.write_text(json.dumps(result, indent=2) + "\n")
