@@ -16,7 +16,7 @@ from convert.aot import graph
 from convert.aot.attention_split import split_attentions
 from convert.aot.header import model_header
 from convert.aot.plan import TILES, Plan, make_plans
-from convert.aot.repack import default_budget, repack
+from convert.aot.repack import C5_CODE, SEEING_BUDGET, default_budget, repack
 from convert.aot.source import flash_data, function, macros, write_changed
 from convert.aot.vision.generate import generate_vision
 from convert.aot.weights import Weights
@@ -43,7 +43,11 @@ def generate(
     if engine == "aot":
         for each in loaded:
             split_attentions(each)
-        matrices = repack(loaded, default_budget(loaded, sees) if budget is None else budget)
+        if budget is None:
+            default = default_budget(loaded, sees)
+            matrices = repack(loaded, default, C5_CODE if default == SEEING_BUDGET else 0)
+        else:
+            matrices = repack(loaded, budget)
     plans = {plan.graph.name: plan for plan in make_plans(loaded, tiles)}
     _check_interface(model, plans)
     _check_description(model, description, plans)
@@ -56,6 +60,7 @@ def generate(
     refusal, cohort, squares = _refusal(model, description)
     report = _report(model, description, plans, weights, engine)
     report |= {"tokenizer_bytes": len(tokenizer), "cohort_bytes": len(cohort) + len(squares), "matrices": matrices}
+    report["layouts"] = sorted({matrix["layout"] for matrix in matrices})  # the kernels that the plan needs
     out.mkdir(parents=True, exist_ok=True)
     if sees:
         _eye(model, out, engine, report)

@@ -88,6 +88,7 @@ void bm_dsp_codes(const float* x, int32_t n, float r, int8_t* codes, size_t step
   for (int32_t at = 0, left; (left = n - at) > 0; at += 64) {
     left = left < 64 ? left : 64;
     bm_dsp_quantise(x + at, left, r, 8, part, NULL);
+#pragma GCC unroll 4
     for (int32_t i = 0; i < left; i++, codes += step) *codes = (int8_t)part[i];
   }
 }
@@ -106,7 +107,9 @@ int bm_dsp_attend_int8(const bm_int8_head* h, const float* q, float* y, void* sc
   dots(query, h->k_codes, 0, dh / 16, count, (int32_t*)s);
   scale_each_8(s, k_scales, (count + 7) / 8, bm_bits(m / 127.0f * root));
   float max = s[0];
+#pragma GCC unroll 4
   for (int32_t i = 1; i < count; i++) max = s[i] > max ? s[i] : max;
+#pragma GCC unroll 4
   for (int32_t i = 0; i < count; i++) s[i] = bm_exp32_inline(s[i] - max);
   if (count >= 8) sum_and_scale_8(s, v_scales, count / 8, sums);
   for (int32_t i = count - rest; i < count; i++) {

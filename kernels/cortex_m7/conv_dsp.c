@@ -145,7 +145,7 @@ static inline void row_of_fours(const bm_conv* conv, int32_t c, int32_t kernel, 
   const int32_t bias = conv->bias[c];
   for (int32_t x = 0; x < width; x += 4, y += 4 * pixel) {
     int32_t sum[4] = {bias, bias, bias, bias};
-#pragma GCC unroll 5
+#pragma GCC unroll 1
     for (int32_t i = 0; i < kernel; i++) four(rows[i] + x * stride, kernel, stride, &w[i], sum);
 #pragma GCC unroll 4
     for (int32_t j = 0; j < 4; j++) y[j * pixel] = scaled(&s, conv, c, sum[j]);
@@ -162,7 +162,7 @@ static void depthwise(const bm_conv* conv, int32_t c, int32_t kernel, int32_t st
   if (fours == width) return;
   const int8_t* rest[BM_CONV_KERNEL];
   for (int32_t i = 0; i < kernel; i++) rest[i] = rows[i] + fours * stride;
-  bm_conv_portable.depthwise(conv, c, kernel, stride, rest, width - fours, y + fours * pixel, pixel);
+  bm_portable_depthwise(conv, c, kernel, stride, rest, width - fours, y + fours * pixel, pixel);
 }
 
 const bm_conv_isa bm_conv_dsp = {unpack, channel_pair, depthwise};

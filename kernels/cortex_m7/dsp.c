@@ -53,16 +53,18 @@ static void prepare_rm2(bm_token* token, const float* x, float r) {
 }
 
 static void prepare(bm_token* token, const float* x, float r) {
-  if (token->layout == BM_LAYOUT_RM2) prepare_rm2(token, x, r);
-  if (token->layout == BM_LAYOUT_B3) prepare_b3(token, x, r);
-  if (token->layout == BM_LAYOUT_PL14) bm_dsp_prepare_pl14(token, x, r);
-  if (token->layout == BM_LAYOUT_C5) bm_dsp_prepare_c5(token, x, r);
+  if (BM_USES(BM_LAYOUT_RM2) && token->layout == BM_LAYOUT_RM2) prepare_rm2(token, x, r);
+  if (BM_USES(BM_LAYOUT_B3) && token->layout == BM_LAYOUT_B3) prepare_b3(token, x, r);
+  if (BM_USES(BM_LAYOUT_PL14) && token->layout == BM_LAYOUT_PL14) bm_dsp_prepare_pl14(token, x, r);
+  if (BM_USES(BM_LAYOUT_C5) && token->layout == BM_LAYOUT_C5) bm_dsp_prepare_c5(token, x, r);
 }
 
 static int fc(const bm_ternary* w, const float* x, int32_t n, int32_t activation, float* y, void* memory,
               size_t bytes) {
-  if (w->layout == BM_LAYOUT_PL14) return bm_dsp_fc_pl14(w, x, n, activation, y, memory, bytes);
-  if (w->layout == BM_LAYOUT_C5) return bm_dsp_fc_c5(w, x, n, activation, y, memory, bytes);
+  if (BM_USES(BM_LAYOUT_PL14) && w->layout == BM_LAYOUT_PL14)
+    return bm_dsp_fc_pl14(w, x, n, activation, y, memory, bytes);
+  if (BM_USES(BM_LAYOUT_C5) && w->layout == BM_LAYOUT_C5)
+    return bm_dsp_fc_c5(w, x, n, activation, y, memory, bytes);
   return 0;
 }
 
@@ -85,13 +87,15 @@ static int32_t dot_s8(const int8_t* a, const int8_t* b, int32_t n) {
 
 static int available(void) { return 1; }
 
+#define KERNEL(layout, name) (BM_USES(BM_LAYOUT_##layout) ? bm_dsp_dot_##name : NULL)
+
 const bm_backend bm_backend_dsp = {
     .name = "dsp",
     .available = available,
     .fastest = BM_LAYOUT_RM2,
     .absmax = bm_dsp_absmax,
     .prepare = prepare,
-    .dot = {bm_dsp_dot_rm2, bm_dsp_dot_b3, bm_dsp_dot_pl14, bm_dsp_dot_c5},
+    .dot = {KERNEL(RM2, rm2), KERNEL(B3, b3), KERNEL(PL14, pl14), KERNEL(C5, c5)},
     .dot_s8 = dot_s8,
     .dots = bm_dsp_dots,
     .fc = fc,

@@ -27,8 +27,8 @@ static void channel_pair(const bm_conv* conv, int32_t c, const int16_t* halves, 
   }
 }
 
-static void depthwise(const bm_conv* conv, int32_t c, int32_t kernel, int32_t stride,
-                      const int8_t* const* rows, int32_t width, int8_t* y, int32_t pixel) {
+void bm_portable_depthwise(const bm_conv* conv, int32_t c, int32_t kernel, int32_t stride,
+                           const int8_t* const* rows, int32_t width, int8_t* y, int32_t pixel) {
   const int8_t* weights = conv->weights + c * kernel * kernel;
   for (int32_t x = 0; x < width; x++, y += pixel) {
     int32_t sum = conv->bias[c];
@@ -39,4 +39,4 @@ static void depthwise(const bm_conv* conv, int32_t c, int32_t kernel, int32_t st
   }
 }
 
-const bm_conv_isa bm_conv_portable = {unpack, channel_pair, depthwise};
+const bm_conv_isa bm_conv_portable = {unpack, channel_pair, bm_portable_depthwise};

@@ -35,6 +35,21 @@
 #define BM_HAVE_DSP 1
 #endif
 
+/* A firmware needs no plain C beside it: BM_NO_PORTABLE leaves it out where the build has one other
+ * instruction set, which every processor that it runs on has. */
+#if defined(BM_NO_PORTABLE) && defined(BM_HAVE_DSP)
+#define BM_ONLY_DSP 1
+#else
+#define BM_ONLY_DSP 0
+#endif
+
+/* BM_LAYOUTS_USED: a bit for each layout whose matrices are multiplied. What a firmware's model does not
+ * have, its build leaves out; such a matrix is then BM_ERR_LAYOUT. */
+#ifndef BM_LAYOUTS_USED
+#define BM_LAYOUTS_USED 15
+#endif
+#define BM_USES(layout) (BM_LAYOUTS_USED >> (layout)&1)
+
 /* A function that computes in float stays between bm_fp_enter and bm_fp_leave only if it is not inlined. */
 #define BM_FLOAT_CODE static __attribute__((noinline))
 

@@ -6,7 +6,9 @@
 
 /* from the slowest to the fastest */
 static const bm_backend* const kBackends[] = {
+#if !BM_ONLY_DSP
     &bm_backend_portable,
+#endif
 #if defined(BM_HAVE_AVX2)
     &bm_backend_avx2,
 #endif

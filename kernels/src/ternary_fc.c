@@ -32,6 +32,7 @@ static int32_t tile_end(const bm_ternary* w, int32_t row) {
 static bm_status check(const bm_ternary* w, int32_t activation) {
   bm_status status = bm_ternary_check(w);
   if (status) return status;
+  if (!BM_USES(w->layout)) return BM_ERR_LAYOUT;
   if (activation != BM_ACTIVATION_NONE && activation != BM_ACTIVATION_SQUARED_RELU) return BM_ERR_OPTION;
   return BM_OK;
 }

@@ -30,7 +30,7 @@ BM_FLOAT_CODE const bm_token* write_token(int32_t layout, int32_t cols, const fl
 bm_status bm_token_prepare(int32_t layout, int32_t cols, const float* x, void* memory, size_t memory_bytes,
                            const bm_token** token) {
   if (!x || !memory || !token) return BM_ERR_NULL;
-  if (layout < 0 || layout >= BM_LAYOUTS) return BM_ERR_LAYOUT;
+  if (layout < 0 || layout >= BM_LAYOUTS || !BM_USES(layout)) return BM_ERR_LAYOUT;
   if (cols <= 0 || cols > BM_MAX_COLS) return BM_ERR_SHAPE;
   if (memory_bytes < BM_TOKEN_BYTES(cols)) return BM_ERR_SCRATCH;
   bm_fp_state saved = bm_fp_enter();

@@ -25,6 +25,8 @@ typedef struct bm_conv_isa {
 } bm_conv_isa;
 
 extern const bm_conv_isa bm_conv_portable;
+void bm_portable_depthwise(const bm_conv* conv, int32_t c, int32_t kernel, int32_t stride,
+                           const int8_t* const* rows, int32_t width, int8_t* y, int32_t pixel);
 #if defined(BM_HAVE_DSP)
 extern const bm_conv_isa bm_conv_dsp;
 #endif

@@ -16,6 +16,7 @@ sys.path.insert(0, str(root))
 
 from bitmar.errors import BitmarError  # noqa: E402
 from convert.aot import generate  # noqa: E402
+from convert.layouts import LAYOUTS  # noqa: E402
 from deploy.models import pick_model  # noqa: E402
 
 out = Path(env.subst("$BUILD_DIR")) / "model"  # noqa: F821
@@ -44,3 +45,8 @@ if suite := env.get("PIOTEST_RUNNING_NAME"):  # noqa: F821
     if suite == "test_aot":
         engine = root / "mcu_app" / "src" / "engine_aot"
         env.BuildSources(str(out / suite / "engine"), str(engine))  # noqa: F821
+else:  # a firmware needs one instruction set, and the kernels that its plan calls; the tests need all
+    env.Append(CPPDEFINES=["BM_NO_PORTABLE"])  # noqa: F821
+    if report["layouts"]:
+        used = sum(1 << LAYOUTS[layout] for layout in report["layouts"])
+        env.Append(CPPDEFINES=[("BM_LAYOUTS_USED", used)])  # noqa: F821

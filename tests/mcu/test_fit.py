@@ -1,6 +1,7 @@
 """Property: the fit report is what the linked firmware takes, and what the boards and the project allow is kept.
 
-ultra_tiny: RAM <= 160 KB, code <= 110,000 bytes. tiny_edge: weights <= 3.0e6 bytes, RAM <= 256 KB; its numbers are the same bits.
+ultra_tiny with its eye: RAM <= 160 KB, code <= 110 KB. tiny_edge: weights <= 3.0e6 bytes, RAM <= 256 KB; its
+numbers are the same bits.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def test_ultra_tiny_fits_where_it_must(model: Path) -> None:
     assert code == 0 and report["fits"] and set(report) >= KEYS
     assert report["engine"] == "aot"
     assert report["ram_total"] <= 160 * 1024
-    assert report["flash_code"] <= 130_000
+    assert report["flash_code"] <= 110 * 1024
     assert report["flash_weights"] + report["flash_tokenizer"] + report["flash_code"] <= 3_400_000  # it sees
     assert report["stack_used"] < report["ram"]["stack"]
     assert sum(report["ram"].values()) == report["ram_total"]
