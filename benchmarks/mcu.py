@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 MACHINE = ROOT / "mcu_app" / "platforms" / "qemu_cortex_m7" / "support" / "common"
-COUNTED = ("encode", "memory", "recall", "start", "per_token", "most_per_token")
+COUNTED = ("ask", "ask_tokens", "encode", "memory", "recall", "start", "per_token", "most_per_token")
 EYE = ("vision.tflite", "vision.bin")
 TEXT = 6  # tokens of the text that is encoded with the picture
 SIZES = (
@@ -52,8 +52,10 @@ def bench(firmware: Any, tokens: int, slots: int) -> dict[str, Any]:
             picture = picture_line(rng.integers(-127, 128, 768).astype(np.int8), 0.02)
             link.send(f'!teach {picture} "thing {i}"')
             link.read_answer()
+        link.send(f"!ask {picture}")
+        asked = json.loads(link.read_answer())
         link.send(f"!bench {tokens}")
-        return json.loads(link.read_answer())
+        return json.loads(link.read_answer()) | {"ask": asked["instructions"], "ask_tokens": asked["tokens"]}
 
 
 def encode_text(firmware: Any, tokens: int) -> int:
@@ -110,6 +112,8 @@ def lines(rows: list[dict[str, Any]]) -> str:
     table = [
         ("instructions: encode a picture", lambda r: r["instructions"]["encode"]),
         (f"instructions: encode a picture and {TEXT} tokens", lambda r: r["instructions"]["encode_text"]),
+        ("instructions: ask, whole: the picture of a taught thing", lambda r: r["instructions"].get("ask")),
+        ("of it tokens decoded: its name", lambda r: r["instructions"].get("ask_tokens")),
         ("instructions: search the memory", lambda r: r["instructions"]["memory"]),
         ("instructions: read-out (recall)", lambda r: r["instructions"]["recall"]),
         ("instructions: begin a stream", lambda r: r["instructions"]["start"]),
@@ -123,7 +127,8 @@ def lines(rows: list[dict[str, Any]]) -> str:
         ("stack: most in use, bytes", lambda r: r["aot"]["stack_used"]),
         ("RAM with TFLM instead (estimate)", lambda r: r["tflm"]["ram_total"]),
     ]
-    return "\n".join([*out, *(f"| {name} | " + " | ".join(f"{get(r):,}" for r in rows) + " |" for name, get in table)])
+    known = [(name, get) for name, get in table if get(rows[0]) is not None]  # older records have no `ask`
+    return "\n".join([*out, *(f"| {name} | " + " | ".join(f"{get(r):,}" for r in rows) + " |" for name, get in known)])
 
 
 def main() -> int:
