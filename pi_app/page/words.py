@@ -104,7 +104,7 @@ async def caption(appliance: Appliance, given: Given, request: Request) -> Given
 
 
 async def teach(appliance: Appliance, given: Given, request: Request) -> Given:
-    """Pictures of one thing under its name, one write each, in their order; an error ends it and says how many are in."""
+    """Pictures of one thing under its name, one write each, in their order; an error ends it, what was written before stays."""
     shown = [appliance.pictures.get(key) for key in given["pictures"]]
     how = {option: given.get(option, False) for option in ("replace", "both", "keep")}
 

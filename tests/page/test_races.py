@@ -101,10 +101,10 @@ def test_a_name_stands_beside_its_own_picture(hooked: Browser, page: Served) -> 
     told = [seen(page, page.show(picture), name) for picture, name in ((HEDGEHOG, "one"), (SUNFLOWER, "two"))]
     named = {f"/api/pictures/{answer['picture']}": answer["text"] for answer in told}
     show_camera(hooked, page)
-    hooked.run("window.slow = 400")
+    hooked.run("window.slow = 250")
     script = "return [document.getElementById('shown').getAttribute('src'), document.getElementById('answer-name').textContent]"
     pairs = set()
-    for number in range(30):
+    for number in range(20):
         hooked.run("tell('seen', arguments[0])", told[number // 5 % 2])
         time.sleep(0.1)
         pairs.add(tuple(hooked.run(script)))

@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const LONGEST = 1024; // pixels of what is sent: more than the device looks at
 const NAME_BYTES = 63; // of UTF-8, that a name may have
+const UNSEEN = ["image/tiff", "image/bmp"]; // that the device opens where a browser may not
 
 let status = {}; // what the device said last: card, camera, state, ...
 let shown = null; // the answer that is shown: {answer, picture, text, verdict, ...}
@@ -259,6 +260,9 @@ async function shrunk(file) {
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
+    if (UNSEEN.includes(file.type)) {
+      return file;
+    }
     throw new ApiError(415, { error: "This picture cannot be opened here. Please choose another, a JPEG for example." });
   }
   const factor = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
@@ -286,8 +290,9 @@ async function send(input) {
 
 // One's own picture, asked about; again after whatever may have changed the answer.
 async function look(mine) {
+  const turn = (mine.turn = (mine.turn || 0) + 1);
   const answer = await post("/ask", { picture: mine.picture });
-  if (mine === still) {
+  if (mine === still && turn === mine.turn) {
     coming = later = null;
     seen(answer);
   }
