@@ -311,6 +311,7 @@ int ms_log_scan(ms_memory* m, ms_report* report) {
   m->log.lag = w.wrong[0] + w.wrong[1] > 0;
   m->log.unsure = 0;
   if (w.newest > m->clock) m->clock = w.newest;
+  if (m->log.begun > m->clock) m->clock = m->log.begun; /* reads had moved it on */
   if (m->read_only) return MS_OK;
   status = repair_lanes(&w, end);
   if (!status) m->log.lag = 0;

@@ -232,8 +232,8 @@ int ms_spare_remove(ms_memory* m); /* MS_OK where there is none */
 int ms_log_scan(ms_memory* m, ms_report* report);
 
 /* past.c: states of the past */
-/* Of positions from the oldest state to the newest. */
-/* The position of the last state at or before this position, and what its write did. */
+/* The position of the last state at or before this one, which is a state's or a group's, and what its write
+ * did. */
 void ms_past_state(ms_memory* m, uint32_t* position, ms_deed* deed);
 /* Fill at[which] with where each slot's content of that state is. */
 int ms_past_locate(ms_memory* m, uint32_t position, int which);

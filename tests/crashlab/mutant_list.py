@@ -704,6 +704,14 @@ MUTANTS = (
     ),
     M(
         "log_scan.c",
+        "ms_log_scan",
+        "if (m->log.begun > m->clock) m->clock = m->log.begun;",
+        "",
+        "writes are older than the history that they are in",
+        test="test_log_leftovers.py::test_reads_before_the_first_write_to_a_card_of_version_1",
+    ),
+    M(
+        "log_scan.c",
         "visit",
         "w->sequence = sequence_before(m, w->from / l->block_entries);",
         "w->sequence = 0;",

@@ -343,6 +343,28 @@ def test_a_history_begins_with_what_is_there(tmp_path: object) -> None:
     assert contents(memory) == wanted and contents(opened(card.cut())) == wanted
 
 
+def test_reads_before_the_first_write_to_a_card_of_version_1(tmp_path: object) -> None:
+    """They move the clock on in RAM alone; the history begins with it, and a cut takes it back."""
+    folder = tmp_path / "m"
+    with n.opened(folder, n.config(**CONFIG)) as memory:
+        teach(memory, 0, 1)
+    n.make_version_1(folder)
+    card, cuts = RamCard(), []
+    for path in folder.glob("*.*"):
+        card.put(path.name, path.read_bytes())
+    memory = opened(card)
+    for _ in range(50):
+        memory.read(0)
+    card.fail_sync = lambda number: bool(cuts.extend((card.cut(), card.cut(lambda write: True))))
+    teach(memory, 2)
+    for cut in cuts:
+        memory = opened(cut)
+        teach(memory, 3, 4)
+        again = opened(cut.cut())
+        assert {"thing 3", "thing 4"} <= set(contents(again)) and state(again, newest(again)).action == n.W_NEW
+    assert len(cuts) > 6
+
+
 def header_write(write: tuple[str, int, bytes]) -> bool:
     return write[:2] in (("memory_index.bin", 0), ("memory_backup.bin", 0), ("memory_backup.bin", 65536))
 
