@@ -118,8 +118,8 @@ folder were asked, in the runtime of a Raspberry Pi.
 ```
 {seeds_text(metrics)}
 ## Limits
-- Trained on pictograms. Photographs in front of a changing background are recognised less well: see the table, and teach
-  several views.
+- Trained on pictograms. The table's photographs are things cut out and put in front of generated backgrounds, not taken by a
+  camera; teach several views.
 - Names: any text of at most 63 bytes is stored whole on the card; whether the decoder brings it back from the 128 numbers is
   read back when it is taught. Long names often do not come back: then the stored label is the answer.
 - Of things that it was not taught some get a name: see the table. Line art is the hardest style.
