@@ -34,7 +34,6 @@ BENCHMARKS = (
     "watch",
     "page",
     "training",
-    "accuracy",
     "readme",
 )
 
