@@ -16,7 +16,7 @@ import pytest
 from tests.crashlab import sdfat_program
 
 EVERY = {"life": 1, "cut": 40, "pulled": 11, "failing": 41, "full": 60, "read_only": 1, "strange": 1, "watchdog": 1}
-FEWEST = {"cut": 60, "pulled": 25, "failing": 20, "full": 12}
+FEWEST = {"cut": 60, "pulled": 15, "failing": 12, "full": 10}
 
 
 @pytest.fixture(scope="module")
