@@ -271,6 +271,10 @@ static void run_index(int32_t count, int32_t n) {
   check_status(bm_dots(q, keys + (count - 1) * n, keys, count, n, with_a, with_b), "dots");
   hash(with_a, (size_t)count * sizeof *with_a);
   hash(with_b, (size_t)count * sizeof *with_b);
+  memset(keys, 0x80, (size_t)(count * n)); /* -128: the largest products there are */
+  check_status(bm_dots(q, keys, keys, count, n, with_a, with_b), "dots");
+  hash(with_a, (size_t)count * sizeof *with_a);
+  hash(with_b, (size_t)count * sizeof *with_b);
   free_all();
 }
 
