@@ -117,8 +117,8 @@ WORDS: dict[str, Callable[[n.Memory], object]] = {
 class Bench:
     """A memory that every scenario starts from again."""
 
-    def __init__(self, prepare: Callable[[n.Memory], object] = lived) -> None:
-        self.card = FailingCard()
+    def __init__(self, prepare: Callable[[n.Memory], object] = lived, card: FailingCard | None = None) -> None:
+        self.card = card or FailingCard()
         self.memory = self.card.open(n.config(**CONFIG))
         prepare(self.memory)
         self.ram = self.memory.buffer.copy()

@@ -637,21 +637,39 @@ def test_a_spare_copy_that_cannot_be_removed(fails: bool) -> None:
     assert contents(opened(card)) == wanted
 
 
-def test_every_call_of_an_undo() -> None:
-    """Of a thing whose slot holds an episode that is not saved."""
-    bench = Bench()
+class TwoReadsFail(FailingCard):
+    """From call number `reads_at` on: neither lane can be read. Between the two its file's length is asked for."""
+
+    reads_at = 0
+
+    def do_read(self, context: int, file: int, where: int, data: int, size: int) -> int:
+        if not self.reads_at or not self.reads_at <= self.count + 1 < self.reads_at + 3:
+            return super().do_read(context, file, where, data, size)
+        self.count += 1
+        return n.IO
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_every_call_of_an_undo(reads: bool) -> None:
+    """Of a thing whose slot holds an episode that is not saved; one call fails, or a read in both lanes: a state whose
+    entry cannot be read is passed over."""
+    bench = Bench(card=TwoReadsFail())
     before = bench.reopened()
+    bench.again()
+    assert bench.run(lambda memory: memory.call("undo", c.c_uint32(3), None)) == n.OK
+    further = bench.reopened()
     bench.again()
     undo = lambda memory: memory.call("undo", c.c_uint32(2), None)  # noqa: E731
     assert bench.run(undo) == n.OK
     calls, after = bench.card.count, bench.reopened()
     for call in range(1, calls + 1):
         bench.again()
-        bench.card.fail_at, bench.card.lasting = call, False
+        bench.card.fail_at, bench.card.reads_at = (0, call) if reads else (call, 0)
+        bench.card.lasting = False
         bench.run(undo)
-        bench.card.fail_at = 0
+        bench.card.fail_at = bench.card.reads_at = 0
         found = bench.reopened()
-        assert found in (before, after), call
+        assert found in (before, after) or (reads and found == further), call
 
 
 def test_every_file_of_a_history_that_cannot_be_opened() -> None:
