@@ -70,7 +70,7 @@ TARGETS = {
         _a64_cpu("cortex-a72"),
         _a64_cpu("cortex-a76"),  # has SDOT
         Target("armv7", "arm-linux-gnueabihf-gcc", _ARM, ("qemu-arm-static", "-cpu", "cortex-a7", "{elf}")),
-        Target("cortex-m7", "arm-none-eabi-gcc", ("-O3", *_M7, *_M7_LINK), _M7_RUN, (HERE / "cortex_m7_start.c",)),
+        Target("cortex-m7", "arm-none-eabi-gcc", ("-O2", *_M7, *_M7_LINK), _M7_RUN, (HERE / "cortex_m7_start.c",)),
     )
 }
 
