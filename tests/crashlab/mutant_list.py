@@ -638,7 +638,7 @@ MUTANTS = (
         "p->valid[lane] = sequence[lane] >= least;",
         "p->valid[lane] = 1;",
         "what was refused or deleted counts again",
-        test="test_log_leftovers.py::test_a_deleted_history_stays_deleted",
+        test="test_log_leftovers.py::test_later_files_of_a_deleted_history_do_not_hide_the_new_one",
     ),
     M(
         "log_scan.c",
@@ -716,7 +716,7 @@ MUTANTS = (
         "w->sequence = sequence_before(m, w->from / l->block_entries);",
         "w->sequence = 0;",
         "what an older file left counts",
-        test="test_log_leftovers.py::test_a_deleted_history_stays_deleted",
+        test="test_log_leftovers.py::test_a_file_on_the_clusters_of_a_deleted_one_and_a_cut",
     ),
     M(
         "log_scan.c",

@@ -132,6 +132,21 @@ def test_later_files_of_a_deleted_history_do_not_hide_the_new_one() -> None:
     assert contents(memory) == wanted and newest(memory) == 260
 
 
+def test_a_file_on_the_clusters_of_a_deleted_one_and_a_cut() -> None:
+    """One block a file: the first write makes the second file, and is cut before any of it is there."""
+    card, config, cuts = RamCard(), n.config(**CONFIG, segment_bytes=1), []
+    memory = card.open(config)
+    teach(memory, 0, 1, 2, 3)
+    memory.close()
+    remove_history(card)
+    memory = card.open(config)
+    card.fail_sync = lambda number: bool(cuts.append(card.cut()))
+    teach(memory, 4)
+    for cut in cuts:
+        assert newest(cut.open(config)) in (0, 1)
+    assert "history/000001.bin" in cuts[0].files
+
+
 @pytest.mark.parametrize("things", [4, 5])
 def test_half_an_undo_never_counts(things: int) -> None:
     """Of several entries, whose last one makes all of them count; cut before each barrier. Then words are acknowledged in
