@@ -240,11 +240,13 @@ static void look_for_tears(scan* s, uint32_t first, uint32_t end) {
     for (uint32_t slot = first; slot < end; slot++) {
       const uint8_t *record = record_in(s, copy, slot), *bytes = slot_in(s, copy, slot);
       s->index_torn[copy] |= !record || !one || memcmp(record + MS_R_SEQUENCE, one + MS_R_SEQUENCE, 8);
-      /* the slots file is written before the index: it may have what the log has already */
       uint32_t crc = bytes ? bm_crc32(0, bytes, s->m->header.layout.slot_bytes) : 0;
-      s->torn[copy] |=
-          !record || !bytes ||
-          (crc != ms_get32(record + MS_R_SLOT_CRC) && crc != ms_get32(ms_record(s->m, slot) + MS_R_SLOT_CRC));
+      if (!record || !bytes)
+        s->torn[copy] = 1;
+      else if (crc != ms_get32(record + MS_R_SLOT_CRC) &&
+               crc != ms_get32(ms_record(s->m, slot) + MS_R_SLOT_CRC))
+        /* the slots file is written before the index, and not at every write: it may have any in between */
+        s->torn[copy] |= !newer(in_log(s, slot), record);
     }
   }
 }

@@ -43,6 +43,29 @@ def test_the_card_has_exactly_the_published_files(tmp_path: Path) -> None:
     assert (tmp_path / "512x256" / "memory_slots.bin").stat().st_size == 262144
 
 
+@pytest.mark.parametrize(("slots", "dim", "hot"), [(16, 128, 8), (7, 256, 3), (33, 32, 7)])
+def test_a_kill_between_words_is_no_damage(tmp_path: Path, slots: int, dim: int, hot: int) -> None:
+    """The slots file is not written at every word, and may have what is older than the log and newer than the index."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        folder, cfg = tmp_path / str(seed), n.config(slots, dim, hot)
+        memory = n.Memory(folder, cfg)
+        for step in range(int(rng.integers(1, 25))):
+            names, word = memory.names(), rng.choice(["teach", "teach", "teach", "forget", "rename"])
+            slot = int(rng.choice(list(names))) if names else 0
+            if word == "teach":
+                memory.teach(f"thing {step}", *n.random_episode(rng, dim))
+            elif word == "forget" and names:
+                assert memory.call("forget", names[slot].encode(), None) == n.OK
+            elif names:
+                memory.rename(names[slot].encode(), f"renamed {step}".encode(), memory.read(slot))
+        names = memory.names()
+        n.abandon(memory)
+        with n.opened(folder, cfg) as memory:
+            assert memory.report.kept == n.CLEAN, seed
+            assert memory.names() == names
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_random_sessions_match_a_model(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
