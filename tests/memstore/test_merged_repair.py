@@ -95,6 +95,28 @@ def test_a_cut_at_any_write_of_the_repair_loses_nothing(survives: str) -> None:
     assert cut > 10
 
 
+def test_a_third_copy_serves_a_memory_that_is_only_read() -> None:
+    """A repair was cut at any write and left it: everything is there, also when the card is looked at again."""
+    cut, left, finished = 0, 0, False
+    while not finished:
+        cut += 1
+        card, things = damaged()
+        card.cut_at = card.writes + cut
+        try:
+            card.open(n.config(**CONFIG))
+            finished = True
+        except n.StoreError:
+            half = card.cut(lambda write: True)
+            had = "memory_spare.bin" in half.files
+            memory = half.open(n.config(**CONFIG), flags=1)
+            for report in (memory.report, memory.verify()):
+                assert report.lost == 0 and set(memory.names().values()) == set(things)
+            memory.close()
+            assert ("memory_spare.bin" in half.files) == had
+            left += had
+    assert left > 3
+
+
 def test_the_copies_are_not_in_the_air_at_the_same_time() -> None:
     """Between the writes to one copy and those to the other stands a barrier."""
     card, _ = damaged()

@@ -280,16 +280,28 @@ def test_bad_names_are_refused_and_nothing_is_written(tmp_path: Path, name: byte
         assert before == {p: p.read_bytes() for p in (tmp_path / "m").rglob("*") if p.is_file()}
 
 
+def is_name(raw: bytes) -> bool:
+    """What Python calls UTF-8, of a name's length."""
+    try:
+        raw.decode("utf-8")
+        return 0 < len(raw) <= 63
+    except UnicodeDecodeError:
+        return False
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(min_size=1, max_size=70))
 def test_names_are_what_python_calls_utf8(raw: bytes) -> None:
     name = raw.split(b"\0")[0]
-    try:
-        name.decode("utf-8")
-        valid = 0 < len(name) <= 63
-    except UnicodeDecodeError:
-        valid = False
-    assert (n.library().ms_check_name(name) == n.OK) == valid
+    assert (n.library().ms_check_name(name) == n.OK) == is_name(name)
+
+
+@pytest.mark.parametrize("rest", [b"", b"\x80", b"\x80\x80", b"\xbf\x41", b"\x41"])
+def test_every_first_byte_of_a_letter_at_the_limits_of_the_second(rest: bytes) -> None:
+    for first in range(0x80, 0x100):
+        for second in (0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0):
+            name = bytes([first, second]) + rest
+            assert (n.library().ms_check_name(name) == n.OK) == is_name(name), name
 
 
 def test_a_name_of_63_bytes_and_any_character_survives(tmp_path: Path) -> None:
