@@ -1,6 +1,6 @@
 # make try    teach the shipped model four things, cut the power, ask                (about 1 minute with downloads)
-# make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 20 minutes on 2 cores)
-# make test   lint, then every part's tests, sampled and seeded                       (about 25 minutes on 2 cores)
+# make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 25 minutes on 2 cores)
+# make test   lint, then every part's tests, sampled and seeded                       (about 30 minutes on 2 cores)
 # Each target sets up what it needs: Debian packages (or says which), virtual environments, downloads.
 
 SHELL := /bin/bash
