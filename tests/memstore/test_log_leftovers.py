@@ -295,16 +295,21 @@ def test_an_older_entry_in_the_place_of_a_newer_one(things: int) -> None:
     assert contents(opened(card)) == wanted
 
 
-@pytest.mark.parametrize("lane", [0, 1])
-def test_a_keyframe_in_another_slots_place(lane: int) -> None:
-    """One lane has it there, the other what belongs there: the state that needs it can be gone back to, also after the
-    other lane is lost."""
+def three_things_without_history() -> tuple[RamCard, dict[str, bytes]]:
+    """A card of three things whose history was deleted, and the things."""
     card = RamCard()
     memory = opened(card)
     teach(memory, 0, 1, 2)
     wanted = contents(memory)
     memory.close()
-    card = without_history(copy_of(card))
+    return without_history(copy_of(card)), wanted
+
+
+@pytest.mark.parametrize("lane", [0, 1])
+def test_a_keyframe_in_another_slots_place(lane: int) -> None:
+    """One lane has it there, the other what belongs there: the state that needs it can be gone back to, also after the
+    other lane is lost."""
+    card, wanted = three_things_without_history()
     memory = opened(card)  # a new history, which begins with a keyframe of every slot
     memory.rename(b"thing 0", b"renamed", episode(20))
     memory.close()
@@ -344,14 +349,9 @@ def test_the_lanes_are_repaired_one_after_the_other() -> None:
     assert cut > 3
 
 
-def test_a_history_begins_with_what_is_there(tmp_path: object) -> None:
+def test_a_history_begins_with_what_is_there() -> None:
     """The first write to a card of version 1, undone."""
-    card = RamCard()
-    memory = opened(card)
-    teach(memory, 0, 1, 2)
-    wanted = contents(memory)
-    memory.close()
-    card = without_history(copy_of(card))
+    card, wanted = three_things_without_history()
     memory = opened(card)
     memory.rename(b"thing 0", b"renamed", episode(20))
     memory.call("undo", n.c.c_uint32(1), None)

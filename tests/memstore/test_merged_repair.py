@@ -3,6 +3,9 @@ any write, and everything in the block around that write be lost: what could be 
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 
@@ -64,21 +67,25 @@ def test_the_repair_is_said_and_leaves_two_good_copies() -> None:
         holds(alone, things)
 
 
-@pytest.mark.parametrize("survives", ["nothing", "everything", "some"])
-def test_a_cut_at_any_write_of_the_repair_loses_nothing(survives: str) -> None:
-    rng = np.random.default_rng(1)
-    keep = {"nothing": lambda w: False, "everything": lambda w: True, "some": lambda w: bool(rng.integers(2))}[survives]
-    cut, finished = 0, False
-    while not finished:
-        cut += 1
+def cut_repairs(keep: Callable[[object], bool]) -> Iterator[tuple[RamCard, dict[str, np.ndarray]]]:
+    """Cards whose repair was cut at each of its writes in turn, and what is on them; the last one's was not cut."""
+    for cut in itertools.count(1):
         card, things = damaged()
         card.cut_at = card.writes + cut
         try:
             card.open(n.config(**CONFIG))
-            finished = True
+            yield card.cut(keep), things
+            return
         except n.StoreError:
-            pass
-        again = card.cut(keep)
+            yield card.cut(keep), things
+
+
+@pytest.mark.parametrize("survives", ["nothing", "everything", "some"])
+def test_a_cut_at_any_write_of_the_repair_loses_nothing(survives: str) -> None:
+    rng = np.random.default_rng(1)
+    keep = {"nothing": lambda w: False, "everything": lambda w: True, "some": lambda w: bool(rng.integers(2))}[survives]
+    cut = 0
+    for cut, (again, things) in enumerate(cut_repairs(keep), 1):
         second = cut % 3 - 2
         while True:  # and the repair of the repair
             second += 3
@@ -97,23 +104,15 @@ def test_a_cut_at_any_write_of_the_repair_loses_nothing(survives: str) -> None:
 
 def test_a_third_copy_serves_a_memory_that_is_only_read() -> None:
     """A repair was cut at any write and left it: everything is there, also when the card is looked at again."""
-    cut, left, finished = 0, 0, False
-    while not finished:
-        cut += 1
-        card, things = damaged()
-        card.cut_at = card.writes + cut
-        try:
-            card.open(n.config(**CONFIG))
-            finished = True
-        except n.StoreError:
-            half = card.cut(lambda write: True)
-            had = "memory_spare.bin" in half.files
-            memory = half.open(n.config(**CONFIG), flags=1)
-            for report in (memory.report, memory.verify()):
-                assert report.lost == 0 and set(memory.names().values()) == set(things)
-            memory.close()
-            assert ("memory_spare.bin" in half.files) == had
-            left += had
+    left = 0
+    for half, things in cut_repairs(lambda write: True):
+        had = "memory_spare.bin" in half.files
+        memory = half.open(n.config(**CONFIG), flags=1)
+        for report in (memory.report, memory.verify()):
+            assert report.lost == 0 and set(memory.names().values()) == set(things)
+        memory.close()
+        assert ("memory_spare.bin" in half.files) == had
+        left += had
     assert left > 3
 
 
