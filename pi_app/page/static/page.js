@@ -147,8 +147,7 @@ async function goBack(path, body, newest, parts) {
   } catch (error) {
     throw error.code === 409 ? new ApiError(409, { error: "Something else was changed since: use the timeline to go back." }) : error;
   }
-  past = undefined;
-  await refresh(result.newest[1]);
+  await showNow(result.newest[1]);
   toast(parts);
 }
 
@@ -607,6 +606,18 @@ $("moment").oninput = () => {
   return guarded(showMoment);
 };
 
+// Leaves the past. The event that tells of a change may have come before its answer: the lists are drawn then, the slider is
+// where it was.
+async function showNow(state) {
+  past = undefined;
+  await refresh(state);
+  const slider = $("moment");
+  if (past === undefined && Number(slider.value) < moments.length - 1) {
+    slider.value = moments.length - 1;
+    await showMoment();
+  }
+}
+
 // A list that changes meanwhile is drawn when the finger is away.
 for (const event of ["pointerdown", "touchstart"]) {
   $("moment").addEventListener(event, () => (held = true), { passive: true });
@@ -621,11 +632,10 @@ for (const event of ["pointerup", "pointercancel", "touchend", "touchcancel"]) {
 }
 
 $("restore").onclick = once(() => {
-  const number = past;
   return guarded(() =>
     change(async () => {
-      const result = await post("/mem/restore", { state: number });
-      past = undefined;
+      const result = await post("/mem/restore", { state: past });
+      await guarded(() => showNow(result.newest[1]));
       return result;
     }, ["The memory is as it was then."]),
   );
@@ -676,8 +686,7 @@ $("upload").onchange = () => {
     async () => {
       drawn = {};
       const told = await call("PUT", "/card", file, "application/zip");
-      past = undefined;
-      await refresh(told.state);
+      await showNow(told.state);
       lookAgain();
       toast([`Done: it knows ${told.things} things. The old memory is kept as ${told.old}.`]);
     },
