@@ -41,9 +41,7 @@ class Appliance:
         self.pictures, self.answers = Lately[Shown]("picture"), Lately[Answered]("answer")
         self.events = Events()
         self.keeper = Keeper(device, self.thumbnails)
-        self.decoding = asyncio.Semaphore(
-            1
-        )  # pictures that are decoded or encoded at a time: an upload may take 200 MB
+        self.decoding = asyncio.Semaphore(1)  # pictures decoded or encoded at a time: an upload may take 200 MB
         self.uploading = asyncio.Lock()  # of a whole card
         self.tasks: list[asyncio.Task[None]] = []
         self.work: list[Callable[[], Coroutine[Any, Any, None]]] = [self.look_after, self.see]  # what goes on meanwhile

@@ -5,6 +5,7 @@ Every function takes the appliance and what was given, and returns what becomes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -210,29 +211,24 @@ async def diff(appliance: Appliance, given: Given, request: Request) -> Given:
 async def undo(appliance: Appliance, given: Given, request: Request) -> Given:
     """The last writes taken back."""
     writes = str(given.get("writes", 1))
-
-    def job(device: Device) -> Given:
-        check_newest(device, given)
-        return replies.mem_undo(device, writes).as_dict()
-
-    return await appliance.keeper.run(job, writes=True)
+    return await go_back(appliance, given, lambda device: replies.mem_undo(device, writes).as_dict())
 
 
 async def restore(appliance: Appliance, given: Given, request: Request) -> Given:
     """Back to a state."""
     number = str(given["state"])
+    return await go_back(appliance, given, lambda device: replies.mem_restore(device, number).as_dict())
+
+
+async def go_back(appliance: Appliance, given: Given, word: Callable[[Device], Given]) -> Given:
+    """The answer of a word that goes back in time. RefusedError where another state is the newest than the one it starts from."""
 
     def job(device: Device) -> Given:
-        check_newest(device, given)
-        return replies.mem_restore(device, number).as_dict()
+        if given.get("if_newest", found := newest(device)) != found:
+            raise RefusedError(409, "something else was changed since, expected to go back in the timeline instead")
+        return word(device)
 
     return await appliance.keeper.run(job, writes=True)
-
-
-def check_newest(device: Device, given: Given) -> None:
-    """RefusedError where another state is the newest than the one that a change is made from."""
-    if given.get("if_newest", found := newest(device)) != found:
-        raise RefusedError(409, "something else was changed since, expected to go back in the timeline instead")
 
 
 async def prune(appliance: Appliance, given: Given, request: Request) -> Given:

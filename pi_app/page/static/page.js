@@ -631,15 +631,15 @@ for (const event of ["pointerup", "pointercancel", "touchend", "touchcancel"]) {
   });
 }
 
-$("restore").onclick = once(() => {
-  return guarded(() =>
+$("restore").onclick = once(() =>
+  guarded(() =>
     change(async () => {
       const result = await post("/mem/restore", { state: past });
       await guarded(() => showNow(result.newest[1]));
       return result;
     }, ["The memory is as it was then."]),
-  );
-});
+  ),
+);
 
 $("undo").onclick = once(() =>
   guarded(() =>
