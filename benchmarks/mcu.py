@@ -112,8 +112,8 @@ def lines(rows: list[dict[str, Any]]) -> str:
     table = [
         ("instructions: encode a picture", lambda r: r["instructions"]["encode"]),
         (f"instructions: encode a picture and {TEXT} tokens", lambda r: r["instructions"]["encode_text"]),
-        ("instructions: ask, whole: the picture of a taught thing", lambda r: r["instructions"].get("ask")),
-        ("of it tokens decoded: its name", lambda r: r["instructions"].get("ask_tokens")),
+        ("instructions: ask, whole: the picture of a taught thing", lambda r: r["instructions"]["ask"]),
+        ("of it tokens decoded: its name", lambda r: r["instructions"]["ask_tokens"]),
         ("instructions: search the memory", lambda r: r["instructions"]["memory"]),
         ("instructions: read-out (recall)", lambda r: r["instructions"]["recall"]),
         ("instructions: begin a stream", lambda r: r["instructions"]["start"]),
@@ -127,8 +127,7 @@ def lines(rows: list[dict[str, Any]]) -> str:
         ("stack: most in use, bytes", lambda r: r["aot"]["stack_used"]),
         ("RAM with TFLM instead (estimate)", lambda r: r["tflm"]["ram_total"]),
     ]
-    known = [(name, get) for name, get in table if get(rows[0]) is not None]  # older records have no `ask`
-    return "\n".join([*out, *(f"| {name} | " + " | ".join(f"{get(r):,}" for r in rows) + " |" for name, get in known)])
+    return "\n".join([*out, *(f"| {name} | " + " | ".join(f"{get(r):,}" for r in rows) + " |" for name, get in table)])
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from bitmar.errors import BitmarError
+from bitmar.image_file import is_transparent
 from bitmar.native import library
 from bitmar.runtime import Graph
 
@@ -31,8 +32,7 @@ def prepare(image: Image.Image) -> np.ndarray:
     Raises:
       BitmarError: a side of more than 16,384 pixels.
     """
-    transparent = "A" in image.getbands() or "transparency" in image.info
-    mode = "RGBA" if transparent else "RGB"
+    mode = "RGBA" if is_transparent(image) else "RGB"
     pixels = pixels_of(image if image.mode == mode else image.convert(mode))
     out = np.empty((SIZE, SIZE, 3), np.int8)
     height, width, channels = pixels.shape

@@ -143,10 +143,15 @@ def upright(image: Image.Image) -> Image.Image:
     return image
 
 
+def is_transparent(image: Image.Image) -> bool:
+    """Whether anything may be seen through it."""
+    return "A" in image.getbands() or "transparency" in image.info
+
+
 def opaque(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent becomes white."""
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image.convert("RGB")
+    """RGB, the image itself where it is that already; what is transparent becomes white."""
+    if not is_transparent(image):
+        return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")

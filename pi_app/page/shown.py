@@ -89,7 +89,7 @@ def pictured(features: Picture, image: Image.Image) -> Shown:
 
 def reduced(image: Image.Image, longest: int) -> Image.Image:
     """RGB, the longer side at most so many pixels; the image itself stays as it is, and is not copied whole."""
-    image = image if image.mode == "RGB" and "transparency" not in image.info else opaque(image)
+    image = opaque(image)
     if (factor := longest / max(image.size)) >= 1:
         return image
     size = tuple(max(1, round(side * factor)) for side in image.size)
