@@ -806,37 +806,60 @@ async function drawTimeline() {
 
 $("logout").hidden = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // no PIN there
 
+// What the device tells, for as long as the page is looked at: a browser has six connections to a device, and keeps pages that
+// were left.
 let events = null;
+let following = 0; // the turn of what follows the device; an older one ends
 
-function listen() {
-  events?.close();
+function listen(mine) {
   events = new EventSource("/api/events");
   events.addEventListener("status", (event) => showStatus(JSON.parse(event.data)));
   events.addEventListener("seen", (event) => {
     const answer = JSON.parse(event.data);
-    if (!still && !document.hidden && wanted(answer)) {
+    if (!still && wanted(answer)) {
       seen(answer);
     }
   });
   events.onerror = () => {
     banner("Not connected to the device. Trying again …");
     if (events.readyState === EventSource.CLOSED) {
-      setTimeout(start, 2000);
+      startSoon(mine);
     }
   };
 }
 
+function stop() {
+  following += 1;
+  events?.close();
+}
+
+function startSoon(mine) {
+  setTimeout(() => mine === following && start(), 2000);
+}
+
 async function start() {
+  stop();
+  const mine = following;
+  if (document.hidden) {
+    return;
+  }
   try {
-    await showStatus(await get("/status"));
-    listen();
-    lookAgain();
+    const told = await get("/status");
+    if (mine !== following) {
+      return;
+    }
+    await showStatus(told);
+    if (mine === following) {
+      listen(mine);
+      lookAgain();
+    }
   } catch (error) {
-    if (error.code !== 401) {
+    if (error.code !== 401 && mine === following) {
       banner("Not connected to the device. Trying again …");
-      setTimeout(start, 2000);
+      startSoon(mine);
     }
   }
 }
 
+document.addEventListener("visibilitychange", start);
 start();
