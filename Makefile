@@ -44,7 +44,7 @@ $(VENV)/.stamp: pyproject.toml tools/make_venv.sh
 
 # tflite-runtime 2.14 wants numpy 1 and CPython <= 3.11: an environment of its own
 .venvs/tflite/.stamp: pyproject.toml tools/make_venv.sh
-	@bash tools/make_venv.sh $(PYTHON) .venvs/tflite "pytest>=8" "pillow>=10" "fastjsonschema>=2.16" "tflite-runtime==2.14.0" "numpy<2"
+	@bash tools/make_venv.sh $(PYTHON) .venvs/tflite "pytest>=8" "pillow>=10" "tflite-runtime==2.14.0" "numpy<2"
 	@touch $@
 
 setup: system $(VENV)/.stamp .venvs/tflite/.stamp

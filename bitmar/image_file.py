@@ -6,7 +6,6 @@ file's header, large pictures are scaled down first thing, and anything that a d
 
 from __future__ import annotations
 
-import logging
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -24,8 +23,6 @@ LONGEST = 800  # pixels: the longer side of what leaves this module is at most t
 SIXTEEN = 65_535  # white of a 16-bit image
 ORIENTATION = 0x0112  # EXIF tag
 BITS_PER_SAMPLE = 258  # TIFF tag
-
-log = logging.getLogger("bitmar")
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -78,7 +75,9 @@ def decode(image: Image.Image, where: object) -> Image.Image:
     if (
         getattr(image, "is_animated", False) and image.format != "MPO"
     ):  # a camera's MPO has a preview beside the picture
-        log.warning("picture %s: several frames, the first is taken", where)
+        import logging  # here: 0.4 MB of RAM, for a picture that is rare
+
+        logging.getLogger("bitmar").warning("picture %s: several frames, the first is taken", where)
     if (
         factor := max(width, height) // (LONGEST // 2)
     ) > 1:  # a JPEG is decoded at half its size, a quarter or an eighth

@@ -1,25 +1,22 @@
 """model.json: what a converted model says about itself. The one definition of the format, for its writer and every reader.
 
-A JSON Schema does the checking (draft 4: its integers are integers, 3.0 is none), by fastjsonschema: pure Python without
-dependencies, which a Pi Zero installs in a second.
+A JSON Schema does the checking, see bitmar.json_schema.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bitmar.errors import BitmarError
+from bitmar.json_schema import fault, shown
 
 FORMAT = 1
 FILE = "model.json"
 GRAPHS = ("encoder.tflite", "recall.tflite", "decoder.tflite")
 MAX_BYTES = 1 << 20  # of model.json: it has a few kilobytes
 END = r"\Z"  # of a pattern: a dollar would let a line feed pass
-SHOWN = 60  # characters of a wrong value that an error shows
 
 
 def whole(first: int, last: int) -> dict[str, Any]:
@@ -130,15 +127,11 @@ def parse(content: bytes, file: Path) -> Any:
 
 def check_description(description: Any, file: Path) -> dict[str, Any]:
     """The description itself, if it is one. BitmarError names the key, its value and what was expected."""
-    from fastjsonschema import JsonSchemaValueException
-
     found = description.get("format") if isinstance(description, dict) else None
     if found != FORMAT or isinstance(found, bool):
         raise BitmarError(f"{file}: format {shown(found)}, expected {FORMAT}")
-    try:
-        validator()(description)
-    except JsonSchemaValueException as error:
-        raise BitmarError(f"{file}: {explain(error)}") from None
+    if wrong := fault(SCHEMA, description):
+        raise BitmarError(f"{file}: {wrong}")
     for name in GRAPHS:
         if name not in description["files"]:
             raise BitmarError(f"{file}: {name} is not listed under 'files'")
@@ -157,38 +150,3 @@ def check_sizes(description: dict[str, Any], file: Path) -> None:
         if description["special_tokens"][name] >= tokens:
             value = description["special_tokens"][name]
             raise BitmarError(f"{file}: special_tokens.{name} is {value}, expected less than vocab_size, {tokens}")
-
-
-@cache
-def validator() -> Any:
-    """The schema as a function; it is compiled when the first model is read."""
-    import fastjsonschema
-
-    return fastjsonschema.compile(SCHEMA, use_default=False)
-
-
-def explain(error: Any) -> str:
-    """One line for a value that the schema refuses: its key, the value, what was expected."""
-    key = error.name.removeprefix("data").lstrip(".")
-    prefix = f"{key}." if key else ""
-    if error.rule == "required":
-        missing = next(name for name in error.rule_definition if name not in error.value)
-        return f"key {f'{prefix}{missing}'!r} is missing"
-    expected = error.definition.get("description", error.rule_definition)
-    if error.rule == "additionalProperties":
-        import re
-
-        (pattern,) = error.definition["patternProperties"]
-        unknown = next(name for name in error.value if not re.fullmatch(pattern, name))
-        return f"key {key!r} has {shown(unknown)}, expected {expected}"
-    return f"key {key!r} is {shown(error.value)}, expected {expected}"
-
-
-def shown(value: Any) -> str:
-    """A wrong value for an error's line, cut where it is long."""
-    if isinstance(value, int) and abs(value) >= 10**SHOWN:
-        return f"a number of {int(math.log10(abs(value))) + 1} digits"
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "a list"
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from .errors import BitmarError
 
@@ -22,11 +25,11 @@ class Tokenizer:
         self._library = library
         _declare(library)
         try:
-            self._bytes = Path(table).read_bytes()  # the C side keeps pointers into it
+            self._bytes = _mapped(Path(table))  # the C side keeps pointers into it
         except OSError as error:
             raise BitmarError(f"{table}: cannot be read: {error.strerror}, expected a tokenizer table") from error
         self._table = ctypes.create_string_buffer(library.bpe_table_size())
-        status = library.bpe_open(self._table, self._bytes, len(self._bytes))
+        status = library.bpe_open(self._table, self._bytes.ctypes.data, self._bytes.size)
         if status != 0:
             raise BitmarError(f"{table}: {_text(library, status)}, expected a tokenizer table, version 1")
         self._piece = ctypes.create_string_buffer(255)
@@ -73,6 +76,14 @@ class Tokenizer:
         return buffer.raw[:length]
 
 
+def _mapped(file: Path) -> np.ndarray:
+    """A file's bytes, uint8 [n], as pages that the kernel takes back where it needs them: a text touches few."""
+    with file.open("rb") as stream:
+        if not os.fstat(stream.fileno()).st_size:  # nothing to map
+            return np.empty(0, np.uint8)
+        return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
 def _raw(text: str | bytes) -> bytes:
     return text.encode("utf-8", errors="surrogateescape") if isinstance(text, str) else bytes(text)
 
@@ -85,7 +96,7 @@ def _declare(library: ctypes.CDLL) -> None:
     pointer, size, integer = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int32
     signatures = {
         "bpe_table_size": (size,),
-        "bpe_open": (ctypes.c_int, pointer, ctypes.c_char_p, size),
+        "bpe_open": (ctypes.c_int, pointer, pointer, size),
         "bpe_encode": (integer, pointer, ctypes.c_char_p, size, pointer, size),
         "bpe_encode_capacity": (size, pointer, size),
         "bpe_decode": (integer, pointer, integer, pointer, size),

@@ -69,7 +69,6 @@ CHECKS = (
     Check("python >= 3.11", "everything", python_version, "install Python 3.11", required=True),
     Check("numpy", "everything", package("numpy", "numpy"), "pip install .", required=True),
     Check("pillow", "image files", package("PIL", "pillow"), "pip install .", required=True),
-    Check("fastjsonschema", "models", package("fastjsonschema", "fastjsonschema"), "pip install .", required=True),
     Check("cc", "building libbitmar.so", program("cc"), "apt install gcc"),
     Check("libbitmar.so", "the Pi app", native_library, "apt install gcc, or pip install a wheel", required=True),
     Check("a runtime", "the Pi app", runtime, "pip install '.[pi]' or '.[pi-tflite]'", required=True),

@@ -18,7 +18,6 @@ SITES = {
         "ai-edge-litert==2.3.0",
         "numpy<2.4",
         "pillow<13",
-        "fastjsonschema==2.22.3",
         "flatbuffers",
         "typing_extensions",
         "backports.strenum",
@@ -26,7 +25,7 @@ SITES = {
         "protobuf",
         "tqdm",
     ),
-    "tflite-runtime": ("tflite-runtime==2.14.0", "numpy<2", "pillow<13", "fastjsonschema==2.22.3"),
+    "tflite-runtime": ("tflite-runtime==2.14.0", "numpy<2", "pillow<13"),
 }
 
 

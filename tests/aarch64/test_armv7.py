@@ -18,7 +18,6 @@ PACKAGES = (
     "libstdc++6",
     "python3-numpy",
     "python3-pil",
-    "python3-fastjsonschema",
 )  # PyPI has no NumPy for armv7
 LIBRARIES = "usr/lib/arm-linux-gnueabihf"
 

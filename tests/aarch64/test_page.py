@@ -24,6 +24,7 @@ from tests.page.served import PICTURES
 SITE = (
     "starlette==1.10.0",
     "uvicorn==0.54.0",
+    "fastjsonschema==2.22.3",
     "anyio==4.16.0",
     "idna<4",
     "click<9",

@@ -29,13 +29,13 @@ def python_with(runtime: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not works(python):
             subprocess.run([sys.executable, "-m", "venv", TFLITE], check=True)
-            packages = ["tflite-runtime==2.14.0", "numpy<2", "pillow>=10", "fastjsonschema>=2.16"]
+            packages = ["tflite-runtime==2.14.0", "numpy<2", "pillow>=10"]
             subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
     return str(python)
 
 
 def works(python: Path) -> bool:
-    check = "import tflite_runtime.interpreter, PIL, fastjsonschema"
+    check = "import tflite_runtime.interpreter, PIL"
     return python.exists() and subprocess.run([python, "-c", check], capture_output=True).returncode == 0
 
 

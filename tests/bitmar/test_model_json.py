@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 import numpy as np
 import pytest
 
 import pipeline
 from bitmar.errors import BitmarError
+from bitmar.json_schema import fault
 from bitmar.model_folder import read_model
-from bitmar.model_format import read_description
+from bitmar.model_format import SCHEMA, read_description
 from convert.aot import __main__ as aot
 from deploy.pi_bundle import copy_model
 from tests.bitmar.digests import model
@@ -185,6 +187,28 @@ def test_mutations(commands: Commands) -> None:
     for _ in range(MUTATIONS):
         accepted += commands.try_all(mutated(rng, description))
     assert MUTATIONS * 0.1 < accepted < MUTATIONS * 0.6, "most mutations are noticed, many are harmless"
+
+
+def test_the_schema_is_checked_as_fastjsonschema_does() -> None:
+    validate = fastjsonschema.compile(SCHEMA, use_default=False)
+
+    def refused(description: Any) -> bool:
+        try:
+            validate(description)
+        except fastjsonschema.JsonSchemaValueException:
+            return True
+        return False
+
+    rng, counts = random.Random(SEED + 1), {True: 0, False: 0}
+    original = json.loads((model() / "model.json").read_text())
+    for _ in range(3000):
+        try:
+            description = json.loads(mutated(rng, original))
+        except (ValueError, RecursionError):
+            continue
+        assert refused(description) == bool(fault(SCHEMA, description)), description
+        counts[refused(description)] += 1
+    assert min(counts.values()) > 300
 
 
 @pytest.mark.parametrize("case", CASES)
