@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """BitMar Edge: train, convert and deploy a ternary model with episodic memory.
 
-    pipeline.py data | train | eval | convert | deploy | console | serve | bench | doctor
+    pipeline.py data | eye | train | eval | convert | deploy | console | serve | bench | doctor
 
 Every command lives in the package that does its work; this file only names them. docs/cli.md lists all words and options.
 """
@@ -24,6 +24,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "data": Command("model.data.data_command", "download the pictures and names, compute the 768-d features"),
+    "eye": Command("model.training.eye_command", "train the vision network's last stage on the drawings"),
     "train": Command("model.training.train_command", "train a model from configs/*.yaml"),
     "eval": Command("deploy.eval_command", "ask a trained model: any name, known and unknown things, beside baselines"),
     "convert": Command(
@@ -58,7 +59,7 @@ def execute(parser: Parser, arguments: list[str]) -> int:
 
 def program(arguments: list[str]) -> int:
     """`main` in a process of its own: without what TensorFlow says on its way."""
-    if arguments[:1] and arguments[0] in ("data", "train", "eval", "convert"):
+    if arguments[:1] and arguments[0] in ("data", "eye", "train", "eval", "convert"):
         from model.library_noise import left_out
 
         with left_out():

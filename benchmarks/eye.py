@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Which eye: int8 networks of 128, 144 and 160 px with object-centred pooling; and what the runtime's accelerator changes.
+"""Which eye: the data's own network, whose last stage was trained on drawings, beside those with ImageNet's weights alone of 128,
+144 and 160 px, all with object-centred pooling; and what the runtime's accelerator changes.
 
     python benchmarks/eye.py [--sizes 128 144 160] [--reference 100]
 
@@ -28,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType  # noqa: E402
 
-from bitmar.eye import FEATURES, NETWORK, POOLING, pool, prepare, read_pooling  # noqa: E402
+from bitmar.eye import FEATURES, NETWORK, POOLING, SIZE, pool, prepare, read_pooling  # noqa: E402
 from bitmar.image_file import open_image  # noqa: E402
 from bitmar.picture import square_on_white  # noqa: E402
 from model import discriminant  # noqa: E402
@@ -81,7 +82,7 @@ class Network:
 
 
 def convert(size: int, package: Path, drawings: list[Image.Image], path: Path) -> None:
-    """The network in int8, calibrated as the shipped one is."""
+    """The network with ImageNet's weights in int8, calibrated as the shipped one is."""
     random = np.random.default_rng(SEED)
     seen = [squared(image, size) for image in drawings]
     if size == 128:  # in_front() is made for the shipped size
@@ -191,18 +192,18 @@ def main() -> None:
             report["reference"] = against_reference(args.data, shown[: args.reference])
             print(json.dumps(report["reference"]), flush=True)
             args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        networks = {"data": (SIZE, args.data / NETWORK)} if args.sizes else {}
         for size in args.sizes:
-            network = folder / f"{size}.tflite"
-            convert(size, package, sample, network)
+            networks[str(size)] = size, folder / f"{size}.tflite"
+            convert(size, package, sample, networks[str(size)][1])
+        for name, (size, network) in networks.items():
             eye = Network(network)
             drawn = {}
-            for i in progress(needed, f"{size} px: drawings"):
+            for i in progress(needed, f"{name}: drawings"):
                 drawn[i] = eye.pooled(squared(open_image(files[i]).convert("RGBA"), size))
-            seen = [
-                [eye.pooled(squared(view, size)) for view in views] for views in progress(shown, f"{size} px: views")
-            ]
-            report["sizes"][size] = figures(drawn, np.array(seen), dataset, trained, pairs)
-            print(size, json.dumps(report["sizes"][size]), flush=True)
+            seen = [[eye.pooled(squared(view, size)) for view in views] for views in progress(shown, f"{name}: views")]
+            report["sizes"][name] = figures(drawn, np.array(seen), dataset, trained, pairs)
+            print(name, json.dumps(report["sizes"][name]), flush=True)
             args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

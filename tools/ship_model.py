@@ -127,7 +127,7 @@ folder were asked, in the runtime of a Raspberry Pi.
 
 ## Licence
 Weights: Apache-2.0, as this repository. They were trained on the data above under the licences named there; vision.tflite is
-EfficientNet-Lite0 ({LITE0.licence}) in int8.
+EfficientNet-Lite0 ({LITE0.licence}) in int8, its last stage trained on these drawings.
 """
 
 

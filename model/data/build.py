@@ -154,6 +154,7 @@ class Builder:
             EYE_RULES,
             lite0.CALIBRATION_SAMPLE,
             LITE0.sha256,
+            sha256_file(lite0.TRAINED),
             SALTS,
             [str(p.relative_to(self.data_dir)) for p in pictures],
             self._keys(),
@@ -163,7 +164,7 @@ class Builder:
             weights = lite0.weights_of(self.packages[LITE0])
             sample = features.sample(pictures, lite0.CALIBRATION_SAMPLE)
             calibration = calibration_pictures(list(progress(sample, f"{NETWORK}: int8")))
-            lite0.convert_map(weights, SIZE, network, calibration)
+            lite0.convert_map(weights, SIZE, network, calibration, lite0.read_trained())
             with replacing(pooling) as temporary:
                 write_pooling(temporary, *features.statistics(pictures, network))
 

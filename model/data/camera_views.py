@@ -60,17 +60,22 @@ def _hide(view: Image.Image, random: np.random.Generator) -> None:
     view.paste(bar, tuple(place), bar)
 
 
-def compute(
-    ids: list[str], pictures: list[Path], others: list[Path], see: Callable[[Image.Image], np.ndarray], title: str
-) -> Features:
-    """VIEWS camera views of each drawing, one behind the other, through the eye's `see`; seeded by set and code.
+def views(others: list[Path]) -> Callable[[Image.Image, np.random.Generator], Iterator[Image.Image]]:
+    """What gives VIEWS camera views of a drawing (RGBA, its generator).
 
     `others`: drawings that may stand in backgrounds; none that any split holds out.
     """
     strewn = [open_image(path).convert("RGBA") for path in sample(others, COLLAGE_SAMPLE)]
 
-    def views(drawing: Image.Image, random: np.random.Generator) -> Iterator[Image.Image]:
+    def of_drawing(drawing: Image.Image, random: np.random.Generator) -> Iterator[Image.Image]:
         for _ in range(VIEWS):
             yield camera_view(drawing, background(random, strewn), random, occluded=OCCLUDED)
 
-    return of_views(ids, pictures, views, see, title)
+    return of_drawing
+
+
+def compute(
+    ids: list[str], pictures: list[Path], others: list[Path], see: Callable[[Image.Image], np.ndarray], title: str
+) -> Features:
+    """VIEWS camera views of each drawing, one behind the other, through the eye's `see`; seeded by set and code."""
+    return of_views(ids, pictures, views(others), see, title)

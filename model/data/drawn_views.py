@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,11 @@ KINDS = (mirrored, turned, recoloured, outlined)
 VIEWS = len(KINDS)
 
 
+def views(drawing: Image.Image, random: np.random.Generator) -> Iterator[Image.Image]:
+    """The VIEWS of a drawing (RGBA)."""
+    return (kind(drawing, random) for kind in KINDS)
+
+
 def compute(ids: list[str], pictures: list[Path], see: Callable[[Image.Image], np.ndarray], title: str) -> Features:
     """The VIEWS of each drawing, one behind the other, through the eye's `see`; seeded by set and code."""
-    return of_views(ids, pictures, lambda drawing, random: (kind(drawing, random) for kind in KINDS), see, title)
+    return of_views(ids, pictures, views, see, title)

