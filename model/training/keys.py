@@ -26,7 +26,7 @@ from model.training.batches import augment, draw_pairs, look
 from model.training.losses import info_nce
 
 RATE = 0.003
-SHRINKAGE = 0.5
+SHRINKAGE = 0.5  # what the eye was trained on spreads less within a thing than what it was not
 FLOOR = 0.02  # share of the rate at the end
 
 
