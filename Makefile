@@ -11,11 +11,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help try demo test test-full lint format bench crashlab fuzz setup system clean
+.PHONY: help try demo test test-full lint format bench report crashlab fuzz setup system clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
-	@echo "also: make test-full | lint | format | bench | crashlab | fuzz | setup | clean"
+	@echo "also: make test-full | lint | format | bench | report | crashlab | fuzz | setup | clean"
 
 # what a Raspberry Pi needs, nothing of TensorFlow
 build/try.stamp: tools/system_packages.sh
@@ -80,6 +80,10 @@ test-full: setup lint
 
 bench: setup
 	$(PY) benchmarks/run_all.py
+
+report: setup
+	$(PY) pipeline.py report
+	$(PY) benchmarks/readme.py
 
 crashlab: setup
 	$(PY) tests/crashlab/run.py

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """BitMar Edge: train, convert and deploy a ternary model with episodic memory.
 
-    pipeline.py data | eye | train | eval | convert | deploy | console | serve | bench | doctor
+    pipeline.py data | eye | train | eval | convert | deploy | console | serve | bench | report | doctor
 
 Every command lives in the package that does its work; this file only names them. docs/cli.md lists all words and options.
 """
@@ -37,6 +37,7 @@ COMMANDS = {
     ),
     "serve": Command("pi_app.serve_command", "the page for everyone in the house, and its HTTP API"),
     "bench": Command("deploy.bench_command", "tokens/s, recall and card times of a converted model"),
+    "report": Command("deploy.report_command", "published estimates beside what is measured, for each configuration"),
     "doctor": Command("deploy.doctor", "check this machine: Python, compilers, emulators, runtimes"),
 }
 

@@ -11,9 +11,7 @@ Writes benchmarks/results/mcu.json.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -24,7 +22,6 @@ sys.path.insert(0, str(ROOT))
 
 MACHINE = ROOT / "mcu_app" / "platforms" / "qemu_cortex_m7" / "support" / "common"
 COUNTED = ("ask", "ask_tokens", "encode", "memory", "recall", "start", "per_token", "most_per_token")
-EYE = ("vision.tflite", "vision.bin")
 TEXT = 6  # tokens of the text that is encoded with the picture
 SIZES = (
     "flash_weights",
@@ -36,26 +33,6 @@ SIZES = (
     "card",
     "arena_lower_bound",
 )
-
-
-def bench(firmware: Any, tokens: int, slots: int) -> dict[str, Any]:
-    """The firmware's own `bench` with a full memory in RAM."""
-    import numpy as np
-
-    from deploy.board.console import picture_line
-    from deploy.board.link import open_emulator
-
-    rng = np.random.default_rng(7)
-    with contextlib.closing(open_emulator(firmware.elf)) as link:
-        link.wait_ready()
-        for i in range(slots):
-            picture = picture_line(rng.integers(-127, 128, 768).astype(np.int8), 0.02)
-            link.send(f'!teach {picture} "thing {i}"')
-            link.read_answer()
-        link.send(f"!ask {picture}")
-        asked = json.loads(link.read_answer())
-        link.send(f"!bench {tokens}")
-        return json.loads(link.read_answer()) | {"ask": asked["instructions"], "ask_tokens": asked["tokens"]}
 
 
 def encode_text(firmware: Any, tokens: int) -> int:
@@ -75,20 +52,11 @@ def encode_text(firmware: Any, tokens: int) -> int:
     return int(target.run(compile_to("engine_count", target, sources, flags), str(tokens)))
 
 
-def without_eye(model: Path, folder: Path) -> Path:
-    """The model for a board that gets pictures as 768 numbers: a copy of its folder without the vision network."""
-    copy = folder / f"{model.name}_without_eye"
-    shutil.copytree(model, copy, ignore=shutil.ignore_patterns(*EYE))
-    description = json.loads((copy / "model.json").read_text())
-    description["files"] = {name: about for name, about in description["files"].items() if name not in EYE}
-    (copy / "model.json").write_text(json.dumps(description))
-    return copy
-
-
 def measure(model: Path, tokens: int) -> dict[str, Any]:
     """One model: counts, sizes of both engines."""
     from deploy import fit, flash
     from deploy.firmware import build
+    from deploy.report.board import bench
 
     report = flash.measure(model, fit.load_board("qemu"))
     firmware = build(model)
@@ -136,6 +104,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     from deploy.models import config_model, pick_model
+    from deploy.report.board import without_eye
 
     shipped = pick_model(None)
     with tempfile.TemporaryDirectory() as folder:

@@ -110,9 +110,10 @@ class BitMar(keras.Model):
         context: keras.KerasTensor,
         latent: keras.KerasTensor,
         packing: Packing | None = None,
+        words: keras.KerasTensor | None = None,
     ) -> keras.KerasTensor:
         """See TextDecoder.call."""
-        return self.decoder(inputs, context, latent, packing)
+        return self.decoder(inputs, context, latent, packing, words)
 
     def decode_step(
         self,

@@ -57,6 +57,7 @@ class TrainingConfig:
     loss_caption: LossWeight
     loss_text_query: LossWeight
     seed: Annotated[Whole, Field(ge=0, lt=2**32)]
+    head_words: Annotated[Whole, Field(ge=0, le=MAX_VOCABULARY)] = 0
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -20,10 +20,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from model.quantizers import half_rounded, int8_codes, ternary_codes
+from model.quantizers import absmean_scale, half_rounded, int8_codes, ternary_codes
 
 EPSILON = 1e-6
 MASKED = -1e9
+LARGE_TABLE = 8192  # rows: in larger tables only the rows that are used are rounded
 ACTIVATIONS = (None, "squared_relu")  # squared ReLU: max(y, 0)^2 (So et al., 2021)
 
 _others: ContextVar[Any] = ContextVar("functions that replace the differentiable ones", default=None)
@@ -83,14 +84,26 @@ def ternary_fc(x: keras.KerasTensor, kernel: keras.Variable, activation: str | N
 @replaceable
 def ternary_embedding(ids: keras.KerasTensor, table: keras.Variable) -> keras.KerasTensor:
     """Rows of ternary codes times gamma: ids int32 [...], table float32 [rows, n] -> float32 [..., n]."""
+    if (
+        table.shape[0] > LARGE_TABLE
+    ):  # the same numbers: gamma is the whole table's, only the rows asked for are rounded
+        codes, gamma = ternary_codes(ops.take(table, ids, axis=0), absmean_scale(table))
+        return codes * gamma
     codes, gamma = ternary_codes(table)
     return ops.take(codes * gamma, ids, axis=0)
 
 
 @replaceable
-def ternary_logits(x: keras.KerasTensor, table: keras.Variable) -> keras.KerasTensor:
-    """An embedding table as output head (tied weights): x float32 [..., n], table float32 [rows, n] -> float32 [..., rows]."""
-    return _integer_product(x, table, transposed=True)
+def ternary_logits(
+    x: keras.KerasTensor, table: keras.Variable, words: keras.KerasTensor | None = None
+) -> keras.KerasTensor:
+    """An embedding table as output head (tied weights): x float32 [..., n], table float32 [rows, n] -> float32 [..., rows].
+
+    With `words`, int32 [S]: the logits of these rows alone, float32 [..., S].
+    """
+    if words is None:
+        return _integer_product(x, table, transposed=True)
+    return _integer_product(x, ops.take(table, words, axis=0), transposed=True, gamma=absmean_scale(table))
 
 
 @replaceable
@@ -179,8 +192,12 @@ def take_row(x: keras.KerasTensor, row: keras.KerasTensor) -> keras.KerasTensor:
     return ops.take(x, row, axis=-2)
 
 
-def _integer_product(x: keras.KerasTensor, kernel: keras.Variable, transposed: bool) -> keras.KerasTensor:
+def _integer_product(
+    x: keras.KerasTensor, kernel: keras.Variable, transposed: bool, gamma: keras.KerasTensor | None = None
+) -> keras.KerasTensor:
     """x float32 [..., n] times the kernel's ternary codes ([n, units], or its transpose): float32 [..., units].
+
+    gamma: of the matrix that the kernel is a part of (None: its own).
 
     The forward product is exact. The straight-through gradients are those of the rounded numbers' product, written out: two
     matrix products in bfloat16, whose factors are small integers up to a scale, instead of a dozen passes over float32.
@@ -188,9 +205,9 @@ def _integer_product(x: keras.KerasTensor, kernel: keras.Variable, transposed: b
 
     @ops.custom_gradient
     def product(x: keras.KerasTensor, w: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
-        weights, gamma = ternary_codes(w)
+        weights, scale_of_w = ternary_codes(w, gamma)
         codes, scale = int8_codes(x)
-        y = ops.matmul(codes, ops.transpose(weights) if transposed else weights) * (scale * gamma)
+        y = ops.matmul(codes, ops.transpose(weights) if transposed else weights) * (scale * scale_of_w)
 
         def gradient(*args: Any, upstream: keras.KerasTensor | None = None) -> tuple[keras.KerasTensor, ...]:
             g, a, b = (
@@ -198,7 +215,7 @@ def _integer_product(x: keras.KerasTensor, kernel: keras.Variable, transposed: b
             )
             of_x = ops.matmul(g, b if transposed else ops.transpose(b))
             of_w = ops.matmul(ops.transpose(g), a) if transposed else ops.matmul(ops.transpose(a), g)
-            return ops.cast(of_x, "float32") * gamma, ops.cast(of_w, "float32")
+            return ops.cast(of_x, "float32") * scale_of_w, ops.cast(of_w, "float32")
 
         return y, gradient
 

@@ -23,14 +23,16 @@ def absmean_scale(w: keras.KerasTensor) -> keras.KerasTensor:
     return ops.maximum(ops.mean(ops.abs(w)), ABSMEAN_FLOOR)
 
 
-def ternary_codes(w: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def ternary_codes(
+    w: keras.KerasTensor, gamma: keras.KerasTensor | None = None
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Ternary codes of a weight matrix.
 
-    Args: w: float32, any shape.
+    Args: w: float32, any shape. gamma: scalar, of the whole matrix where `w` is some of its rows (None: w is all of it).
     Returns: (codes, gamma): codes float32 in {-1, 0, 1} of w's shape, with straight-through gradient of w / gamma;
         gamma a float32 scalar without gradient.
     """
-    gamma = ops.stop_gradient(absmean_scale(w))
+    gamma = ops.stop_gradient(absmean_scale(w) if gamma is None else gamma)
     scaled = w / gamma
     return straight_through(scaled, ops.clip(ops.round(scaled), -1.0, 1.0)), gamma
 

@@ -68,10 +68,12 @@ class TextDecoder(keras.layers.Layer):
         context: keras.KerasTensor,
         latent: keras.KerasTensor,
         packing: Packing | None = None,
+        words: keras.KerasTensor | None = None,
     ) -> keras.KerasTensor:
         """inputs int32 [B, T] (<bos> first), context float32 [B, D], latent float32 [B, L] -> logits float32 [B, T, V].
 
         With a `packing` of N texts: inputs int32 [R, L], context [N, D], latent [N, L] -> logits [R, L, V].
+        With `words`, int32 [S]: the logits of these words alone, [B, T, S] or [R, L, S].
         """
         expanded = self._expanded(context)
         if packing is None:
@@ -86,7 +88,7 @@ class TextDecoder(keras.layers.Layer):
         condition = self._condition(context, latent)
         for block in self.blocks:
             x = block(x, causal, condition, text)
-        return self.embedding.logits(self.norm(x))
+        return self.embedding.logits(self.norm(x), words)
 
     def step(
         self,

@@ -14,7 +14,8 @@ class TernaryEmbedding(keras.layers.Layer):
     """Rows of ternary codes times one gamma.
 
     Input int32 [...] in [0, rows); output float32 [..., dim]. `logits(x)` is the tied head: x float32 [..., dim] ->
-    float32 [..., rows], x quantised to int8 as for every ternary matrix. `embeddings` is float32 [rows, dim].
+    float32 [..., rows], x quantised to int8 as for every ternary matrix; of some `words` only, int32 [S] -> float32 [..., S].
+    `embeddings` is float32 [rows, dim].
     """
 
     def __init__(self, rows: int, dim: int, **kwargs: Any) -> None:
@@ -33,8 +34,8 @@ class TernaryEmbedding(keras.layers.Layer):
     def call(self, ids: keras.KerasTensor) -> keras.KerasTensor:
         return ternary_embedding(ids, self.embeddings)
 
-    def logits(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        return ternary_logits(x, self.embeddings)
+    def logits(self, x: keras.KerasTensor, words: keras.KerasTensor | None = None) -> keras.KerasTensor:
+        return ternary_logits(x, self.embeddings, words)
 
     def top_k(self, x: keras.KerasTensor, k: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """The k largest logits: (ids int32 [..., k], logits float32 [..., k]), descending."""

@@ -11,6 +11,7 @@ from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
 from model.sequence_packing import Packing, fill, pack
+from model.training.head_words import choose_words
 
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
@@ -53,11 +54,13 @@ class Batch(NamedTuple):
     tokens: np.ndarray  # int32 [R, L] encoder's tokens, packed
     encoder: Packing
     previous: np.ndarray  # int32 [R', L] decoder's input: <bos> and the text
-    targets: np.ndarray  # int32 [R', L] the text and <eos>
+    targets: np.ndarray  # int32 [R', L] the text and <eos>; with head_words as indices into `words`
     decoder: Packing
     recall_weight: np.ndarray  # float32 [R', L] tokens of texts read from memory
     phrase_weight: np.ndarray  # float32 [R', L] tokens of phrases
     caption_weight: np.ndarray  # float32 [R', L] tokens of captions without memory
+    words: np.ndarray  # int32 [S] what the head computes, see head_words.py; S is head_words, 0 = the whole vocabulary
+    word_weight: np.ndarray  # float32 [S] log of how many words each of them stands for
 
 
 def augment(pictures: np.ndarray, noise: float, dropout: float, rng: np.random.Generator) -> np.ndarray:
@@ -156,6 +159,7 @@ class BatchMaker:
         encoder_ids[np.arange(len(ids)), lengths] = c.pad_id  # the encoder sees the text without <eos>
         previous = np.concatenate([np.full((len(all_ids), 1), c.bos_id, np.int32), all_ids[:, :-1]], axis=1)
 
+        head = choose_words(fill(decoder, all_ids, c.pad_id), c.vocab_size, t.head_words, (t.seed, step))
         cell = decoder.segment >= 0
         pair = decoder.text < count
         caption = decoder.text >= count + t.phrases
@@ -168,11 +172,13 @@ class BatchMaker:
             tokens=fill(encoder, encoder_ids, c.pad_id),
             encoder=encoder,
             previous=fill(decoder, previous, c.pad_id),
-            targets=fill(decoder, all_ids, c.pad_id),
+            targets=head.targets,
             decoder=decoder,
             recall_weight=(cell & pair).astype(np.float32),
             phrase_weight=(cell & ~pair & ~caption).astype(np.float32),
             caption_weight=(cell & caption).astype(np.float32),
+            words=head.words,
+            word_weight=head.log_weight,
         )
 
     def _pack_in_order(self, lengths: np.ndarray, order: np.ndarray) -> Packing:

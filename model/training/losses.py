@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 TINY = 1e-6
@@ -16,6 +19,34 @@ def weighted_mean(values: keras.KerasTensor, weights: keras.KerasTensor) -> kera
 def token_cross_entropy(logits: keras.KerasTensor, targets: keras.KerasTensor) -> keras.KerasTensor:
     """-log p(target) of each token: logits float32 [..., V], targets int32 [...] -> float32 [...]."""
     return keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+
+
+def head_cross_entropy(logits: tf.Tensor, targets: tf.Tensor, log_weight: tf.Tensor) -> tf.Tensor:
+    """-log p(target) among weighted words: log(sum_s w_s e^logits_s) - logits_target; see model.training.head_words.
+
+    The gradient, softmax less target, is written out: under op determinism TensorFlow scatters it number by number, which took
+    half of a step with 50,257 words.
+    Args: logits float32 [..., S]; targets int32 [...], indices of 0..S-1; log_weight float32 [S], 0 for each target.
+    Returns: float32 [...].
+    """
+    rows, size = tf.reshape(targets, (-1, 1)), logits.shape[-1]
+
+    @tf.custom_gradient
+    def loss(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        weighted = x + log_weight
+        largest = tf.reduce_max(weighted, -1, keepdims=True)
+        shares = tf.exp(weighted - largest)
+        total = tf.reduce_sum(shares, -1, keepdims=True)
+        own = tf.gather(x, rows, batch_dims=1)
+        each = tf.math.log(total) + largest - own
+
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            here = tf.cast(tf.range(size, dtype=rows.dtype) == rows, x.dtype)
+            return (shares / total - here) * upstream[:, None]
+
+        return each[:, 0], gradient
+
+    return tf.reshape(loss(tf.reshape(logits, (-1, size))), tf.shape(targets))
 
 
 def info_nce(

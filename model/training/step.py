@@ -11,7 +11,14 @@ import tensorflow as tf
 from model.bitmar import BitMar
 from model.sequence_packing import Packing
 from model.training.batches import Batch
-from model.training.losses import info_nce, own_attention, slot_accuracy, token_cross_entropy, weighted_mean
+from model.training.losses import (
+    head_cross_entropy,
+    info_nce,
+    own_attention,
+    slot_accuracy,
+    token_cross_entropy,
+    weighted_mean,
+)
 
 METRICS = ("loss", "recall", "phrases", "caption", "text_query", "slot", "gradient")
 
@@ -70,8 +77,12 @@ class TrainStep:
         latent = model.vision(b.asked)
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
-        logits = model.decode(b.previous, context, latent, b.decoder)
-        each = token_cross_entropy(logits, b.targets)
+        if t.head_words:
+            logits = model.decode(b.previous, context, latent, b.decoder, b.words)
+            each = head_cross_entropy(logits, b.targets, b.word_weight)
+        else:
+            logits = model.decode(b.previous, context, latent, b.decoder)
+            each = token_cross_entropy(logits, b.targets)
         # a read that found another slot holds another text: what it cannot know is not asked of the decoder
         found = own_attention(scores, model.config.memory_temperature)
         found = b.decoder.spread(tf.concat([found, tf.ones(decoded - pairs)], 0)[:, None])[..., 0]

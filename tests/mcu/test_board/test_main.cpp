@@ -18,6 +18,17 @@ static void instructions_are_counted_exactly() {
   CHECK_EQ(empty, count(0));
 }
 
+__attribute__((noinline)) static void a_thousand() { __asm__ volatile(".rept 1000\n nop\n .endr\n"); }
+
+static void the_counter_goes_on_where_its_timer_begins_anew() {
+  machine_counter_start();
+  *reinterpret_cast<volatile uint32_t*>(0x40000004) = 600; /* the timer: 190 instructions to its end */
+  const uint32_t before = machine_counter();
+  a_thousand();
+  const uint32_t counted = machine_counter() - before;
+  CHECK(counted >= 1000 && counted < 1100);
+}
+
 __attribute__((noinline)) static uint8_t use_stack() {
   volatile uint8_t buffer[3000];
   for (unsigned i = 0; i < sizeof buffer; i++) buffer[i] = (uint8_t)i;
@@ -44,6 +55,7 @@ static void floats_are_ieee() {
 
 int main() {
   RUN(instructions_are_counted_exactly);
+  RUN(the_counter_goes_on_where_its_timer_begins_anew);
   RUN(stack_paint_shows_the_deepest_use);
   RUN(floats_are_ieee);
   return check::done();

@@ -20,8 +20,8 @@ void machine_protect(void);
 uint32_t machine_stack_size(void);
 uint32_t machine_stack_used(void);
 
-/** Instructions executed since machine_counter_start(), exact under `-icount shift=7`; wraps
- * after 1.3e9. */
+/** Instructions executed since machine_counter_start(), exact under `-icount shift=7`; modulo
+ * 2^32 where it is asked at least once in 1.3e9. */
 void machine_counter_start(void);
 void machine_counter_stop(void);
 uint32_t machine_counter(void);
