@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Where a training step's time goes: compiled or not, packed rows or one text a row, and the batch beside it.
+"""Where a training step's time goes: packed rows or one text a row, all words or some of a large vocabulary, and the batch.
 
     python benchmarks/training.py [--config configs/bitmar_ultra_tiny.yaml] [--data data] [--steps 10] [--out FILE]
 
@@ -19,16 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-VARIANTS = {  # name: (compiled by XLA, most texts in a row)
-    "packed, compiled": (True, 8),
-    "packed, graph": (False, 8),
-    "one text a row, compiled": (True, 1),
-    "one text a row, graph": (False, 1),
-}
+PACKED = 8  # most texts in a row
 
 
-def measure(config: Any, data: Any, compiled: bool, members: int, steps: int) -> dict[str, Any]:
-    """Seconds of one batch, of the first step (with compilation) and of the median step after it."""
+def measure(config: Any, data: Any, members: int, steps: int) -> dict[str, Any]:
+    """Seconds of one batch, of the first step (with its tracing) and of the median step after it."""
     import keras
     import numpy as np
 
@@ -42,7 +37,7 @@ def measure(config: Any, data: Any, compiled: bool, members: int, steps: int) ->
     start = time.perf_counter()
     batches = [maker.batch(i) for i in range(steps)]
     batch_seconds = (time.perf_counter() - start) / steps
-    step = TrainStep(model, make_optimizer(model), compiled)
+    step = TrainStep(model, make_optimizer(model))
     times = []
     for batch in [batches[0], *batches]:
         start = time.perf_counter()
@@ -66,7 +61,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/training.json")
     args = parser.parse_args()
-    from model.config import load_config
+    from model.config import load_config, with_training
     from model.data.files import write_json
     from model.data.pictograms import load_dataset, load_tokenizer
     from model.training.texts import training_set
@@ -75,8 +70,11 @@ def main() -> None:
     dataset = load_dataset(config, args.data, "final")
     data = training_set(dataset, load_tokenizer(config, dataset, args.data), config)
     result: dict[str, Any] = {"config": config.name, "cores": len(os.sched_getaffinity(0)), "variants": {}}
-    for name, (compiled, members) in VARIANTS.items():
-        got = result["variants"][name] = measure(config, data, compiled, members, args.steps)
+    variants = {"packed": (config, PACKED), "one text a row": (config, 1)}
+    if config.training.head_words:
+        variants["packed, all words"] = with_training(config, "all words", head_words=0), PACKED
+    for name, (changed, members) in variants.items():
+        got = result["variants"][name] = measure(changed, data, members, args.steps)
         print(
             f"{name:<26}{got['step_seconds']:8.3f} s a step, first {got['first_step_seconds']:.1f} s, "
             f"batch {got['batch_seconds'] * 1e3:.1f} ms, {got['tokens']} tokens in {got['cells']} cells",
