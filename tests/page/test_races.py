@@ -237,6 +237,22 @@ def test_what_somebody_else_did_is_not_taken_back(hooked: Browser, page: Served)
     assert page.names() == ["sunflower"]
 
 
+def test_the_undo_that_is_shown_is_of_the_last_change(hooked: Browser, page: Served) -> None:
+    """Of none while the next change is on its way."""
+    page.teach("hedgehog", HEDGEHOG)
+    page.teach("sunflower", SUNFLOWER)
+    hooked.press("Forget hedgehog")
+    hooked.says("toast-text", "hedgehog")
+    hooked.run("window.holding = /things/")
+    hooked.press("Forget sunflower")
+    hooked.until(lambda: page.names() == [] and hooked.run("return waiting.length"))
+    assert not hooked.shows("toast")
+    hooked.run("window.holding = null; waiting.splice(0).forEach((go) => go())")
+    hooked.says("toast-text", "sunflower")
+    hooked.press("Undo", "#toast")
+    hooked.until(lambda: hooked.things() == ["sunflower"])
+
+
 def test_an_older_list_does_not_take_the_newer_ones_place(hooked: Browser, page: Served) -> None:
     hooked.run("window.holding = /things/")
     page.teach("hedgehog", HEDGEHOG)

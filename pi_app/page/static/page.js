@@ -132,6 +132,7 @@ async function guarded(work, errorBox) {
 
 // A change that can be taken back: exactly its own writes, and only while nothing else was written.
 async function change(work, parts) {
+  $("toast").hidden = true; // its undo would be of the change before
   const result = await work();
   const [before, after] = result.newest;
   await guarded(() => refresh(after)); // it is done, whether or not it can be shown
