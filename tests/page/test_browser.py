@@ -262,6 +262,7 @@ def test_a_phone_in_the_hand_of_somebody_old(browser: Browser, serve: Callable[.
     browser.press("Remember it")
     browser.until(lambda: browser.things() == [ARABIC])
     browser.says("answer-name", ARABIC)
+    browser.says("toast-text", ARABIC)
     direction = "return getComputedStyle(document.querySelector(arguments[0])).direction"
     for where in ("#thing-list .name bdi", "#toast-text bdi", "#answer-name"):
         assert browser.run(direction, where) == "rtl"

@@ -237,6 +237,21 @@ def test_what_somebody_else_did_is_not_taken_back(hooked: Browser, page: Served)
     assert page.names() == ["sunflower"]
 
 
+def test_who_looks_at_the_past_meanwhile_goes_on_looking_at_it(hooked: Browser, page: Served) -> None:
+    """The answer to an undo comes when the slider was moved already."""
+    page.teach("hedgehog", HEDGEHOG)
+    page.teach("sunflower", SUNFLOWER)
+    hooked.until(lambda: hooked.things() == ["hedgehog", "sunflower"])
+    hooked.run("window.late = /undo/")
+    hooked.press("Undo the last change")
+    hooked.until(lambda: hooked.things() == ["hedgehog"] and hooked.run("return waiting.length"))
+    hooked.slide("moment", int(hooked.find("moment").get_attribute("max")) - 1)
+    hooked.until(lambda: hooked.past() == ["hedgehog", "sunflower"])
+    hooked.run("window.late = null; waiting.splice(0).forEach((go) => go())")
+    hooked.says("toast-text", "taken back")
+    assert hooked.text("past-title") == "It knew then" and hooked.past() == ["hedgehog", "sunflower"]
+
+
 def test_the_undo_that_is_shown_is_of_the_last_change(hooked: Browser, page: Served) -> None:
     """Of none while the next change is on its way."""
     page.teach("hedgehog", HEDGEHOG)

@@ -11,6 +11,7 @@ let still = null; // {picture} of one's own that is shown, not the camera's; pic
 let views = []; // ids of the pictures that are about to be taught
 let moments = [{ number: 0 }]; // the states that the slider shows, oldest first
 let past; // the number of the state that is looked at, where that is not now
+let slides = 0; // how often a person moved the slider
 let held = false; // a finger is on the slider: it is not moved under it
 
 // --- talking to the device
@@ -142,13 +143,14 @@ async function change(work, parts) {
 
 // Back in time, from what was the newest state when the page was drawn.
 async function goBack(path, body, newest, parts) {
+  const before = slides;
   let result;
   try {
     result = await post(path, { ...body, if_newest: newest });
   } catch (error) {
     throw error.code === 409 ? new ApiError(409, { error: "Something else was changed since: use the timeline to go back." }) : error;
   }
-  await showNow(result.newest[1]);
+  await (slides === before ? showNow : refresh)(result.newest[1]); // who looks at another moment meanwhile goes on looking at it
   toast(parts);
 }
 
@@ -602,6 +604,7 @@ async function showMoment() {
 }
 
 $("moment").oninput = () => {
+  slides += 1;
   const place = Number($("moment").value);
   past = place < moments.length - 1 ? moments[place].number : undefined;
   return guarded(showMoment);
