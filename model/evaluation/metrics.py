@@ -14,7 +14,7 @@ from model.data.features import Features
 from model.evaluation.any_name import answers_right, any_name
 from model.evaluation.life import THINGS, Rules, lives
 from model.evaluation.machine import Machine, int8_units
-from model.evaluation.names import unseen_names
+from model.evaluation.names import KINDS, unseen_names
 from model.evaluation.photos import photo_rows
 from model.evaluation.questions import Questions, make_questions
 from model.evaluation.refusal import Refusal
@@ -24,7 +24,7 @@ from model.evaluation.unknown import make_strangers, unknown_row
 from model.evaluation.ways import WAYS, best_slots, many_row, question_kinds, spaces, ways_row
 
 SEED = 2026
-NAMES = 200  # of each kind
+NAMES = 200  # of each kind, where that many questions are asked in all
 MANY = (8, 16, 64, 256, 512)
 
 
@@ -58,7 +58,7 @@ class Evaluation:
         encoded = machine.encode([[] for _ in dataset.concept], dataset.features)
         self.units = int8_units(encoded.key)
         self.spaces = spaces(dataset, dataset.features, self.units)
-        self.names = unseen_names(dataset, NAMES, seed)
+        self.names = unseen_names(dataset, max(1, min(NAMES, count // len(KINDS))), seed)
 
     def run(self) -> dict[str, Any]:
         """All rows."""
