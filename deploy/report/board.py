@@ -22,7 +22,10 @@ EYE = ("vision.tflite", "vision.bin")
 
 
 def bench(firmware: Firmware, tokens: int, slots: int) -> dict[str, Any]:
-    """The firmware's own `bench` with a full memory in RAM; the last lesson's and one question's instructions and tokens."""
+    """The firmware's own `bench` with a full memory in RAM; the last lesson's and one question's instructions and tokens.
+
+    A lesson's are None where the firmware has no vocabulary.
+    """
     rng = np.random.default_rng(7)
     with contextlib.closing(open_emulator(firmware.elf)) as link:
         link.wait_ready()
@@ -34,7 +37,8 @@ def bench(firmware: Firmware, tokens: int, slots: int) -> dict[str, Any]:
         asked = json.loads(link.read_answer())
         link.send(f"!bench {tokens}")
         counts = json.loads(link.read_answer())
-    counts |= {"teach": taught["instructions"], "teach_tries": taught["tries"]}
+    # without data/ a configuration's fresh model has no vocabulary: such a board takes no names
+    counts |= {"teach": taught.get("instructions"), "teach_tries": taught.get("tries")}
     return counts | {"ask": asked["instructions"], "ask_tokens": asked["tokens"]}
 
 
