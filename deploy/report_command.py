@@ -53,7 +53,12 @@ def run(args: argparse.Namespace) -> int:
     standings = []
     for name in PUBLISHED:
         tell(f"model of {name}")
-        standings.append(standing(name, args.models, args.run))
+        standings.append(found := standing(name, args.models, args.run))
+        if not (found.folder / "tokenizer.bin").is_file():
+            raise BitmarError(
+                f"{found.folder}: no tokenizer.bin, the data were not there when it was converted; "
+                "run `pipeline.py data`, delete this folder, and report again"
+            )
     report = measure(standings, not args.no_board, tell)
     text = page(report)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ import pytest
 
 import pipeline
 from deploy.report.claims import claims, verdict
-from deploy.report.configurations import FRESH, PUBLISHED, standing
+from deploy.report.configurations import FRESH, PUBLISHED, Standing, standing
 from deploy.report.measure import COMPONENTS, measure
 from deploy.report.page import MISSING, page
 from deploy.report.plots import PLOTS, draw
@@ -83,6 +83,18 @@ def test_a_broken_metrics_file_is_one_line(content: str, tmp_path: Path, capsys:
     assert pipeline.main(list(map(str, words))) == 2
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {tmp_path / 'ultra_tiny' / 'metrics.json'}: ") and "expected" in line
+    assert not any(path.exists() for path in written)
+
+
+def test_a_model_without_vocabulary_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without data/ a configuration is converted without one: nothing can be taught to it, so nothing measured."""
+    monkeypatch.setattr("deploy.report.configurations.standing", lambda name, *_: Standing(name, tmp_path, FRESH, None))
+    written = [tmp_path / "report.md", tmp_path / "report.json"]
+    assert pipeline.main(["report", "--page", str(written[0]), "--out", str(written[1])]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path}: no tokenizer.bin") and "pipeline.py data" in line
     assert not any(path.exists() for path in written)
 
 
