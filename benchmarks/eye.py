@@ -85,7 +85,7 @@ def convert(size: int, package: Path, drawings: list[Image.Image], path: Path) -
     """The network with ImageNet's weights in int8, calibrated as the shipped one is."""
     random = np.random.default_rng(SEED)
     seen = [squared(image, size) for image in drawings]
-    if size == 128:  # in_front() is made for the shipped size
+    if size == SIZE:  # in_front() is made for the shipped size
         seen[::3] = [in_front(pixels, random) for pixels in seen[::3]]
     lite0.convert_map(
         lite0.weights_of(package), size, path, [(pixels.astype(np.float32) / 128)[None] for pixels in seen]

@@ -58,7 +58,7 @@ class CompositeFunctions:
         attributes, weights = self._matrix(table, table=True)
         return composites.ternary_embedding(*attributes)(ids, *weights)
 
-    def ternary_logits(self, x: tf.Tensor, table: keras.Variable, words: None = None) -> tf.Tensor:
+    def ternary_logits(self, x: tf.Tensor, table: keras.Variable) -> tf.Tensor:
         attributes, weights = self._matrix(table, table=True)
         return composites.ternary_fc(*attributes, 0)(x, *weights)
 

@@ -7,9 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.discriminant import WINDOWS
-from model.functional import memory_read, rms_norm, slot_rounded, to_vector
-from model.layers import RMSNorm, TernaryDense, l2_normalize
+from model.functional import memory_read, slot_rounded, to_vector
+from model.layers import RMSNorm, TernaryDense, l2_normalize, window_normalize
 from model.quantizers import int8_rounded
 from model.sequence_packing import Packing
 
@@ -82,8 +81,7 @@ class KeyHead(keras.layers.Layer):
         return l2_normalize(seen), l2_normalize(seen + self.from_text(episode))
 
     def _seen(self, vision: keras.KerasTensor) -> keras.KerasTensor:
-        windows = rms_norm(ops.reshape(vision, (-1, self.vision_size // WINDOWS)), 1.0)
-        return self.from_vision(self.vision_norm(ops.reshape(windows, (-1, self.vision_size))))
+        return self.from_vision(self.vision_norm(window_normalize(vision)))
 
     def of_picture(self, vision: keras.KerasTensor) -> keras.KerasTensor:
         """Key of a picture, and its query where no text is given: float32 [B, vision_size] -> [B, dim]."""

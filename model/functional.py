@@ -94,15 +94,13 @@ def ternary_embedding(ids: keras.KerasTensor, table: keras.Variable) -> keras.Ke
 
 
 @replaceable
-def ternary_logits(
-    x: keras.KerasTensor, table: keras.Variable, words: keras.KerasTensor | None = None
-) -> keras.KerasTensor:
-    """An embedding table as output head (tied weights): x float32 [..., n], table float32 [rows, n] -> float32 [..., rows].
+def ternary_logits(x: keras.KerasTensor, table: keras.Variable) -> keras.KerasTensor:
+    """An embedding table as output head (tied weights): x float32 [..., n], table float32 [rows, n] -> float32 [..., rows]."""
+    return _integer_product(x, table, transposed=True)
 
-    With `words`, int32 [S]: the logits of these rows alone, float32 [..., S].
-    """
-    if words is None:
-        return _integer_product(x, table, transposed=True)
+
+def logits_of_words(x: keras.KerasTensor, table: keras.Variable, words: keras.KerasTensor) -> keras.KerasTensor:
+    """`ternary_logits` of some rows alone, for training: words int32 [S] -> float32 [..., S]."""
     return _integer_product(x, ops.take(table, words, axis=0), transposed=True, gamma=absmean_scale(table))
 
 

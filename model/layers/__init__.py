@@ -2,7 +2,7 @@
 
 from model.layers.attention import Attention
 from model.layers.block import CrossBlock, DecoderBlock, EncoderBlock, FeedForward
-from model.layers.rms_norm import RMSNorm, l2_normalize
+from model.layers.rms_norm import RMSNorm, l2_normalize, window_normalize
 from model.layers.ternary_dense import TernaryDense
 from model.layers.ternary_embedding import TernaryEmbedding
 
@@ -16,4 +16,5 @@ __all__ = [
     "TernaryDense",
     "TernaryEmbedding",
     "l2_normalize",
+    "window_normalize",
 ]

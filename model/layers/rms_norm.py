@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
+from model.discriminant import WINDOWS
 from model.functional import rms_norm
 
 
@@ -26,3 +28,9 @@ class RMSNorm(keras.layers.Layer):
 def l2_normalize(x: keras.KerasTensor) -> keras.KerasTensor:
     """x / |x| as the device computes it: an RMS norm whose gain is 1 / sqrt(n). Zero stays zero."""
     return rms_norm(x, 1.0 / x.shape[-1] ** 0.5)
+
+
+def window_normalize(x: keras.KerasTensor) -> keras.KerasTensor:
+    """A picture's WINDOWS parts, each of unit mean square; float32 [B, n] -> [B, n]. Zero stays zero."""
+    n = x.shape[-1]
+    return ops.reshape(rms_norm(ops.reshape(x, (-1, n // WINDOWS)), 1.0), (-1, n))

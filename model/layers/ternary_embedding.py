@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from model.functional import ternary_embedding, ternary_logits, top_k
+from model.functional import logits_of_words, ternary_embedding, ternary_logits, top_k
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -35,7 +35,7 @@ class TernaryEmbedding(keras.layers.Layer):
         return ternary_embedding(ids, self.embeddings)
 
     def logits(self, x: keras.KerasTensor, words: keras.KerasTensor | None = None) -> keras.KerasTensor:
-        return ternary_logits(x, self.embeddings, words)
+        return ternary_logits(x, self.embeddings) if words is None else logits_of_words(x, self.embeddings, words)
 
     def top_k(self, x: keras.KerasTensor, k: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """The k largest logits: (ids int32 [..., k], logits float32 [..., k]), descending."""

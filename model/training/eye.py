@@ -10,7 +10,6 @@ It is trained on `Builder.statistics_drawings()` alone: drawings of the training
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,8 +23,10 @@ from model import discriminant
 from model.data import camera_views, drawn_views, lite0
 from model.data.build import Builder
 from model.data.features import STD_FLOOR, each_view
-from model.training.batches import augment, draw_pairs
+from model.layers import window_normalize
+from model.training.batches import draw_pairs
 from model.training.losses import info_nce
+from model.training.schedule import cosine
 
 STEPS = 600
 PAIRS = 192  # concepts of a step, two drawings each
@@ -33,7 +34,6 @@ RATE = 1e-4  # of the convolutions
 HEAD_RATE = 1e-3
 HEAD_DECAY = 0.01
 WARMUP = 50
-FLOOR = 0.02  # share of the rates at the end
 CLIP = 1.0  # norm of each tensor's gradient
 VIEWED = 0.35  # share of the drawings that is a view
 NOISE, DROPOUT, TEMPERATURE = 0.5, 0.2, 0.07
@@ -123,8 +123,8 @@ def train(trained: keras.Model, seen: Seen, steps: int = STEPS, seed: int = 0) -
         maps = [tf.constant(seen.maps[_looked(seen, rows, rng)]) for rows in pair]
         shape = (len(chosen), len(mean))
         noise = [tf.constant(rng.standard_normal(shape, np.float32) * np.float32(NOISE)) for _ in pair]
-        kept = [tf.constant(augment(np.ones(shape, np.float32), 0.0, DROPOUT, rng)) for _ in pair]
-        rate = min(1.0, (i + 1) / WARMUP) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * i / steps)))
+        kept = [tf.constant((rng.random(shape, np.float32) >= DROPOUT) / np.float32(1 - DROPOUT)) for _ in pair]
+        rate = min(1.0, (i + 1) / WARMUP) * cosine(i / steps)
         yield float(step(maps, noise, kept, tf.constant(rate, tf.float32)))
 
 
@@ -143,9 +143,7 @@ def _step(trained: keras.Model, head: tf.Variable, mean: np.ndarray, std: np.nda
 
     def key(maps: tf.Tensor, noise: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         numbers = (object_pool(trained(tf.cast(maps, tf.float32), training=True)) - mean) / std
-        windows = tf.reshape((numbers + noise) * kept, (-1, 4, len(mean) // 4))
-        windows *= tf.math.rsqrt(tf.reduce_mean(tf.square(windows), -1, keepdims=True) + 1e-6)
-        return tf.math.l2_normalize(tf.matmul(tf.reshape(windows, (-1, len(mean))), head), -1)
+        return tf.math.l2_normalize(tf.matmul(window_normalize((numbers + noise) * kept), head), -1)
 
     @tf.function
     def step(maps: list[tf.Tensor], noise: list[tf.Tensor], kept: list[tf.Tensor], rate: tf.Tensor) -> tf.Tensor:

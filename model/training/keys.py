@@ -9,8 +9,6 @@ depend on drawings and seed alone.
 
 from __future__ import annotations
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,15 +17,14 @@ from model import discriminant
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
 from model.episodic_memory import KeyHead
-from model.functional import rms_norm
-from model.layers import l2_normalize
+from model.layers import l2_normalize, window_normalize
 from model.quantizers import int8_rounded
 from model.training.batches import augment, draw_pairs, look
 from model.training.losses import info_nce
+from model.training.schedule import cosine
 
 RATE = 0.003
 SHRINKAGE = 0.5  # what the eye was trained on spreads less within a thing than what it was not
-FLOOR = 0.02  # share of the rate at the end
 
 
 def all_pictures(features: np.ndarray, rows: np.ndarray, views: Views) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +60,7 @@ def train_keys(
     reference = tf.constant(matrix)
 
     def closed_form(x: tf.Tensor) -> tf.Tensor:
-        windows = rms_norm(tf.reshape(x, (-1, x.shape[1] // discriminant.WINDOWS)), 1.0)
-        return l2_normalize(tf.matmul(tf.reshape(windows, x.shape), reference))
+        return l2_normalize(tf.matmul(window_normalize(x), reference))
 
     @tf.function(jit_compile=True)
     def step(taught: tf.Tensor, asked: tf.Tensor, rate: tf.Tensor) -> None:
@@ -82,5 +78,5 @@ def train_keys(
         rows = draw_pairs([drawings[c] for c in chosen], rng)
         seen = (look(features, r, views, rng) for r in rows)
         taught, asked = (augment(x, t.vision_noise, t.vision_dropout, rng) for x in seen)
-        rate = RATE * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * i / t.key_steps)))
+        rate = RATE * cosine(i / t.key_steps)
         step(tf.constant(taught), tf.constant(asked), tf.constant(rate, tf.float32))

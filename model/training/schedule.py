@@ -10,9 +10,14 @@ SMOOTHING = 0.1  # weight of the newest measurement in the time per step
 UNMEASURED = 3  # first steps of a process that are not timed: they compile
 
 
+def cosine(progress: float) -> float:
+    """Share of the peak rate at `progress`, 0 to 1: from 1 to FLOOR (Loshchilov and Hutter, 2017)."""
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))) * (1 - FLOOR) + FLOOR
+
+
 @dataclass
 class Schedule:
-    """Warm-up, then a cosine (Loshchilov and Hutter, 2017) over `progress`, 0 to 1.
+    """Warm-up, then `cosine` over `progress`, 0 to 1.
 
     Each step advances the progress by its share of what is left. Where `seconds` is finite, what is left is planned anew from the
     measured time per step, so that the cosine ends when the time does: such a run depends on the machine's speed. One that
@@ -47,8 +52,7 @@ class Schedule:
 
     def learning_rate(self) -> float:
         """For the next step."""
-        cosine = 0.5 * (1 + math.cos(math.pi * min(self.progress, 1.0)))
-        return self.peak * min(1.0, (self.step + 1) / self.warmup) * (cosine * (1 - FLOOR) + FLOOR)
+        return self.peak * min(1.0, (self.step + 1) / self.warmup) * cosine(self.progress)
 
     def advance(self, seconds: float) -> None:
         """Count one step that took `seconds`."""
