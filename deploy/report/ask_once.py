@@ -1,6 +1,6 @@
 """A process that teaches and asks once or twice, and prints what RAM that took above Python, NumPy, Pillow and the runtime.
 
-    python ask_once.py RUNTIME MODEL
+    python ask_once.py RUNTIME MODULE MODEL
 
 Run by deploy.report.footprint, in the Python of that runtime. Everything is in bytes: `own` pages are the process's alone
 (anonymous, or written), `mapped` ones are clean pages of files that the kernel takes back where it needs them.
@@ -33,13 +33,11 @@ def mapped_of(folder: Path) -> int:
 
 def main() -> None:
     """Prints JSON: baseline, then what was added when bitmar was imported, the device opened, taught and asked."""
-    runtime, model = sys.argv[1], Path(sys.argv[2])
+    runtime, module, model = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     import numpy as np
     from PIL import Image  # noqa: F401
 
-    importlib.import_module(
-        {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}[runtime] + ".interpreter"
-    )
+    importlib.import_module(module)
     baseline = status()
     from bitmar import Device
     from bitmar.engine import Picture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.report.speed import ANSWER
+from deploy.report.configurations import CARD
+from deploy.report.speed import ACTIONS, ANSWER
 
 OWN_LIMIT = 5_000_000  # bytes of RAM, see docs/report.md
 NEAR = 0.02  # what differs by less is the same
@@ -56,7 +57,7 @@ def parameters(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
 def weights(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
     """9 MB to 3 MB."""
     edge, original = rows["tiny_edge"], rows["original"]
-    judged = verdict(edge["weight_bytes"], edge["published"]["weight_bytes"], more_is_better=False)
+    judged = verdict(edge["weight_bytes"], edge["published"]["weight_bytes"])
     figures = f"{original['weight_bytes'] / 1e6:.2f} MB, {edge['weight_bytes'] / 1e6:.2f} MB"
     why = (
         f"{edge['bits_per_weight']:.2f} bits a weight; with norm gains, graphs and names tiny_edge's flatbuffers without vision "
@@ -98,16 +99,11 @@ def speed(rows: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
         "encode_whole_text": whole,
         "answer_of_a_window": whole,
     }
-    words = {
-        "token": "a token",
-        "ask": "a question",
-        "teach": "a lesson",
-        "encode_whole_text": "encoding a text that fills the window",
-        "answer_of_a_window": "an answer that fills the window",
-    }
     return [
-        claim(f"5 to 8 times faster: {said}", f"{ratio[what]:.1f} times", verdict_of_speed(ratio[what]), why[what])
-        for what, said in words.items()
+        claim(
+            f"5 to 8 times faster: {ACTIONS[what]}", f"{ratio[what]:.1f} times", verdict_of_speed(ratio[what]), reason
+        )
+        for what, reason in why.items()
     ]
 
 
@@ -121,7 +117,7 @@ def history(rows: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
     state = rows["tiny_edge"]["state_bytes"]
     if not state:
         return []
-    states = 16e9 / state
+    states = CARD / state
     why = f"{state:,.0f} B a state, both copies, keyframes and margins included"
     found = f"{states / 1e6:.1f} million (tiny_edge)"
     return [claim("a 16 GB card holds 4 million states", found, verdict(states, 4e6, more_is_better=True), why)]

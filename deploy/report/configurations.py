@@ -37,6 +37,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "speed_up": None,
     },
 }
+CARD = 16 * 10**9  # bytes, of which the published history is
 FRESH = "fresh weights, not trained"
 METRICS = "metrics.json"
 

@@ -43,7 +43,7 @@ def footprint(runtime: str, python: Path, model: Path) -> dict[str, int]:
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(COMPILED), "OPENBLAS_NUM_THREADS": "1"}
     runs = []
     for _ in range(1 + PROCESSES):  # the first one compiles
-        command = [python, PROBE, runtime, model]
+        command = [python, PROBE, runtime, RUNTIMES[runtime], model]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no output"]

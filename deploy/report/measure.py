@@ -11,12 +11,11 @@ from bitmar.errors import BitmarError
 from bitmar.model_folder import read_model
 from deploy.report.board import on_board
 from deploy.report.claims import claims
-from deploy.report.configurations import PUBLISHED, ROOT, Standing
+from deploy.report.configurations import CARD, PUBLISHED, ROOT, Standing
 from deploy.report.footprint import footprint, installed
 from deploy.report.speed import times
 
 STATES = ROOT / "benchmarks" / "results" / "memstore.json"  # benchmarks/memstore.py
-CARD = 16 * 10**9  # bytes
 # beginnings of a tensor's name, with its file's for the words that both ends have
 COMPONENTS = {
     "encoder's words": ("text/embedding",),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deploy.report.speed import ACTIONS, ANSWER
+
 HEAD = """# Report: what was published, what is measured
 
 Written by `pipeline.py report` (`make report`) from the models that the first row names; every figure stands in
@@ -28,8 +30,6 @@ BOARD_TOKEN, BOARD_QUESTION = "instructions: a token", "instructions: a question
 
 def page(report: dict[str, Any]) -> str:
     """The whole page."""
-    from deploy.report.speed import ANSWER
-
     rows = report["configurations"]
     machine = f"{report['machine']}, {report['isa']}"
     parts = [
@@ -50,7 +50,7 @@ def page(report: dict[str, Any]) -> str:
         "![Speed-ups](report/speed.png)\n",
         "## Cortex-M7\n",
         BOARD_NOTE,
-        table(rows, board_rows(ANSWER), ratios=board_ratios(rows, ANSWER)),
+        table(rows, board_rows(), ratios=board_ratios(rows)),
         *refusals(rows),
         "## What it answers\n",
         table(rows, answer_rows()),
@@ -125,36 +125,26 @@ def megabytes(count: float | None) -> str:
     return MISSING if count is None else f"{count / 1e6:.2f} MB"
 
 
-SPEED = {
-    "token": "a token",
-    "ask": "a question",
-    "teach": "a lesson",
-    "encode_picture": "encoding a picture",
-    "encode_whole_text": "encoding a text that fills the window",
-    "answer_of_a_window": "an answer that fills the window",
-}
-
-
 def speed_rows() -> list[tuple[str, Any]]:
     """Milliseconds."""
     window = ("window, tokens", lambda row: row["window"])
-    return [*((said, lambda row, key=key: f"{row['ms'][key]:.3f} ms") for key, said in SPEED.items()), window]
+    return [*((said, lambda row, key=key: f"{row['ms'][key]:.3f} ms") for key, said in ACTIONS.items()), window]
 
 
 def speed_ratios(rows: dict[str, Any]) -> dict[str, str]:
     """How much faster tiny_edge is than the original, by line."""
     if not {"tiny_edge", "original"} <= set(rows):
         return {}
-    return {said: f"{rows['original']['ms'][key] / rows['tiny_edge']['ms'][key]:.2f}" for key, said in SPEED.items()}
+    return {said: f"{rows['original']['ms'][key] / rows['tiny_edge']['ms'][key]:.2f}" for key, said in ACTIONS.items()}
 
 
-def question(row: dict[str, Any], answer: int) -> int:
+def question(row: dict[str, Any]) -> int:
     """Instructions of a question on the board."""
     counts = row["board"]["instructions"]
-    return sum(counts[name] for name in ("encode", "memory", "recall", "start")) + answer * counts["per_token"]
+    return sum(counts[name] for name in ("encode", "memory", "recall", "start")) + ANSWER * counts["per_token"]
 
 
-def board_rows(answer: int) -> list[tuple[str, Any]]:
+def board_rows() -> list[tuple[str, Any]]:
     """Instructions and RAM of the firmware."""
 
     def count(*names: str) -> Any:
@@ -173,7 +163,7 @@ def board_rows(answer: int) -> list[tuple[str, Any]]:
 
     return [
         (BOARD_TOKEN, count("per_token")),
-        (BOARD_QUESTION, lambda row: f"{question(row, answer):,}"),
+        (BOARD_QUESTION, lambda row: f"{question(row):,}"),
         ("of it encoding the picture", count("encode")),
         ("of it the memory and its read-out", count("memory", "recall")),
         ("of it beginning the answer", count("start")),
@@ -187,13 +177,13 @@ def board_rows(answer: int) -> list[tuple[str, Any]]:
     ]
 
 
-def board_ratios(rows: dict[str, Any], answer: int) -> dict[str, str]:
+def board_ratios(rows: dict[str, Any]) -> dict[str, str]:
     """Instructions of the original over those of tiny_edge."""
     boards = [rows.get(name, {}).get("board") or {} for name in ("original", "tiny_edge")]
     if not all("instructions" in board for board in boards):
         return {}
     tokens = [board["instructions"]["per_token"] for board in boards]
-    questions = [question(rows[name], answer) for name in ("original", "tiny_edge")]
+    questions = [question(rows[name]) for name in ("original", "tiny_edge")]
     return {BOARD_TOKEN: f"{tokens[0] / tokens[1]:.2f}", BOARD_QUESTION: f"{questions[0] / questions[1]:.2f}"}
 
 

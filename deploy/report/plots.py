@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.report.claims import OWN_LIMIT
-from deploy.report.page import SPEED
+from deploy.report.speed import ACTIONS
 
 PLOTS = ("parameters.png", "ram.png", "speed.png")
 
@@ -60,14 +60,14 @@ def speed(rows: dict[str, Any], axes: Any) -> None:
     original = rows["original"]["ms"] if "original" in rows else {}
     faster = {name: row["ms"] for name, row in rows.items() if original and name != "original"}
     for index, (name, times) in enumerate(faster.items()):
-        places = [place + 0.4 * index for place in range(len(SPEED))]
-        ratios = [original[key] / times[key] for key in SPEED]
+        places = [place + 0.4 * index for place in range(len(ACTIONS))]
+        ratios = [original[key] / times[key] for key in ACTIONS]
         axes.barh(places, ratios, height=0.38, label=name)
         for place, ratio in zip(places, ratios, strict=True):
             axes.text(ratio, place, f" {ratio:.1f}", va="center", fontsize=8)
     axes.axvspan(5, 8, color="lightgrey", zorder=0, label="published for tiny_edge")
-    most = max((original[key] / times[key] for times in faster.values() for key in SPEED), default=8)
+    most = max((original[key] / times[key] for times in faster.values() for key in ACTIONS), default=8)
     axes.set(xlabel="times faster than original", xlim=(0, 1.35 * most))
-    axes.set_yticks([place + 0.2 for place in range(len(SPEED))], list(SPEED.values()))
+    axes.set_yticks([place + 0.2 for place in range(len(ACTIONS))], list(ACTIONS.values()))
     axes.legend(fontsize=8, loc="upper right")
     axes.invert_yaxis()

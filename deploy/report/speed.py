@@ -21,10 +21,18 @@ NAME = "grandma's cup"
 ANSWER = 4  # tokens of an answer: what its weights make of it does not change how long it takes
 STREAM = 32  # tokens of a stream: the shortest window
 ROUNDS = 40
+ACTIONS = {  # what is timed, in words
+    "token": "a token",
+    "ask": "a question",
+    "teach": "a lesson",
+    "encode_picture": "encoding a picture",
+    "encode_whole_text": "encoding a text that fills the window",
+    "answer_of_a_window": "an answer that fills the window",
+}
 
 
 def actions(engine: Engine, memory: Memory, tokenizer: Tokenizer) -> dict[str, tuple[Callable[[], object], int]]:
-    """What is timed, and how many times it happens in one call.
+    """ACTIONS as functions, and how many times each happens in one call.
 
     The same work as `Device` does, whatever the weights are: a question's answer has ANSWER tokens, a lesson is read back once.
     """
