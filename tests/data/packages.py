@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from model.data import lite0
+from model.data.families import family_of
 from model.data.packages import EMOJIBASE, FAKER, LITE0, SETS, WORDNET, Package
+from model.data.splits import SALTS, is_held_out
 
 STYLES = {"noto": 0, "openmoji": 1, "twemoji": 2, "emojione": 3}  # set name -> the hand that draws it
 COLOURS = {"cherry": "#d22", "jade": "#2a4", "ocean": "#24c", "corn": "#fc2", "ink": "#222", "peach": "#f7a"}
@@ -27,6 +29,8 @@ CONCEPTS = {
     for i, colour in enumerate(COLOURS)
     for j, shape in enumerate(SHAPES)
 }
+# by any split
+HELD_OUT = {code for code, name in CONCEPTS.items() if any(is_held_out(family_of(name), split) for split in SALTS)}
 OTHER_PHRASES = [
     "apple tree",
     "morning light",

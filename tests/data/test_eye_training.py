@@ -13,13 +13,9 @@ from bitmar.errors import BitmarError
 from bitmar.eye import SIZE, pool
 from model.data import lite0
 from model.data.build import Builder
-from model.data.families import family_of
 from model.data.packages import LITE0
-from model.data.splits import SALTS, is_held_out
 from model.training import eye
-from tests.data.packages import CONCEPTS
-
-HELD_OUT = {code for code, name in CONCEPTS.items() if any(is_held_out(family_of(name), split) for split in SALTS)}
+from tests.data.packages import HELD_OUT
 
 
 def test_pooling_is_the_devices() -> None:

@@ -832,18 +832,13 @@ function listen(mine) {
   };
 }
 
-function stop() {
-  following += 1;
-  events?.close();
-}
-
 function startSoon(mine) {
   setTimeout(() => mine === following && start(), 2000);
 }
 
 async function start() {
-  stop();
-  const mine = following;
+  events?.close();
+  const mine = (following += 1);
   if (document.hidden) {
     return;
   }
