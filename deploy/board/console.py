@@ -1,7 +1,8 @@
 """`pipeline.py console --target qemu | teensy41 | ...`: the console of a board, with the same words as on the Pi.
 
-This side reads pictures and sends them in their canonical form; everything else happens on the board. With --json each
-line is sent with a `!` before it, and the board answers with one JSON object.
+This side reads pictures and sends them in their canonical form, or, for a board that sees, `pixels:FILE` as the input of its
+network; everything else happens on the board. With --json each line is sent with a `!` before it, and the board answers with one
+JSON object.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 
 from bitmar.bench import random_picture
 from bitmar.errors import BitmarError
+from bitmar.eye import prepare
+from bitmar.image_file import open_image
 from bitmar.memory import OTHER_NAME, OtherNameError
 from bitmar.model_folder import read_model
 from bitmar.picture_source import PictureSource
@@ -35,14 +38,25 @@ from pi_app.terminal import json_line, printable
 
 PICTURE = "PICTURE"
 CAMERA, ON_CARD = "camera", "card:"  # pictures that the board has, not this side
+PIXELS, AS_PIXELS = "pixels", "pixels:"  # what the board calls the pixels that it was sent; a file to be sent so
 LINE_KEYS = "\n\r\0\x04\x08\x7f"  # what the board's line editor takes for itself (mcu_app/src/app/console.cpp)
 ERROR = "error: "
 
 
+def checked(content: bytes) -> str:
+    """Base64 of some bytes and their CRC-32."""
+    return base64.b64encode(content + struct.pack("<I", zlib.crc32(content))).decode()
+
+
 def picture_line(q: np.ndarray, scale: float) -> str:
     """A picture as the board takes it: base64 of 768 int8, their float32 scale and the CRC-32 of both."""
-    content = np.asarray(q, np.int8).tobytes() + np.float32(scale).tobytes()
-    return base64.b64encode(content + struct.pack("<I", zlib.crc32(content))).decode()
+    return checked(np.asarray(q, np.int8).tobytes() + np.float32(scale).tobytes())
+
+
+def pixel_lines(prepared: np.ndarray) -> list[str]:
+    """The lines that send a network's input, int8 [128, 128, 3] as `bitmar.eye.prepare` gives it, as pixels of 0 to 255."""
+    rows = prepared.view(np.uint8) ^ np.uint8(128)
+    return [f"{PIXELS} {row} {checked(pixels.tobytes())}" for row, pixels in enumerate(rows)]
 
 
 def quoted(text: str) -> str:
@@ -83,6 +97,8 @@ class BoardConsole(LineLoop):
                 continue
             if parameter == PICTURE and (argument == CAMERA or argument.startswith(ON_CARD)):
                 parts.append(quoted(argument))  # the board sees for itself
+            elif parameter == PICTURE and argument.startswith(AS_PIXELS):
+                parts.append(PIXELS)
             elif parameter == PICTURE:
                 seen = self.pictures.read(argument)
                 parts.append(picture_line(seen.q, seen.scale))
@@ -112,12 +128,24 @@ class BoardConsole(LineLoop):
             print(words.help_text(call.arguments[0]), file=self.output, flush=True)
             return True
         line = self.board_line(call)
+        for parameter, argument in zip(call.word.parameters, call.arguments, strict=True):
+            if parameter == PICTURE and argument.startswith(AS_PIXELS):
+                self.send_pixels(Path(argument.removeprefix(AS_PIXELS)))
         if self.as_json:
             print(json_line(self.ask(line), self.output), file=self.output, flush=True)
         else:
             self.link.send(line)
             self._show_text()
         return True
+
+    def send_pixels(self, path: Path) -> None:
+        """An image file, cropped and scaled as the board would do it, for its next word.
+
+        Raises:
+          BitmarError: the file's fault, or what the board says about it.
+        """
+        for line in pixel_lines(prepare(open_image(path))):
+            self.ask(line)
 
     def ask(self, line: str) -> dict[str, Any]:
         """The board's JSON object for a line that it understands; BitmarError for an error it reports."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.board.console import picture_line
+from deploy.board.console import checked, picture_line
 from tests.mcu.conftest import Board, seeded_picture
 from tests.mcu.test_card import contents
 
@@ -29,8 +29,9 @@ def picture(seed: int = 1) -> str:
 def random_lines(count: int, rng: random.Random) -> list[bytes]:
     """Random bytes, half words, broken pictures, over-long lines; never a whole valid `teach`."""
     good, lines = picture(), []
+    row = checked(bytes(384))
     for _ in range(count):
-        kind = rng.randrange(8)
+        kind = rng.randrange(9)
         if kind == 0:
             line = bytes(rng.randrange(256) for _ in range(rng.randrange(200)))
         elif kind == 1:
@@ -50,6 +51,9 @@ def random_lines(count: int, rng: random.Random) -> list[bytes]:
             line = b"teach " + good.encode() + b" " + name
         elif kind == 6:
             line = b"!" + bytes(rng.randrange(32, 127) for _ in range(rng.randrange(80)))
+        elif kind == 7:  # rows of pixels, and a word that would take them
+            text = row if rng.randrange(3) else row[: rng.randrange(len(row))]
+            line = f"pixels {rng.randrange(-1, 4)} {text}".encode() if rng.randrange(4) else b"teach pixels fox"
         else:
             line = b" ".join([b"say", b"\x00\x01\x7f\x08" * rng.randrange(40)])
         line = line.replace(b"\n", b"").replace(b"\r", b"").replace(b"\x04", b"")

@@ -8,6 +8,7 @@
 #include "memory_words.h"
 #include "output.h"
 #include "parse.h"
+#include "pixels.h"
 #include "session.h"
 #include "text.h"
 
@@ -65,20 +66,15 @@ static Problem help(const char* name, bool as_json) {
   }
   if (as_json) put("]}\n");
   if (!as_json && !name)
-    put("PICTURE is a BMP or PPM file of the card, camera, or base64 of 768 int8, their float32 scale and a "
-        "CRC-32, "
-        "which pipeline.py console sends.\n");
+    put("PICTURE is a BMP or PPM file of the card, camera, pixels (the rows that came before), or base64 of "
+        "768 int8, their float32 scale and a CRC-32, which pipeline.py console sends.\n");
   return !as_json && first ? "help: no such word" : nullptr;
 }
 
 static Problem bench_word(const char* tokens, bool json) {
-  uint32_t count = tokens ? 0 : 64;
-  for (const char* c = tokens; c && *c; c++) {
-    if (*c < '0' || *c > '9' || count > kMaxBenchTokens)
-      return "bench: expected a number of tokens from 1 to 100000";
-    count = count * 10 + static_cast<uint32_t>(*c - '0');
-  }
-  if (count < 1 || count > kMaxBenchTokens) return "bench: expected a number of tokens from 1 to 100000";
+  uint32_t count = 64;
+  if (tokens && (!parse_number(tokens, kMaxBenchTokens, &count) || !count))
+    return "bench: expected a number of tokens from 1 to 100000";
   return bench(count, json);
 }
 
@@ -107,6 +103,7 @@ static Problem execute(const Call& call, bool json) {
   if (is("mem restore")) return mem_restore(a[0], json);
   if (is("mem diff")) return mem_diff(a[0], a[1], json);
   if (is("bench")) return bench_word(a[0], json);
+  if (is("pixels")) return pixels(a[0], a[1], json);
   if (is("digest")) return digest(a[0], json);
   if (is("provoke")) return provoke(a[0]);
   return help(a[0], json);
@@ -125,6 +122,7 @@ static bool answer_line(char* text) {
     board_watchdog_start();
     board_count_start();
     problem = execute(call, json);
+    if (std::strcmp(kWords[call.word].name, "pixels") != 0) forget_pixels();
     board_count_stop();
     board_watchdog_stop();
   }
@@ -133,6 +131,7 @@ static bool answer_line(char* text) {
 }
 
 int console_run() {
+  forget_pixels();
   for (;;) {
     put("bitmar> ");
     const Read read = read_line();

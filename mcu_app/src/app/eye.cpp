@@ -4,6 +4,7 @@
 
 #include "board.h"
 #include "picture.h"
+#include "pixels.h"
 #ifdef BITMAR_SEES
 #include "bitmar_eye.h"
 #include "bitmar_picture.h"
@@ -18,6 +19,9 @@ static bool is_file(const char* what) {
   return std::strncmp(what, kCard, sizeof kCard - 1) == 0 || std::strchr(what, '.');
 }
 static bool is_camera(const char* what) { return std::strcmp(what, "camera") == 0; }
+static bool is_pixels(const char* what) { return std::strcmp(what, "pixels") == 0; }
+
+const char kBlind[] = "this firmware's model has no vision network for a board: send its 768 numbers";
 
 #ifdef BITMAR_SEES
 
@@ -35,6 +39,7 @@ static_assert(4 * BITMAR_EYE_MAP_CHANNELS == BITMAR_VISION, "four quadrants");
 constexpr uint32_t kRowAt = BITMAR_EYE_PICTURE + kInputBytes;
 constexpr uint32_t kRowBytes = BITMAR_EYE_ARENA_BYTES - kRowAt;
 static_assert(kRowBytes >= 4 * 1024, "no room for a picture's row");
+static_assert(kPixelRows * kPixelRowBytes == kInputBytes, "rows of the console are rows of the input");
 
 /* Beside the map: the pooled numbers. */
 constexpr uint32_t kMapBytes = BITMAR_EYE_MAP_SIDE * BITMAR_EYE_MAP_SIDE * BITMAR_EYE_MAP_CHANNELS;
@@ -72,11 +77,16 @@ static const char* prepare_camera(int8_t* pixels) {
   return nullptr;
 }
 
+int8_t* eye_input() { return reinterpret_cast<int8_t*>(arena + BITMAR_EYE_PICTURE); }
+
+static const char* prepare(const char* what) {
+  if (is_pixels(what)) return check_pixels();
+  return is_camera(what) ? prepare_camera(eye_input()) : prepare_file(what, eye_input());
+}
+
 static const char* look(const char* what, engine_picture* picture) {
   float* features = reinterpret_cast<float*>(arena + kFeaturesAt);
-  int8_t* pixels = reinterpret_cast<int8_t*>(arena + BITMAR_EYE_PICTURE);
-  if (const char* problem = is_camera(what) ? prepare_camera(pixels) : prepare_file(what, pixels))
-    return problem;
+  if (const char* problem = prepare(what)) return problem;
   board_watchdog_feed();
   const float* pooling = reinterpret_cast<const float*>(bitmar_pooling);
   const bool seen = bitmar_eye_run(arena) == BM_OK &&
@@ -90,13 +100,13 @@ static const char* look(const char* what, engine_picture* picture) {
 
 #else
 
-static const char* look(const char*, engine_picture*) {
-  return "this firmware's model has no vision network for a board: send its 768 numbers";
-}
+int8_t* eye_input() { return nullptr; }
+
+static const char* look(const char*, engine_picture*) { return kBlind; }
 
 #endif
 
-bool is_seen_here(const char* what) { return is_camera(what) || is_file(what); }
+bool is_seen_here(const char* what) { return is_pixels(what) || is_camera(what) || is_file(what); }
 
 const char* see(const char* what, engine_picture* picture) {
   return is_seen_here(what) ? look(what, picture) : picture_decode(what, picture);

@@ -5,23 +5,11 @@
 #include "json.h"
 #include "measure.h"
 #include "output.h"
+#include "parse.h"
 #include "teaching.h"
 #include "text.h"
 
 namespace bitmar {
-
-/* Digits only, at most `most`; false for anything else. */
-static bool parse_number(const char* text, uint32_t most, uint32_t* value) {
-  uint64_t number = 0;
-  if (!*text) return false;
-  for (; *text; text++) {
-    if (*text < '0' || *text > '9') return false;
-    number = number * 10 + static_cast<uint32_t>(*text - '0');
-    if (number > most) return false;
-  }
-  *value = static_cast<uint32_t>(number);
-  return true;
-}
 
 /* 0, 1 or a decimal fraction between them. */
 static bool parse_fraction(const char* text, float* value) {

@@ -6,7 +6,8 @@
 
 namespace bitmar {
 
-/* The words of pi_app/words.py, in its order; tests/mcu/test_words.py compares the two tables. */
+/* The words of pi_app/words.py, in its order, then a board's own; tests/mcu/test_words.py compares the two
+ * tables. */
 const Word kWords[] = {
     {"teach",
      "teach PICTURE NAME [--replace] [--both] [--keep]",
@@ -56,6 +57,13 @@ const Word kWords[] = {
     {"bench", "bench [TOKENS]", "measure tokens/s, recall and card times", 0, 1, false, {}},
     {"help", "help [WORD]", "list the words, or explain one", 0, 1, true, {}},
     {"quit", "quit", "leave; nothing is lost", 0, 0, false, {}},
+    {"pixels",
+     "pixels ROW BASE64",
+     "a row of the picture `pixels`: 128 x RGB and their CRC-32",
+     2,
+     2,
+     false,
+     {}},
     {"digest",
      "digest PICTURE",
      "checksum of everything that the model computes from a picture",
@@ -175,6 +183,18 @@ bool parse_call(Line* line, Call* call, char* error, uint32_t capacity) {
   call->word = index;
   call->count = count;
   for (uint32_t i = 0; i < count; i++) call->arguments[i] = arguments[i];
+  return true;
+}
+
+bool parse_number(const char* text, uint32_t most, uint32_t* value) {
+  uint64_t number = 0;
+  if (!*text) return false;
+  for (; *text; text++) {
+    if (*text < '0' || *text > '9') return false;
+    number = number * 10 + static_cast<uint32_t>(*text - '0');
+    if (number > most) return false;
+  }
+  *value = static_cast<uint32_t>(number);
   return true;
 }
 

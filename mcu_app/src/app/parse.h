@@ -42,4 +42,7 @@ struct Call {
  * false. */
 bool parse_call(Line* line, Call* call, char* error, uint32_t capacity);
 
+/** Digits only, at most `most`; false for anything else. */
+bool parse_number(const char* text, uint32_t most, uint32_t* value);
+
 }  // namespace bitmar

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "bitmar_kernels.h"
+#include "output.h"
 
 namespace bitmar {
 
@@ -35,17 +36,28 @@ int32_t base64_decode(const char* text, uint8_t* out, uint32_t capacity) {
   return static_cast<int32_t>(count);
 }
 
+const char* payload_decode(const char* what, const char* text, uint8_t* out, uint32_t bytes) {
+  static char problem[80];
+  char number[12];
+  const int32_t count = base64_decode(text, out, bytes);
+  uint32_t crc;
+  std::memcpy(&crc, out + bytes - 4, 4);
+  if (count != static_cast<int32_t>(bytes)) {
+    const char* const fault = count < 0 ? " is not base64 of " : " is too short, expected base64 of ";
+    compose(problem, sizeof problem, {what, fault, number_text(bytes, number), " bytes"});
+  } else if (crc != bm_crc32(0, out, bytes - 4)) {
+    compose(problem, sizeof problem, {what, " has a wrong CRC: send it again"});
+  } else {
+    return nullptr;
+  }
+  return problem;
+}
+
 const char* picture_decode(const char* text, engine_picture* picture) {
   static uint8_t bytes[kPictureBytes];
-  const int32_t count = base64_decode(text, bytes, sizeof bytes);
-  if (count < 0) return "the picture is not base64 of 776 bytes";
-  if (count != static_cast<int32_t>(sizeof bytes))
-    return "the picture is too short, expected base64 of 776 bytes";
-  uint32_t crc;
+  if (const char* problem = payload_decode("the picture", text, bytes, sizeof bytes)) return problem;
   float scale;
   std::memcpy(&scale, bytes + BITMAR_VISION, 4);
-  std::memcpy(&crc, bytes + BITMAR_VISION + 4, 4);
-  if (crc != bm_crc32(0, bytes, BITMAR_VISION + 4)) return "the picture has a wrong CRC: send it again";
   if (!std::isfinite(scale) || !(scale > 0.0f)) return "the picture's scale is not a positive number";
   std::memcpy(picture->q, bytes, BITMAR_VISION);
   picture->scale = scale;

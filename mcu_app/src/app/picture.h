@@ -13,8 +13,11 @@ constexpr uint32_t kPictureBytes = BITMAR_VISION + 4 + 4;
  * base64 or does not fit. */
 int32_t base64_decode(const char* text, uint8_t* out, uint32_t capacity);
 
-/** nullptr, or what is wrong: broken base64, another length, a wrong CRC, a scale that is no positive number.
- */
+/** Base64 of `bytes` bytes, of which the last four are the CRC-32 of the others, little-endian, into
+ * out[bytes]. nullptr, or what is wrong with `what`. */
+const char* payload_decode(const char* what, const char* text, uint8_t* out, uint32_t bytes);
+
+/** nullptr, or what is wrong: as payload_decode, or a scale that is no positive number. */
 const char* picture_decode(const char* text, engine_picture* picture);
 
 }  // namespace bitmar

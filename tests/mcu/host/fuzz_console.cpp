@@ -67,6 +67,9 @@ int main(int argc, char** argv) {
     std::memcpy(copy, shown.c_str(), shown.size() + 1);
     engine_picture picture;
     pictures += bitmar::picture_decode(copy, &picture) == nullptr;
+    uint8_t* bytes = static_cast<uint8_t*>(std::malloc(388)); /* a row of pixels */
+    pictures += bitmar::payload_decode("the row", copy, bytes, 388) == nullptr;
+    std::free(bytes);
     std::free(copy);
   }
   std::printf("%d %d %lu\n", parsed, pictures, written);
