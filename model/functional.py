@@ -25,6 +25,7 @@ from model.quantizers import absmean_scale, half_rounded, int8_codes, ternary_co
 EPSILON = 1e-6
 MASKED = -1e9
 LARGE_TABLE = 8192  # rows: in larger tables only the rows that are used are rounded
+GRADIENT = "bfloat16"  # in which the gradients of ternary products are multiplied
 ACTIVATIONS = (None, "squared_relu")  # squared ReLU: max(y, 0)^2 (So et al., 2021)
 
 _others: ContextVar[Any] = ContextVar("functions that replace the differentiable ones", default=None)
@@ -209,7 +210,7 @@ def _integer_product(
 
         def gradient(*args: Any, upstream: keras.KerasTensor | None = None) -> tuple[keras.KerasTensor, ...]:
             g, a, b = (
-                ops.cast(t, "bfloat16") for t in (args[0] if upstream is None else upstream, codes * scale, weights)
+                ops.cast(t, GRADIENT) for t in (args[0] if upstream is None else upstream, codes * scale, weights)
             )
             of_x = ops.matmul(g, b if transposed else ops.transpose(b))
             of_w = ops.matmul(ops.transpose(g), a) if transposed else ops.matmul(ops.transpose(a), g)

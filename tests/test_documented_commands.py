@@ -31,6 +31,8 @@ ELSEWHERE = {
     "make fuzz": "tests/memstore runs a seeded part of it",
     ". .venv/bin/activate": "the environment that these commands run in",
     "./pipeline.py serve": "tests/page runs it: it ends when it is told to",
+    "pip install '.[train-gpu]'": "nowhere: it would put a GPU's TensorFlow into the environment of these tests",
+    "./pipeline.py train --strategy": "tests/model/test_workers.py runs it, on two devices and in two processes",
     "bitmar/bitmar.sh": "tests/aarch64/test_bundle.py runs it on an emulated Pi",
 }
 # hardware or hosts that are not here; such a command must be one that its parser takes

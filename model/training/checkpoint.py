@@ -1,4 +1,4 @@
-"""checkpoint.npz: everything that a run needs to go on as if it had not been interrupted."""
+"""checkpoint.npz: everything that a run needs to go on as if it had not been interrupted, with any number of workers."""
 
 from __future__ import annotations
 
@@ -49,3 +49,19 @@ def load(path: Path, model: BitMar, optimizer: keras.optimizers.Optimizer, sched
     for name, variable in variables.items():
         variable.assign(arrays[name])
     schedule.restore({name: float(arrays[key]) for key, name in state.items()})
+
+
+def to_vector(model: BitMar, optimizer: keras.optimizers.Optimizer, schedule: Schedule) -> np.ndarray:
+    """The same state as one float64 [n], for workers that have no folder; exact for float32 and for counts below 2^53."""
+    arrays = [variable.numpy() for variable in _variables(model, optimizer).values()]
+    return np.concatenate([np.ravel(a).astype(np.float64) for a in (*arrays, *schedule.state().values())])
+
+
+def from_vector(vector: np.ndarray, model: BitMar, optimizer: keras.optimizers.Optimizer, schedule: Schedule) -> None:
+    """Restore what `to_vector` gave for a model of the same configuration."""
+    start = 0
+    for variable in _variables(model, optimizer).values():
+        size = int(np.prod(variable.shape))
+        variable.assign(vector[start : start + size].reshape(variable.shape).astype(variable.dtype))
+        start += size
+    schedule.restore(dict(zip(schedule.state(), vector[start:].tolist(), strict=True)))

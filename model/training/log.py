@@ -49,6 +49,16 @@ class CsvLog:
         self._file.close()
 
 
+class NoLog:
+    """Of several workers only the chief writes."""
+
+    def write(self, step: int, metrics: dict[str, float], learning_rate: float, seconds: float) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def read_log(path: Path) -> list[dict[str, str]]:
     """Rows of a log.csv, as text by column; the last row of an interrupted write is left out."""
     if not path.exists():

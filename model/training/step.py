@@ -11,22 +11,23 @@ import tensorflow as tf
 from model.bitmar import BitMar
 from model.sequence_packing import Packing
 from model.training.batches import Batch
-from model.training.losses import (
-    head_cross_entropy,
-    info_nce,
-    own_attention,
-    slot_accuracy,
-    token_cross_entropy,
-    weighted_mean,
-)
+from model.training.losses import head_cross_entropy, info_nce, own_attention, slot_accuracy, token_cross_entropy
+from model.training.shares import Whole
 
 METRICS = ("loss", "recall", "phrases", "caption", "text_query", "slot", "gradient")
+
+
+class AdamW(keras.optimizers.AdamW):
+    """Keras's, given gradients that are summed over all replicas already: they are clipped by the norm of their sum."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        return grads_and_vars
 
 
 def make_optimizer(model: BitMar) -> keras.optimizers.Optimizer:
     """AdamW (Loshchilov and Hutter, 2019) with the configuration's weight decay and global gradient clip."""
     t = model.config.training
-    optimizer = keras.optimizers.AdamW(t.learning_rate, weight_decay=t.weight_decay, beta_2=t.beta_2)
+    optimizer = AdamW(t.learning_rate, weight_decay=t.weight_decay, beta_2=t.beta_2)
     optimizer.exclude_from_weight_decay(var_names=["gain"])
     optimizer.build(trained_here(model))
     return optimizer
@@ -42,10 +43,12 @@ class TrainStep:
     """`step(batch, learning_rate)` -> metrics by name, floats; the same numbers in every process.
 
     Not compiled by XLA: its matrix products on a CPU are slower than oneDNN's, and the rest of it uses one core only.
+    `share`: which part of the batch the step is given (shares.py).
     """
 
-    def __init__(self, model: BitMar, optimizer: keras.optimizers.Optimizer) -> None:
+    def __init__(self, model: BitMar, optimizer: keras.optimizers.Optimizer, share: Whole | None = None) -> None:
         self.model, self.optimizer = model, optimizer
+        self.share = share or Whole()
         self._step = tf.function(self._run)
 
     def __call__(self, batch: Batch, learning_rate: float) -> dict[str, float]:
@@ -54,8 +57,8 @@ class TrainStep:
         return dict(zip(METRICS, values.tolist(), strict=True))
 
     def losses(self, b: Batch) -> dict[str, Any]:
-        """Forward pass: every loss, the total under "loss"."""
-        model, t = self.model, self.model.config.training
+        """Forward pass: this share of every loss, the total under "loss"."""
+        model, t, share = self.model, self.model.config.training, self.share
         pairs, texts, decoded = b.own_name.shape[0], b.encoder.cells.shape[0], b.decoder.cells.shape[0]
         phrases, captions = texts - pairs, decoded - texts
         dim, sets = model.config.episode_dim, pairs // t.set_size
@@ -64,13 +67,15 @@ class TrainStep:
         any_pair = tf.range(phrases) % pairs
         seen = model.vision.tokens(model.vision(b.taught))
         seen = tf.gather(seen, tf.concat([tf.range(pairs), any_pair], 0)) * b.text_seen[:, None, None]
-        episodes = model.write(b.tokens, None, seen, b.encoder)
+        # a text that lies in another replica's rows is zeros here: the sum has them all
+        (episodes,) = share.summed([model.write(b.tokens, None, seen, b.encoder)])
 
         # trained before (keys.py) and left as they are
         keys = tf.stop_gradient(model.keys.of_picture(b.taught))
         queries = tf.stop_gradient(model.keys.of_picture(b.asked))
         text_queries = model.keys.of_text(episodes[:pairs])
-        text_query = info_nce(text_queries, keys, t.contrastive_temperature, b.own_name * (1.0 - b.text_seen[:pairs]))
+        alone = b.own_name * (1.0 - b.text_seen[:pairs])
+        text_query = share.once(info_nce(text_queries, keys, t.contrastive_temperature, alone))
 
         context, scores = model.recall_own_set(queries, keys, episodes[:pairs], sets)
         context = tf.concat([context, model.memory.context_of(episodes[pairs:]), tf.zeros((captions, dim))], 0)
@@ -86,19 +91,24 @@ class TrainStep:
         # a read that found another slot holds another text: what it cannot know is not asked of the decoder
         found = own_attention(scores, model.config.memory_temperature)
         found = b.decoder.spread(tf.concat([found, tf.ones(decoded - pairs)], 0)[:, None])[..., 0]
-        written = weighted_mean(each, b.recall_weight * found + b.phrase_weight)
-        caption = weighted_mean(each, b.caption_weight)
+        weights = [b.recall_weight * found + b.phrase_weight, b.recall_weight, b.phrase_weight, b.caption_weight]
+        written, recall, phrases_read, caption = share.means(each, weights)
         total = t.loss_recall * written + t.loss_caption * caption + t.loss_text_query * text_query
         return {
             "loss": total,
-            "recall": weighted_mean(each, b.recall_weight),
-            "phrases": weighted_mean(each, b.phrase_weight),
+            "recall": recall,
+            "phrases": phrases_read,
             "caption": caption,
             "text_query": text_query,
-            "slot": slot_accuracy(scores),
+            "slot": share.once(slot_accuracy(scores)),
         }
 
     def _run(self, batch: Batch, learning_rate: tf.Tensor) -> tf.Tensor:
+        self.optimizer.learning_rate.assign(learning_rate)
+        return self.update(batch)
+
+    def update(self, batch: Batch) -> tf.Tensor:
+        """One update of the weights: float32 [len(METRICS)]."""
         # tf.function hands named tuples through, but not their nesting's class
         batch = batch._replace(encoder=Packing(*batch.encoder), decoder=Packing(*batch.decoder))
         with tf.GradientTape() as tape:
@@ -109,11 +119,11 @@ class TrainStep:
             tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
             for g, v in zip(gradients, variables, strict=True)
         ]
+        *gradients, losses = self.share.summed([*gradients, tf.stack([*losses.values()])])
         clip = self.model.config.training.gradient_clip
         gradients, norm = tf.clip_by_global_norm(gradients, clip)
-        self.optimizer.learning_rate.assign(learning_rate)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return tf.stack([*losses.values(), norm])
+        return tf.concat([losses, norm[None]], 0)
 
 
 def as_arrays(metrics: list[dict[str, float]]) -> dict[str, np.ndarray]:

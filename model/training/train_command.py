@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    parser.add_argument(
+        "--strategy",
+        default="none",
+        choices=("none", "mirrored", "multiworker"),
+        help="divide each step among this machine's GPUs (mirrored) or the processes of TF_CONFIG (multiworker)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the parameter table and stop")
 
 
 def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if missing := [name for name in ("tensorflow", "keras", "pydantic", "yaml") if find_spec(name) is None]:
+        raise BitmarError(
+            f"{missing[0]} is not installed, expected: pip install '.[train]', or '.[train-gpu]' where there is a GPU"
+        )
     from model.config import load_config, with_training
 
     config = load_config(args.config)
@@ -60,10 +71,13 @@ def run(args: argparse.Namespace) -> int:
 
 def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
     """Load the data, train, save, plot. Exit code 0, or 130 after Ctrl-C (the run can be resumed)."""
-    from model.data.files import check_folder
+    from model.data.files import check_folder, key_of
+    from model.training.strategy import choose
 
     path = args.run or Path("runs") / (config.name.removeprefix("bitmar_") or config.name)
-    check_folder(path)
+    replicas = choose(args.strategy)
+    if replicas.chief:
+        check_folder(path)
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset, load_tokenizer
     from model.evaluation import refusal
@@ -75,37 +89,45 @@ def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
     from model.training.texts import training_set
 
     folder, commit = RunFolder(path), project_commit()
-    if not args.resume:
+    if replicas.chief and not args.resume:
         folder.check_new(args.overwrite)
     dataset = load_dataset(config, args.data, args.split)
     tokenizer = load_tokenizer(config, dataset, args.data)
     data = fingerprint(dataset, args.max_samples)
-    if args.resume:
+    if replicas.chief and args.resume:
         folder.check_resumable(config, data)
+    replicas.check_same(key_of(config.as_dict(), data))
     minutes = config.training.minutes
     training = Training(
         config,
         training_set(dataset, tokenizer, config, args.max_samples),
         folder,
         math.inf if minutes is None else minutes * 60 - RESERVE,
+        replicas,
     )
-    if args.resume:
-        training.restore()
-    else:
-        folder.start(config, tokenizer, data)
+    if replicas.chief:
+        if args.resume:
+            training.restore()
+        else:
+            folder.start(config, tokenizer, data)
     sizes = ", ".join(f"{count:,} {what}" for what, count in training.batches.shapes().items())
-    print(f"{path}: {training.model.count_params():,} parameters; a step: {sizes}", flush=True)
+    divided = f"; divided among {replicas.replicas} replicas" if args.strategy != "none" else ""
+    print(f"{path}: {training.plain.count_params():,} parameters; a step: {sizes}{divided}", flush=True)
     with Interrupt().installed() as interrupt:
         done = training.run(interrupt, began=began)
     schedule = training.schedule
     if not done:
         print(f"\ninterrupted after step {schedule.step}; go on with --resume", flush=True)
         return 130
-    folder.save_weights(training.model)
+    if not replicas.chief:
+        replicas.agree(False, 0.0)  # wait until the chief has written the run: all leave together
+        return 0
+    model = training.finished()
+    folder.save_weights(model)
     if len(dataset.sets) > 1:  # strangers need things drawn by several artists
-        refusal.save(path, calibrate(training.model.keys, dataset, config))
-    write_training(path, training.model, commit, schedule.step, schedule.steps, schedule.spent)
-    draw_plots(training.model, folder)
+        refusal.save(path, calibrate(model.keys, dataset, config))
+    write_training(path, model, commit, schedule.step, schedule.steps, schedule.spent)
+    draw_plots(model, folder)
     if schedule.cut_short:
         print(
             f"{path}: cut short by minutes {minutes:g} after step {schedule.step} of {schedule.steps}, "
@@ -113,4 +135,5 @@ def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
         )
     spent = (time.monotonic() - began) / 60
     print(f"{path}: {schedule.step} steps in {spent:.1f} minutes; plots in {folder.plots}")
+    replicas.agree(False, 0.0)
     return 0
