@@ -4,6 +4,7 @@
 
 #include "bench.h"
 #include "board.h"
+#include "eye.h"
 #include "json.h"
 #include "memory_words.h"
 #include "output.h"
@@ -103,7 +104,7 @@ static Problem execute(const Call& call, bool json) {
   if (is("mem restore")) return mem_restore(a[0], json);
   if (is("mem diff")) return mem_diff(a[0], a[1], json);
   if (is("bench")) return bench_word(a[0], json);
-  if (is("pixels")) return pixels(a[0], a[1], json);
+  if (is("pixels")) return eye_input() ? pixels(eye_input(), a[0], a[1], json) : kBlind;
   if (is("digest")) return digest(a[0], json);
   if (is("provoke")) return provoke(a[0]);
   return help(a[0], json);

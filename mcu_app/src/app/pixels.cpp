@@ -1,6 +1,5 @@
 #include "pixels.h"
 
-#include "eye.h"
 #include "json.h"
 #include "output.h"
 #include "parse.h"
@@ -11,11 +10,9 @@ namespace bitmar {
 static uint32_t came; /* rows, from the top */
 static char problem[80];
 
-Problem pixels(const char* row_text, const char* base64, bool as_json) {
+Problem pixels(int8_t* input, const char* row_text, const char* base64, bool as_json) {
   char numbers[2][12];
   uint32_t row;
-  int8_t* const input = eye_input();
-  if (!input) return kBlind;
   if (!parse_number(row_text, kPixelRows - 1, &row)) return "pixels: expected a row from 0 to 127";
   if (row != 0 && row != came) {
     compose(problem, sizeof problem,
@@ -24,7 +21,7 @@ Problem pixels(const char* row_text, const char* base64, bool as_json) {
     return problem;
   }
   came = row;
-  /* the CRC lies where the next row will, and behind the last there is room (eye.cpp) */
+  /* the CRC lies where the next row will, and behind the last there is room */
   uint8_t* const bytes = reinterpret_cast<uint8_t*>(input) + row * kPixelRowBytes;
   if (Problem damage = payload_decode("the row", base64, bytes, kPixelPayload)) return damage;
   for (uint32_t i = 0; i < kPixelRowBytes; i++) bytes[i] ^= 0x80; /* less 128, as int8 */

@@ -15,8 +15,8 @@ namespace bitmar {
 constexpr uint32_t kPixelRows = 128, kPixelRowBytes = 3 * kPixelRows, kPixelPayload = kPixelRowBytes + 4;
 
 /** `pixels ROW BASE64`: row 0 begins a picture, every other follows the one before. A row that is damaged can
- * be sent again. */
-Problem pixels(const char* row, const char* base64, bool json);
+ * be sent again. input: the network's (eye_input()), int8 [128][128][3] and room for 4 bytes more. */
+Problem pixels(int8_t* input, const char* row, const char* base64, bool json);
 
 /** nullptr, or that not all rows have come. */
 Problem check_pixels();
