@@ -19,8 +19,6 @@ from model.training.losses import TINY, weighted_mean
 class Whole:
     """One replica computes everything; its sums are the sums."""
 
-    count = 1
-
     def summed(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
         """Each tensor's sum over all replicas; the gradient of a sum is the sum of the gradients."""
         return values
@@ -64,6 +62,11 @@ def check_divisible(encoder_rows: int, decoder_rows: int, count: int) -> None:
         )
 
 
+def _bounds(rows: int, index: int, count: int) -> tuple[int, int]:
+    """The first of replica `index`'s rows, and the one after its last."""
+    return rows * index // count, rows * (index + 1) // count
+
+
 def share_of(batch: Batch, index: int, count: int) -> Batch:
     """The batch as replica `index` of `count` sees it: its own rows, equally many for all (the last may be empty padding).
 
@@ -72,13 +75,13 @@ def share_of(batch: Batch, index: int, count: int) -> Batch:
     """
 
     def cut(rows: np.ndarray, padding: int = 0) -> np.ndarray:
-        first, end = (len(rows) * i // count for i in (index, index + 1))
+        first, end = _bounds(len(rows), index, count)
         out = np.full((-(-len(rows) // count), *rows.shape[1:]), padding, rows.dtype)
         out[: end - first] = rows[first:end]
         return out
 
     rows, columns = batch.tokens.shape
-    first, end = (rows * i // count for i in (index, index + 1))
+    first, end = _bounds(rows, index, count)
     here = (batch.encoder.cells // columns >= first) & (batch.encoder.cells // columns < end)
     encoder, decoder = (
         p._replace(position=cut(p.position), segment=cut(p.segment, -1), text=cut(p.text), members=cut(p.members))
