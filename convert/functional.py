@@ -17,6 +17,7 @@ from convert import composites
 from convert.layouts import LAYOUTS, pack
 from model.functional import KeyValueCache, replaced_by
 from model.quantizers import ternary_codes
+from model.word_classes import WordClasses
 
 WEIGHTS, SCALE, GAIN, IDS = "/weights", "/gamma", "/gain", "/ids"  # what a constant's name ends with
 
@@ -65,6 +66,14 @@ class CompositeFunctions:
     def top_k(self, x: tf.Tensor, table: keras.Variable, k: int) -> tuple[tf.Tensor, tf.Tensor]:
         attributes, weights = self._matrix(table, table=True)
         return composites.ternary_topk(*attributes, k)(x, *weights)
+
+    def class_top_k(
+        self, x: tf.Tensor, table: keras.Variable, class_logits: tf.Tensor, k: int, classes: WordClasses
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Refused: no op computes it yet."""
+        raise BitmarError(
+            f"decoder_class_words is {classes.size}: a head with classes can be trained but not converted, expected 0"
+        )
 
     def rms_norm(self, x: tf.Tensor, gain: keras.Variable | float) -> tf.Tensor:
         if isinstance(gain, float):

@@ -49,6 +49,8 @@ class BitMar(keras.Model):
             c.episode_dim,
             c.position_features,
             c.vision_latent_size,
+            c.decoder_shortlist,
+            c.decoder_class_words,
             name="decoder",
         )
         for part in self.parts():
@@ -114,6 +116,17 @@ class BitMar(keras.Model):
     ) -> keras.KerasTensor:
         """See TextDecoder.call."""
         return self.decoder(inputs, context, latent, packing, words)
+
+    def likeliest(
+        self,
+        inputs: keras.KerasTensor,
+        context: keras.KerasTensor,
+        latent: keras.KerasTensor,
+        position: keras.KerasTensor | None = None,
+    ) -> keras.KerasTensor:
+        """The word that greedy decoding puts after each position, int32 [B, T]; after one of them alone, [B]."""
+        x = self.decoder.hidden(inputs, context, latent)
+        return self.decoder.likeliest(x if position is None else ops.take(x, position, axis=1))
 
     def decode_step(
         self,

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from bitmar.errors import BitmarError
 from model.strict_yaml import read_mapping
+from model.word_classes import WordClasses
 
 MAX_WEIGHTS = 200_000_000  # training holds each four times as float32; the largest published configuration has 36 M
 KERNEL_COLUMNS = 65_536  # BM_MAX_COLS of kernels/include/bitmar_kernels.h
@@ -95,6 +96,8 @@ class BitMarConfig:
     slot_dtype: Literal["float16", "int8"]
     layout: Literal["b3", "rm2"]
     training: TrainingConfig
+    decoder_shortlist: Annotated[Whole, Field(ge=0, le=MAX_VOCABULARY)] = 0
+    decoder_class_words: Annotated[Whole, Field(ge=0, le=MAX_VOCABULARY)] = 0
 
     @property
     def pad_id(self) -> int:
@@ -108,6 +111,13 @@ class BitMarConfig:
     @property
     def eos_id(self) -> int:
         return 2 if self.vocabulary == "bpe" else 50256
+
+    @property
+    def word_classes(self) -> WordClasses | None:
+        """How the decoder's head divides its words; None: it does not."""
+        if not self.decoder_class_words:
+            return None
+        return WordClasses(self.vocab_size, self.decoder_shortlist, self.decoder_class_words)
 
     @property
     def memory_bytes(self) -> int:
@@ -236,6 +246,14 @@ def _check_sizes(c: BitMarConfig, where: str) -> None:
     )
     if c.vocabulary == "gpt2":
         need(c.vocab_size == 50257, f"vocab_size is {c.vocab_size}, expected 50257 for vocabulary gpt2")
+    if c.decoder_class_words:
+        need(
+            c.decoder_top_k <= c.decoder_shortlist < c.vocab_size,
+            f"decoder_shortlist is {c.decoder_shortlist}, expected decoder_top_k ({c.decoder_top_k}) to vocab_size - 1 "
+            f"({c.vocab_size - 1}) with decoder_class_words",
+        )
+    else:
+        need(not c.decoder_shortlist, "decoder_shortlist without decoder_class_words, expected both or neither")
     need(
         c.least_weights <= MAX_WEIGHTS,
         f"vocab_size, text_dim and layers give {c.least_weights:,} weights, expected at most {MAX_WEIGHTS:,}",

@@ -21,6 +21,7 @@ import tensorflow as tf
 from keras import ops
 
 from model.quantizers import absmean_scale, half_rounded, int8_codes, ternary_codes
+from model.word_classes import WordClasses
 
 EPSILON = 1e-6
 MASKED = -1e9
@@ -112,6 +113,51 @@ def top_k(x: keras.KerasTensor, table: keras.Variable, k: int) -> tuple[keras.Ke
     return ids, logits
 
 
+def class_log_probabilities(
+    logits: keras.KerasTensor, class_logits: keras.KerasTensor, classes: WordClasses
+) -> keras.KerasTensor:
+    """log p of every word by a head of two levels: float32 [..., V] and [..., count] -> [..., V]."""
+    first = ops.log_softmax(ops.concatenate([logits[..., : classes.shortlist], class_logits], -1), -1)
+    within = ops.log_softmax(_class_rows(logits, classes), -1) + first[..., classes.shortlist :, None]
+    tail = ops.reshape(within, (*ops.shape(within)[:-2], classes.count * classes.size))
+    tail = tail[..., : classes.vocab_size - classes.shortlist]
+    return ops.concatenate([first[..., : classes.shortlist], tail], -1)
+
+
+@replaceable
+def class_top_k(
+    x: keras.KerasTensor, table: keras.Variable, class_logits: keras.KerasTensor, k: int, classes: WordClasses
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The head's greedy choice level by level: where a class has a larger logit than every word of the shortlist, the best of
+    its words, else the best words of the shortlist.
+
+    Not the likeliest of all words: a word whose class is a little less likely than the best class or word is never compared.
+
+    Args: x float32 [..., n]; table float32 [V, n]; class_logits float32 [..., count]; k: at most the shortlist.
+    Returns: (ids int32 [..., k], logits float32 [..., k]), descending, equal ones by lower id; where the class has fewer than k
+        words, the shortlist's best follow.
+    """
+    logits = ternary_logits(x, table)
+    best, ids = ops.top_k(logits[..., : classes.shortlist], k)
+    chosen = ops.argmax(class_logits, axis=-1)
+    beaten = ops.max(class_logits, axis=-1) > best[..., 0]
+    rows = ops.take_along_axis(_class_rows(logits, classes), ops.cast(chosen, "int32")[..., None, None], axis=-2)[
+        ..., 0, :
+    ]
+    within, places = ops.top_k(rows, min(k, classes.size))
+    first = classes.shortlist + ops.cast(chosen, "int32") * classes.size
+    there = ops.minimum(ops.minimum(classes.size, classes.vocab_size - first), k) * ops.cast(beaten, "int32")
+    at = ops.arange(k, dtype="int32")
+    own = at < there[..., None]
+    column = ops.minimum(at, within.shape[-1] - 1)
+    of_class = ops.take(places, column, axis=-1) + first[..., None]
+    after = ops.where(own, 0, at - there[..., None])
+    return (
+        ops.where(own, of_class, ops.take_along_axis(ids, after, axis=-1)),
+        ops.where(own, ops.take(within, column, axis=-1), ops.take_along_axis(best, after, axis=-1)),
+    )
+
+
 @replaceable
 def rms_norm(x: keras.KerasTensor, gain: keras.Variable | float) -> keras.KerasTensor:
     """x / sqrt(mean(x^2) + 1e-6) * gain over the last axis (Zhang and Sennrich, 2019); float32 [..., n] -> [..., n]."""
@@ -189,6 +235,15 @@ def to_vector(x: keras.KerasTensor) -> keras.KerasTensor:
 def take_row(x: keras.KerasTensor, row: keras.KerasTensor) -> keras.KerasTensor:
     """One row of each: float32 [B, rows, n], row int32 [1] -> [B, 1, n]."""
     return ops.take(x, row, axis=-2)
+
+
+def _class_rows(logits: keras.KerasTensor, classes: WordClasses) -> keras.KerasTensor:
+    """Logits [..., V] of the classes' words, class by class: [..., count, size], MASKED where the last has no word."""
+    tail = logits[..., classes.shortlist :]
+    missing = classes.count * classes.size - tail.shape[-1]
+    padding = [(0, 0)] * (len(tail.shape) - 1) + [(0, missing)]
+    tail = ops.pad(tail, padding, constant_values=MASKED)
+    return ops.reshape(tail, (*ops.shape(tail)[:-1], classes.count, classes.size))
 
 
 def _integer_product(

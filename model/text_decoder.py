@@ -7,9 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from model.functional import KeyValueCache, take_row, to_rows
+from model.functional import KeyValueCache, class_log_probabilities, take_row, to_rows
 from model.layers import DecoderBlock, RMSNorm, TernaryDense, TernaryEmbedding
 from model.sequence_packing import Packing
+from model.word_classes import WordClasses
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -30,6 +31,8 @@ class TextDecoder(keras.layers.Layer):
         context_dim: int,
         features: int,
         latent: int,
+        shortlist: int = 0,
+        class_words: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -42,6 +45,8 @@ class TextDecoder(keras.layers.Layer):
             "context_dim": context_dim,
             "features": features,
             "latent": latent,
+            "shortlist": shortlist,
+            "class_words": class_words,
         }
         self.width, self.max_seq_len, self.features = width, max_seq_len, features
         self.context_dim, self.latent = context_dim, latent
@@ -53,6 +58,8 @@ class TextDecoder(keras.layers.Layer):
         self.from_latent = TernaryDense(width, name="from_latent")
         self.blocks = [DecoderBlock(width, heads, name=f"block_{i}") for i in range(layers)]
         self.norm = RMSNorm(name="norm")
+        self.classes = WordClasses(vocab_size, shortlist, class_words) if class_words else None
+        self.class_head = TernaryDense(self.classes.count, name="class_head") if self.classes else None
 
     def build(self, input_shape: Any = None) -> None:
         for layer in (self.embedding, self.positions, *self.blocks, self.norm):
@@ -61,6 +68,8 @@ class TextDecoder(keras.layers.Layer):
         self.from_position.build((None, None, self.features))
         self.from_context.build((None, self.context_dim))
         self.from_latent.build((None, self.latent))
+        if self.class_head:
+            self.class_head.build((None, None, self.width))
 
     def call(
         self,
@@ -73,8 +82,36 @@ class TextDecoder(keras.layers.Layer):
         """inputs int32 [B, T] (<bos> first), context float32 [B, D], latent float32 [B, L] -> logits float32 [B, T, V].
 
         With a `packing` of N texts: inputs int32 [R, L], context [N, D], latent [N, L] -> logits [R, L, V].
-        With `words`, int32 [S]: the logits of these words alone, [B, T, S] or [R, L, S].
+        With `words`, int32 [S]: the logits of these words alone, [B, T, S] or [R, L, S]. A head with classes gives the log
+        probabilities of all words, or, with `words`, the words' logits and after them the classes', [..., S + count].
         """
+        x = self.hidden(inputs, context, latent, packing)
+        logits = self.embedding.logits(x, words)
+        if not self.class_head:
+            return logits
+        if words is None:
+            return class_log_probabilities(logits, self.class_head(x), self.classes)
+        return ops.concatenate([logits, self.class_head(x)], -1)
+
+    def likeliest(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """The next word as the device chooses it: `hidden` float32 [..., width] -> int32 [...]."""
+        if not self.class_head:
+            return ops.cast(ops.argmax(self.embedding.logits(x), axis=-1), "int32")
+        return self._best_words(x, 1)[0][..., 0]
+
+    def _best_words(self, x: keras.KerasTensor, k: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        if self.class_head:
+            return self.embedding.class_top_k(x, self.class_head(x), k, self.classes)
+        return self.embedding.top_k(x, k)
+
+    def hidden(
+        self,
+        inputs: keras.KerasTensor,
+        context: keras.KerasTensor,
+        latent: keras.KerasTensor,
+        packing: Packing | None = None,
+    ) -> keras.KerasTensor:
+        """What the head reads, float32 [B, T, width] or [R, L, width]; arguments as for `call`."""
         expanded = self._expanded(context)
         if packing is None:
             length = inputs.shape[1]
@@ -88,7 +125,7 @@ class TextDecoder(keras.layers.Layer):
         condition = self._condition(context, latent)
         for block in self.blocks:
             x = block(x, causal, condition, text)
-        return self.embedding.logits(self.norm(x), words)
+        return self.norm(x)
 
     def step(
         self,
@@ -103,13 +140,13 @@ class TextDecoder(keras.layers.Layer):
 
         Args: token int32 [B, 1]; slot int32 [1], where the caches keep the token: it has that slot's learned position; context
             float32 [B, D]; latent float32 [B, L]; caches: one a layer.
-        Returns: (ids int32 [B, 1, k], logits float32 [B, 1, k]), descending.
+        Returns: (ids int32 [B, 1, k], logits float32 [B, 1, k]), descending; with classes see model.functional.class_top_k.
         """
         x = self._embedded(token, slot, take_row(self._expanded(context), slot))
         condition = self._condition(context, latent)
         for block, cache in zip(self.blocks, caches, strict=True):
             x = block(x, None, condition, cache=cache)
-        return self.embedding.top_k(self.norm(x), k)
+        return self._best_words(self.norm(x), k)
 
     def _expanded(self, context: keras.KerasTensor) -> keras.KerasTensor:
         """What the context holds about each position: float32 [B, D] -> [B, max_seq_len, features]."""

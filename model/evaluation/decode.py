@@ -51,8 +51,7 @@ class GreedyDecoder:
             def run(ids: tf.Tensor, context: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
                 bos = tf.fill((ROWS, 1), self.model.config.bos_id)
                 for position in tf.range(start, length):
-                    logits = self.model.decode(tf.concat([bos, ids[:, :-1]], 1), context, latent)
-                    best = tf.argmax(tf.gather(logits, position, axis=1), -1, output_type=tf.int32)
+                    best = self.model.likeliest(tf.concat([bos, ids[:, :-1]], 1), context, latent, position)
                     ids = tf.where(tf.range(length) == position, best[:, None], ids)
                 return ids
 

@@ -103,7 +103,7 @@ class KerasMachine:
         return out["episode"], out["key"], out["query"], out["latent"]
 
     def _best(self, previous: tf.Tensor, context: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-        return tf.argmax(self.model.decode(previous, context, latent), -1, output_type=tf.int32)
+        return self.model.likeliest(previous, context, latent)
 
     def _chunks(self, tokens: list[list[int]]) -> Iterator[tuple[np.ndarray, int, int]]:
         """(indices int64 [CHUNK], how many of them count, length of the rows): the last chunk repeats its texts."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from model.functional import logits_of_words, ternary_embedding, ternary_logits, top_k
+from model.functional import class_top_k, logits_of_words, ternary_embedding, ternary_logits, top_k
+from model.word_classes import WordClasses
 
 
 @keras.saving.register_keras_serializable(package="bitmar")
@@ -40,6 +41,12 @@ class TernaryEmbedding(keras.layers.Layer):
     def top_k(self, x: keras.KerasTensor, k: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """The k largest logits: (ids int32 [..., k], logits float32 [..., k]), descending."""
         return top_k(x, self.embeddings, k)
+
+    def class_top_k(
+        self, x: keras.KerasTensor, class_logits: keras.KerasTensor, k: int, classes: WordClasses
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """See model.functional.class_top_k."""
+        return class_top_k(x, self.embeddings, class_logits, k, classes)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rows": self.rows, "dim": self.dim}

@@ -159,7 +159,9 @@ class BatchMaker:
         encoder_ids[np.arange(len(ids)), lengths] = c.pad_id  # the encoder sees the text without <eos>
         previous = np.concatenate([np.full((len(all_ids), 1), c.bos_id, np.int32), all_ids[:, :-1]], axis=1)
 
-        head = choose_words(fill(decoder, all_ids, c.pad_id), c.vocab_size, t.head_words, (t.seed, step))
+        head = choose_words(
+            fill(decoder, all_ids, c.pad_id), c.vocab_size, t.head_words, (t.seed, step), c.word_classes
+        )
         cell = decoder.segment >= 0
         pair = decoder.text < count
         caption = decoder.text >= count + t.phrases

@@ -8,6 +8,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from model.functional import MASKED
+from model.word_classes import WordClasses
+
 TINY = 1e-6
 
 
@@ -26,14 +29,15 @@ def head_cross_entropy(logits: tf.Tensor, targets: tf.Tensor, log_weight: tf.Ten
 
     The gradient, softmax less target, is written out: under op determinism TensorFlow scatters it number by number, which took
     half of a step with 50,257 words.
-    Args: logits float32 [..., S]; targets int32 [...], indices of 0..S-1; log_weight float32 [S], 0 for each target.
+    Args: logits float32 [..., S]; targets int32 [...], indices of 0..S-1; log_weight float32 [S], 0 for each target, or
+        [..., S], of each token.
     Returns: float32 [...].
     """
     rows, size = tf.reshape(targets, (-1, 1)), logits.shape[-1]
 
     @tf.custom_gradient
     def loss(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        weighted = x + log_weight
+        weighted = x + tf.reshape(log_weight, (-1, size))
         largest = tf.reduce_max(weighted, -1, keepdims=True)
         shares = tf.exp(weighted - largest)
         total = tf.reduce_sum(shares, -1, keepdims=True)
@@ -47,6 +51,26 @@ def head_cross_entropy(logits: tf.Tensor, targets: tf.Tensor, log_weight: tf.Ten
         return each[:, 0], gradient
 
     return tf.reshape(loss(tf.reshape(logits, (-1, size))), tf.shape(targets))
+
+
+def class_cross_entropy(
+    logits: tf.Tensor, targets: tf.Tensor, words: tf.Tensor, log_weight: tf.Tensor, classes: WordClasses
+) -> tf.Tensor:
+    """-log p(target) with a head of two levels: -log p(word or class), and for a word of a class -log p(word | class).
+
+    Args: logits float32 [..., S + count], of the words and of all classes; targets int32 [...], indices into `words`; words
+        int32 [S], ascending, the whole shortlist first; log_weight float32 [S], of how many words of its class each stands for.
+    Returns: float32 [...].
+    """
+    shortlist, size = classes.shortlist, words.shape[0]
+    own = classes.of(tf.gather(words, targets))
+    in_class = tf.cast(own >= 0, logits.dtype)
+    first = tf.concat([logits[..., :shortlist], logits[..., size:]], -1)
+    at_first = tf.where(own >= 0, shortlist + own, targets)
+    outer = head_cross_entropy(first, at_first, tf.zeros(shortlist + classes.count))
+    others = tf.where(own[..., None] == classes.of(words[shortlist:]), log_weight[shortlist:], MASKED)
+    inner = head_cross_entropy(logits[..., shortlist:size], tf.maximum(targets - shortlist, 0), others)
+    return outer + inner * in_class
 
 
 def info_nce(

@@ -11,7 +11,14 @@ import tensorflow as tf
 from model.bitmar import BitMar
 from model.sequence_packing import Packing
 from model.training.batches import Batch
-from model.training.losses import head_cross_entropy, info_nce, own_attention, slot_accuracy, token_cross_entropy
+from model.training.losses import (
+    class_cross_entropy,
+    head_cross_entropy,
+    info_nce,
+    own_attention,
+    slot_accuracy,
+    token_cross_entropy,
+)
 from model.training.shares import Whole
 
 METRICS = ("loss", "recall", "phrases", "caption", "text_query", "slot", "gradient")
@@ -82,7 +89,10 @@ class TrainStep:
         latent = model.vision(b.asked)
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
-        if t.head_words:
+        if classes := model.config.word_classes:
+            logits = model.decode(b.previous, context, latent, b.decoder, b.words)
+            each = class_cross_entropy(logits, b.targets, b.words, b.word_weight, classes)
+        elif t.head_words:
             logits = model.decode(b.previous, context, latent, b.decoder, b.words)
             each = head_cross_entropy(logits, b.targets, b.word_weight)
         else:
