@@ -35,12 +35,11 @@ SIZES = (
 )
 
 
-def encode_text(firmware: Any, tokens: int) -> int:
-    """Instructions of encoding a picture and a text of `tokens` tokens by the firmware's plan (benchmarks/engine_count.c)."""
+def engine_program(name: str, plan: Path) -> Path:
+    """benchmarks/NAME.c with the ahead-of-time engine for what convert/aot wrote into `plan`."""
     from tests.kernels.build import KERNEL_SOURCES, TARGETS, compile_to
 
-    plan, target = firmware.elf.parent / "model", TARGETS["cortex-m7"]
-    sources = [ROOT / "benchmarks" / "engine_count.c", ROOT / "mcu_app" / "src" / "engine_aot" / "engine_aot.c"]
+    sources = [ROOT / "benchmarks" / f"{name}.c", ROOT / "mcu_app" / "src" / "engine_aot" / "engine_aot.c"]
     sources += [MACHINE / "clock.c", plan / "bitmar_model.c", plan / "bitmar_model_data.S", *KERNEL_SOURCES]
     flags = [
         f"-I{plan}",
@@ -49,7 +48,15 @@ def encode_text(firmware: Any, tokens: int) -> int:
         f"-Wa,-I{plan}",
         "-DBITMAR_MODEL_SECTION=.rodata.bitmar",
     ]
-    return int(target.run(compile_to("engine_count", target, sources, flags), str(tokens)))
+    return compile_to(name, TARGETS["cortex-m7"], sources, flags)
+
+
+def encode_text(firmware: Any, tokens: int) -> int:
+    """Instructions of encoding a picture and a text of `tokens` tokens by the firmware's plan (benchmarks/engine_count.c)."""
+    from tests.kernels.build import TARGETS
+
+    program = engine_program("engine_count", firmware.elf.parent / "model")
+    return int(TARGETS["cortex-m7"].run(program, str(tokens)))
 
 
 def measure(model: Path, tokens: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "kernels_m7",
     "anomaly",
     "mcu",
+    "head",
     "vision",
     "eye",
     "memstore",

@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from convert.layouts import LAYOUT_NAMES
 from convert.op_table import ops
-from model.functional import EPSILON, cache_slot
+from model.functional import EPSILON, best_by_class, cache_slot
 from model.quantizers import ABSMAX_FLOOR
+from model.word_classes import WordClasses
 
 
 def custom_op(name: str, *values: int) -> Callable[[Callable], Any]:
@@ -89,6 +90,20 @@ def ternary_topk(layout: int, rows: int, cols: int, k: int) -> Any:
         dots = tf.matmul(codes, unpack(w, layout, rows, cols), transpose_b=True)
         logits, ids = tf.math.top_k((dots * (scale * gamma))[0], k)
         return ids, logits
+
+    return body
+
+
+@functools.cache
+def ternary_class_topk(layout: int, rows: int, cols: int, k: int, shortlist: int, class_words: int) -> Any:
+    """(x float32 [1, cols], w, gamma, class_logits float32 [1, classes]) -> as `ternary_topk`, of the shortlist or one class."""
+    classes = WordClasses(rows, shortlist, class_words)
+
+    @custom_op("BITMAR_TERNARY_CLASS_TOPK", layout, rows, cols, k, shortlist, class_words)
+    def body(x: tf.Tensor, w: tf.Tensor, gamma: tf.Tensor, class_logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        codes, scale = quantise(x)
+        dots = tf.matmul(codes, unpack(w, layout, rows, cols), transpose_b=True)
+        return best_by_class((dots * (scale * gamma))[0], class_logits[0], k, classes)
 
     return body
 

@@ -70,10 +70,9 @@ class CompositeFunctions:
     def class_top_k(
         self, x: tf.Tensor, table: keras.Variable, class_logits: tf.Tensor, k: int, classes: WordClasses
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Refused: no op computes it yet."""
-        raise BitmarError(
-            f"decoder_class_words is {classes.size}: a head with classes can be trained but not converted, expected 0"
-        )
+        attributes, weights = self._matrix(table, table=True)
+        op = composites.ternary_class_topk(*attributes, k, classes.shortlist, classes.size)
+        return op(x, *weights, class_logits)
 
     def rms_norm(self, x: tf.Tensor, gain: keras.Variable | float) -> tf.Tensor:
         if isinstance(gain, float):

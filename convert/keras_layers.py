@@ -12,10 +12,12 @@ import tensorflow as tf
 from bitmar.errors import BitmarError
 from convert import composites
 from convert.functional import CompositeFunctions, layer_of
+from model.word_classes import WordClasses
 
 OURS = {
     "TernaryDense": "BITMAR_TERNARY_FC",
-    "TernaryEmbedding": "BITMAR_TERNARY_EMBEDDING; as output head BITMAR_TERNARY_FC or BITMAR_TERNARY_TOPK",
+    "TernaryEmbedding": "BITMAR_TERNARY_EMBEDDING; as output head BITMAR_TERNARY_FC, BITMAR_TERNARY_TOPK or "
+    "BITMAR_TERNARY_CLASS_TOPK",
     "RMSNorm": "BITMAR_RMS_NORM",
     "Attention": "BITMAR_TERNARY_FC, BITMAR_ATTENTION",
     "FeedForward": "BITMAR_RMS_NORM, BITMAR_TERNARY_FC, ADD",
@@ -102,10 +104,14 @@ class KerasFunctions(CompositeFunctions):
 
     def top_k(self, x: tf.Tensor, table: keras.Variable, k: int) -> tuple[tf.Tensor, tf.Tensor]:
         """The op for one token, whatever axes of size 1 stand before it. Raises BitmarError for several."""
-        if x.shape.num_elements() != x.shape[-1]:
-            raise BitmarError(f"{layer_of(table)}: top_k of {x.shape} tokens, expected one token at a time")
-        ids, logits = super().top_k(tf.reshape(x, (1, x.shape[-1])), table, k)
-        return tf.reshape(ids, (*x.shape[:-1], k)), tf.reshape(logits, (*x.shape[:-1], k))
+        return _as_token(x, super().top_k(_token(x, table), table, k))
+
+    def class_top_k(
+        self, x: tf.Tensor, table: keras.Variable, class_logits: tf.Tensor, k: int, classes: WordClasses
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `top_k`."""
+        class_logits = tf.reshape(class_logits, (1, classes.count))
+        return _as_token(x, super().class_top_k(_token(x, table), table, class_logits, k, classes))
 
     def attention(self, q: tf.Tensor, kv: tf.Tensor | None, heads: int, allowed: tf.Tensor | None = None) -> tf.Tensor:
         """The op of [T, n]. Raises BitmarError for a mask that is not one of keys, which is all the op has."""
@@ -142,6 +148,19 @@ class KerasFunctions(CompositeFunctions):
         if bias is not None:
             y = y + self._constant(f"{name}/bias", bias)
         return tf.nn.relu(y) if activation == "relu" else y
+
+
+def _token(x: tf.Tensor, table: keras.Variable) -> tf.Tensor:
+    """One token [..., n] -> [1, n]. Raises BitmarError for several."""
+    if x.shape.num_elements() != x.shape[-1]:
+        raise BitmarError(f"{layer_of(table)}: top_k of {x.shape} tokens, expected one token at a time")
+    return tf.reshape(x, (1, x.shape[-1]))
+
+
+def _as_token(x: tf.Tensor, best: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """(ids, logits) [k] with the axes that x has before its last one."""
+    ids, logits = (tf.reshape(part, (*x.shape[:-1], part.shape[-1])) for part in best)
+    return ids, logits
 
 
 def _rows(x: tf.Tensor) -> tf.Tensor:

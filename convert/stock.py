@@ -22,7 +22,8 @@ from convert.functional import CompositeFunctions, quantised
 from convert.graphs import GraphSpec, decoder, encoder, recall
 from convert.reader import op_name, parse
 from model.bitmar import BitMar
-from model.functional import EPSILON, KeyValueCache, cache_slot, replaced_by
+from model.functional import EPSILON, KeyValueCache, best_by_class, cache_slot, replaced_by
+from model.word_classes import WordClasses
 
 KINDS = {"int8": 8, "int4": 4, "int2": 2}  # bits a weight
 LARGEST = 127  # what TensorFlow's converter scales a kernel's largest weight to
@@ -53,6 +54,12 @@ class StockFunctions(CompositeFunctions):
         """As its namesake; the logits are stored."""
         logits, ids = tf.math.top_k(self._product(x, table, table=True)[0], k)
         return ids, logits
+
+    def class_top_k(
+        self, x: tf.Tensor, table: keras.Variable, class_logits: tf.Tensor, k: int, classes: WordClasses
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """As its namesake; the logits of all words are computed and stored."""
+        return best_by_class(self._product(x, table, table=True)[0], class_logits[0], k, classes)
 
     def rms_norm(self, x: tf.Tensor, gain: keras.Variable | float) -> tf.Tensor:
         """As its namesake; with the gain first, or the converter folds it into the next kernel, ternary no more."""

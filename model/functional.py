@@ -137,15 +137,19 @@ def class_top_k(
     Returns: (ids int32 [..., k], logits float32 [..., k]), descending, equal ones by lower id; where the class has fewer than k
         words, the shortlist's best follow.
     """
-    logits = ternary_logits(x, table)
+    return best_by_class(ternary_logits(x, table), class_logits, k, classes)
+
+
+def best_by_class(
+    logits: keras.KerasTensor, class_logits: keras.KerasTensor, k: int, classes: WordClasses
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """`class_top_k` of all words' logits, float32 [..., V]."""
     best, ids = ops.top_k(logits[..., : classes.shortlist], k)
-    chosen = ops.argmax(class_logits, axis=-1)
-    beaten = ops.max(class_logits, axis=-1) > best[..., 0]
-    rows = ops.take_along_axis(_class_rows(logits, classes), ops.cast(chosen, "int32")[..., None, None], axis=-2)[
-        ..., 0, :
-    ]
+    largest, chosen = (part[..., 0] for part in ops.top_k(class_logits, 1))
+    beaten = largest > best[..., 0]
+    rows = ops.take_along_axis(_class_rows(logits, classes), chosen[..., None, None], axis=-2)[..., 0, :]
     within, places = ops.top_k(rows, min(k, classes.size))
-    first = classes.shortlist + ops.cast(chosen, "int32") * classes.size
+    first = classes.shortlist + chosen * classes.size
     there = ops.minimum(ops.minimum(classes.size, classes.vocab_size - first), k) * ops.cast(beaten, "int32")
     at = ops.arange(k, dtype="int32")
     own = at < there[..., None]

@@ -123,6 +123,10 @@ static void repack(OpNode* node, const bm_op_tensor* in) {
     const bm_ternary_topk_options* o = &node->op.options.ternary_topk;
     w.rows = o->rows, w.cols = o->cols, w.layout = o->layout;
     layout = &node->runs.options.ternary_topk.layout;
+  } else if (node->op.kind == BM_OP_TERNARY_CLASS_TOPK) {
+    const bm_ternary_class_topk_options* o = &node->op.options.ternary_class_topk;
+    w.rows = o->rows, w.cols = o->cols, w.layout = o->layout;
+    layout = &node->runs.options.ternary_class_topk.layout;
   }
   if (!layout || !w.packed) return;
   Repacked* former = node->matrix;

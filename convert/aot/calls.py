@@ -104,16 +104,31 @@ class Calls:
         return [f"CALL(bm_ternary_embedding(&{matrix}, {first}, {self._count}, {self.at(y)}));"]
 
     def _ternary_topk(self, operator: Operator) -> list[str]:
-        x, packed, gamma = operator.inputs
+        return self._head(operator, "bm_ternary_topk", "")
+
+    def _ternary_class_topk(self, operator: Operator) -> list[str]:
+        class_logits, options = operator.inputs[3], operator.options
+        rows, k, shortlist, words = (options[key] for key in ("rows", "k", "shortlist", "class_words"))
+        self._expect(
+            operator, k <= shortlist < rows and words > 0, "k to rows - 1 words in the shortlist, words in a class"
+        )
+        count = (rows - shortlist - 1) // words + 1
+        self._expect(operator, class_logits.count == count, f"{count} class logits")
+        name = f"{identifier(self.schedule.graph.name)}_classes_{operator.index}"
+        self.matrices.append(f"static const bm_word_classes {name} = {{{shortlist}, {words}}};")
+        return self._head(operator, "bm_ternary_class_topk", f"&{name}, {self.at(class_logits)}, ")
+
+    def _head(self, operator: Operator, function: str, classes: str) -> list[str]:
+        """A head with its top-k."""
+        x, packed, gamma = operator.inputs[:3]
         ids, logits = operator.outputs
         k = operator.options["k"]
         matrix = self._matrix(operator, packed, gamma)
         self._expect(
             operator, x.count == operator.options["cols"] and ids.count == logits.count == k, "[1, cols] -> k, k"
         )
-        return [
-            f"CALL(bm_ternary_topk(&{matrix}, {self.at(x)}, {k}, {self.at(ids)}, {self.at(logits)}, {self._scratch(operator)}));"
-        ]
+        best = f"{k}, {self.at(ids)}, {self.at(logits)}"
+        return [f"CALL({function}(&{matrix}, {self.at(x)}, {classes}{best}, {self._scratch(operator)}));"]
 
     # -- normalisation and attention
 

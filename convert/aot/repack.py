@@ -12,6 +12,7 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from convert.aot.graph import Graph, Operator, Tensor
+from convert.aot.scratch import HEADS
 from convert.aot.stream import start_of
 from convert.aot.weights import ALIGNMENT
 from convert.layouts import LAYOUT_NAMES, LAYOUTS, pack, packed_bytes, unpack
@@ -37,11 +38,13 @@ class Matrix:
     users: list[tuple[Operator, Tensor]] = field(default_factory=list)
     uses: int = 0  # multiplications by a token in one answer
     is_head: bool = False
+    multiplied: int = 0  # rows of each multiplication at most, where they are not all
 
     def instructions(self, layout: str) -> int:
         """An estimate, for one answer."""
         per_weight, per_col, per_row = COST[layout]
-        return round(self.uses * (per_weight * self.rows * self.cols + per_col * self.cols + per_row * self.rows))
+        rows = self.multiplied or self.rows
+        return round(self.uses * (per_weight * rows * self.cols + per_col * self.cols + per_row * rows))
 
     def bytes(self, layout: str) -> int:
         """Packed size."""
@@ -106,7 +109,9 @@ def _matrices(graphs: list[Graph]) -> list[Matrix]:
             if operator.kind != "BITMAR_TERNARY_EMBEDDING":
                 often = bool(graph.stream) and operator.index not in start
                 matrix.uses += STEPS if often else min(x.rows, TEXT)
-                matrix.is_head |= operator.kind == "BITMAR_TERNARY_TOPK"
+                matrix.is_head |= operator.kind in HEADS
+            if operator.kind == "BITMAR_TERNARY_CLASS_TOPK":
+                matrix.multiplied = min(rows, operator.options["shortlist"] + operator.options["class_words"])
     return list(found.values())
 
 

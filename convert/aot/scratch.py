@@ -5,6 +5,8 @@ from __future__ import annotations
 from convert.aot.graph import Operator
 from convert.layouts import LAYOUTS
 
+HEADS = ("BITMAR_TERNARY_TOPK", "BITMAR_TERNARY_CLASS_TOPK")
+
 
 def token_bytes(cols: int) -> int:
     """BM_TOKEN_BYTES."""
@@ -30,7 +32,7 @@ def scratch_bytes(operator: Operator, rows: int, tile: int) -> int:
     """Bytes that one call for `rows` tokens needs; ternary matrices take up to `tile` tokens in each pass."""
     if operator.kind == "BITMAR_TERNARY_FC":
         return min(rows, tile) * token_bytes(operator.options["cols"])
-    if operator.kind == "BITMAR_TERNARY_TOPK":
+    if operator.kind in HEADS:
         tables = table_bytes(operator.options["cols"]) if operator.options["layout"] == LAYOUTS["c5"] else 0
         return token_bytes(operator.options["cols"]) + tables
     if operator.kind == "BITMAR_ATTENTION":

@@ -144,6 +144,24 @@ bm_status bm_ternary_topk(const bm_ternary* w, const float* x, int32_t k, int32_
 bm_status bm_ternary_topk_token(const bm_ternary* w, const bm_token* token, int32_t first_id, int32_t k,
                                 int32_t* ids, float* logits, int32_t* count);
 
+/* ---- BITMAR_TERNARY_CLASS_TOPK ---- */
+
+/* A head of two levels (Goodman, 2001): rows 0 .. shortlist - 1 are words that are compared with the classes.
+ * Class i has the rows from shortlist + i * class_words on, class_words of them, the last one what is left.
+ */
+typedef struct bm_word_classes {
+  int32_t shortlist;   /* 1 .. rows - 1 */
+  int32_t class_words; /* at least 1 */
+} bm_word_classes;
+
+/* The k largest logits of the shortlist, as above; but where a class has a larger logit than all of them, the
+ * k largest of its words (of the class with the largest logit, the first of equal ones), and if those are
+ * fewer, then the shortlist's. Only these rows are multiplied. class_logits: one for each class, (rows -
+ * shortlist) / class_words of them, rounded up. 1 <= k <= shortlist; scratch as above. */
+bm_status bm_ternary_class_topk(const bm_ternary* w, const float* x, const bm_word_classes* classes,
+                                const float* class_logits, int32_t k, int32_t* ids, float* logits,
+                                void* scratch, size_t scratch_bytes);
+
 /* ---- BITMAR_RMS_NORM ---- */
 
 /* y[rows, n] of x[rows, n] with gain g[n]: y_i = (x_i * r) * g_i, r = 1 / sqrt(mean(x^2) + 1e-6). y may be x.

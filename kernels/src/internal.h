@@ -162,7 +162,7 @@ int32_t bm_unit_rows(int32_t layout);
 size_t bm_unit_bytes(int32_t layout, int32_t cols);
 /* BM_OK if w can be read by the kernels. */
 bm_status bm_ternary_check(const bm_ternary* w);
-/* acc[row_end - row_begin], at most BM_TILE_ROWS of them; row_begin is a multiple of BM_TILE_ROWS. */
+/* acc[row_end - row_begin], at most BM_TILE_ROWS of them; row_begin is a multiple of bm_unit_rows. */
 void bm_ternary_dot(const bm_ternary* w, int32_t row_begin, int32_t row_end, const bm_token* token,
                     int32_t* acc);
 /* Quantises x into memory (at least BM_TOKEN_BYTES(cols)); the caller has entered the FP state. */

@@ -25,7 +25,7 @@ extern "C" {
 enum {
   BM_OP_MOST_INPUTS = 4,
   BM_OP_MOST_OUTPUTS = 2,
-  BM_OP_MOST_OPTIONS = 6, /* `version` and the attributes */
+  BM_OP_MOST_OPTIONS = 7, /* `version` and the attributes */
   BM_OP_MOST_RANK = 8
 };
 

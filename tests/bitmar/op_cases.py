@@ -92,6 +92,27 @@ def topk_cases(rng: np.random.Generator) -> Iterator[Case]:
             yield Case(f"topk_{i}_{layout}", graph, steps, expected)
 
 
+def class_topk_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Bounds of classes that are none of the layouts' units, a last class of one word, ties."""
+    shapes = [(2, 1, 1, 1, 1), (1024, 128, 8, 203, 101), (2301, 64, 5, 100, 1100), (40, 5, 9, 13, 4)]
+    for i, (rows, cols, k, shortlist, words) in enumerate(shapes):
+        for layout in (spec.RM2, spec.B3):
+            w, gamma, count = ternary(rng, rows, cols), np.array([0.37], F), -(-(rows - shortlist) // words)
+            graph, steps, expected = GraphFile(), [], []
+            inputs = [graph.input("x", "float32", (1, cols)), *add_matrix(graph, w, gamma, layout)]
+            inputs.append(graph.input("class_logits", "float32", (1, count)))
+            attrs = matrix_attrs(w, layout, k=k, shortlist=shortlist, class_words=words)
+            graph.op("BITMAR_TERNARY_CLASS_TOPK", inputs, {"ids": "int32", "logits": "float32"}, attrs)
+            x = rng.normal(size=(1, cols)).astype(F)
+            every = np.full((1, count), np.abs(spec.ternary_fc(x, w, gamma)).max(), F)
+            last = np.where(np.arange(count) == count - 1, every + F(1), -every).astype(F)
+            for token, of_classes in ((x, -every - F(1)), (x, every + F(1)), (x, every), (x, last), (x * 0, every * 0)):
+                ids, logits = spec.ternary_class_topk(token, w, gamma, of_classes, k, shortlist, words)
+                steps.append({"x": token, "class_logits": of_classes})
+                expected.append({"ids": ids, "logits": logits})
+            yield Case(f"topk_of_classes_{i}_{layout}", graph, steps, expected)
+
+
 def norm_cases(rng: np.random.Generator) -> Iterator[Case]:
     for i, shape in enumerate([(1,), (1, 128), (32, 128), (2, 3, 13)]):
         graph, x, g = GraphFile(), tokens(rng, shape), rng.normal(size=shape[-1]).astype(F)
@@ -221,6 +242,7 @@ FAMILIES = (
     cached_attention_cases,
     cached_attention_int8_cases,
     memory_read_cases,
+    class_topk_cases,
 )
 
 

@@ -12,6 +12,7 @@ from keras import layers
 
 from convert import convert_keras_model
 from model.layers import CrossBlock, EncoderBlock, FeedForward, RMSNorm, TernaryDense, TernaryEmbedding
+from model.word_classes import WordClasses
 
 
 def perceptron() -> keras.Model:
@@ -98,6 +99,25 @@ class TiedHead(keras.Model):
         return self.table.top_k(self.first(x) + self.second(x), 3)
 
 
+class ClassHead(keras.Model):
+    """A subclass with an output head of two levels: nine frequent words, three classes of the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes = WordClasses(vocab_size=30, shortlist=9, size=8)
+        self.table, self.class_head = TernaryEmbedding(30, 8), TernaryDense(self.classes.count)
+        self.table.build()
+
+    def call(self, x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        return self.table.class_top_k(x, self.class_head(x), 3, self.classes)
+
+
+def class_head() -> keras.Model:
+    model = ClassHead()
+    model(np.zeros((1, 8), np.float32))
+    return model
+
+
 def tied_head() -> keras.Model:
     model = TiedHead()
     model(np.zeros((1, 8), np.float32))
@@ -105,7 +125,7 @@ def tied_head() -> keras.Model:
 
 
 MODELS: dict[str, Callable[[], keras.Model]] = {
-    function.__name__: function for function in (perceptron, normalised, branches, text, fused, tied_head)
+    function.__name__: function for function in (perceptron, normalised, branches, text, fused, tied_head, class_head)
 }
 
 

@@ -69,7 +69,7 @@ class RecordingGraph:
         self.fed = {
             graph.tensors[op.inputs[1]].name.decode().removesuffix(WEIGHTS): int(op.inputs[0])
             for op in graph.operators
-            if op_name(model, op) in ("BITMAR_TERNARY_FC", "BITMAR_TERNARY_TOPK")
+            if op_name(model, op) in ("BITMAR_TERNARY_FC", "BITMAR_TERNARY_TOPK", "BITMAR_TERNARY_CLASS_TOPK")
         }
 
     def run(self, **values: np.ndarray) -> dict[str, np.ndarray]:

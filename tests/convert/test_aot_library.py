@@ -14,9 +14,12 @@ from bitmar.errors import BitmarError
 from bitmar.runtime import Graph
 from convert.aot import generate_library
 from convert.aot.__main__ import main
+from convert.converter import convert
+from convert.graphs import decoder
 from convert.layouts import LAYOUTS
 from tests.bitmar import op_cases
 from tests.bitmar.graph_file import GraphFile
+from tests.convert.conftest import build
 from tests.convert.own_models import MODELS, converted, random_inputs
 from tests.kernels import spec
 from tests.kernels.build import FLAGS, INCLUDES, shared_library
@@ -81,9 +84,40 @@ def test_every_layout_has_an_ahead_of_time_form(layout, tmp_path):
     assert Graph(file).run(x=x)["y"].tobytes() == found["y"].tobytes()
 
 
-def test_a_decoder_with_its_caches(ultra_tiny, tmp_path):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_head_with_classes_has_an_ahead_of_time_form(layout, tmp_path):
+    """In every layout, with bounds of classes that are none of its units; against the specification and the runtime."""
+    rng, graph = np.random.default_rng(6), GraphFile()
+    w, gamma = op_cases.ternary(rng, 203, 37), np.array([0.5], np.float32)
+    attrs = op_cases.matrix_attrs(w, LAYOUTS[layout], k=7, shortlist=43, class_words=53)
+    inputs = [graph.input("x", "float32", (1, 37)), *op_cases.add_matrix(graph, w, gamma, LAYOUTS[layout])]
+    inputs.append(graph.input("class_logits", "float32", (1, 4)))
+    graph.op("BITMAR_TERNARY_CLASS_TOPK", inputs, {"ids": "int32", "logits": "float32"}, attrs)
+    steps, expected = [], []
+    for chosen in (None, 0, 1, 3):  # the last has one word
+        x, class_logits = rng.normal(size=(1, 37)).astype(np.float32), np.full((1, 4), -1e3, np.float32)
+        class_logits[0, chosen or 0] = 1e3 if chosen is not None else -1e3
+        ids, logits = spec.ternary_class_topk(x, w, gamma, class_logits, 7, 43, 53)
+        steps.append({"x": x, "class_logits": class_logits})
+        expected.append({"ids": ids, "logits": logits})
+    op_cases.Case("head", graph, steps, expected).write(tmp_path)
+    file = tmp_path / "head.tflite"
+    generate_library(file, tmp_path)
+    library, runtime = compiled(tmp_path, "head"), Graph(file)
+    for given, want in zip(steps, expected, strict=True):
+        found, theirs = run(library, "head", file, given), runtime.run(**given)
+        for name, value in want.items():
+            assert found[name].tobytes() == theirs[name].tobytes() == value.tobytes(), (name, given)
+
+
+@pytest.mark.parametrize(
+    "head", [{}, {"decoder_shortlist": 203, "decoder_class_words": 83}], ids=["one level", "classes"]
+)
+def test_a_decoder_with_its_caches(head, tmp_path):
     """State between calls and `_reset`, with BitMar's own decoder as a library like any other."""
-    file = ultra_tiny.folder / "decoder.tflite"
+    layers = {"text_encoder_layers": 1, "text_decoder_layers": 1, "fusion_layers": 0}
+    file = tmp_path / "decoder.tflite"
+    file.write_bytes(convert(decoder(build("bitmar_ultra_tiny", layers | head))))
     generate_library(file, tmp_path)
     library, graph = compiled(tmp_path, "decoder"), Graph(file)
     for _ in range(2):

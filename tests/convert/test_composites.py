@@ -73,6 +73,22 @@ def test_ternary_topk_with_ties(layout):
     close(logits, expected)
 
 
+@pytest.mark.parametrize("layout", ["rm2", "b3"])
+@pytest.mark.parametrize("chosen", [None, 0, 5])
+def test_ternary_class_topk_with_ties(layout, chosen):
+    random, shortlist, words = np.random.default_rng(3), 37, 33  # six classes, the last of one word
+    codes, packed, gamma = matrix(random, 203, 6, layout)
+    x, of_classes = tokens(random, "normal", (1, 6)), np.full((1, 6), -1e6, np.float32)
+    if chosen is not None:
+        of_classes[0, chosen] = 1e6
+    ids, logits = composites.ternary_class_topk(LAYOUTS[layout], 203, 6, 20, shortlist, words)(
+        x, packed, gamma, of_classes
+    )
+    expected_ids, expected = spec.ternary_class_topk(x, codes, gamma, of_classes, 20, shortlist, words)
+    np.testing.assert_array_equal(ids, expected_ids)
+    close(logits, expected)
+
+
 @pytest.mark.parametrize("kind", ["normal", "zero", "tiny"])
 def test_rms_norm(kind):
     random = np.random.default_rng(4)

@@ -15,6 +15,7 @@ from convert.functional import quantised
 from convert.graphs import decoder
 from convert.stock import KINDS, convert_stock, functions, narrowed
 from model.layers import TernaryDense
+from tests.convert.conftest import build
 
 STEPS = 12
 
@@ -56,6 +57,21 @@ def test_every_kernel_is_that_of_the_model(graphs, small_model, kind: str) -> No
         rows = codes.any(axis=1)  # a row of zeros has any scale
         assert equal and np.allclose(equal[0][rows], gamma, rtol=1e-6), layer.path
     assert len(found) == len(layers) + 1  # and the head
+
+
+def test_a_head_with_classes_becomes_builtin_ops_too() -> None:
+    layers = {"text_encoder_layers": 1, "text_decoder_layers": 1, "fusion_layers": 0}
+    model = build("bitmar_ultra_tiny", layers | {"decoder_shortlist": 203, "decoder_class_words": 83})
+    blob = convert_stock(decoder(model, functions))
+    parsed = reader.parse(blob, "decoder")
+    assert not any(reader.is_custom(parsed, op) for op in parsed.subgraphs[0].operators)
+    interpreter = Interpreter(model_content=blob, num_threads=1)
+    given = {d["name"]: np.ones(d["shape"], d["dtype"]) for d in interpreter.get_input_details()}
+    c, run = model.config, interpreter.get_signature_runner()
+    found = run(**{name.removeprefix("serving_default_").partition(":")[0]: value for name, value in given.items()})
+    ids, logits = found["ids"], found["logits"]
+    assert len(set(ids.tolist())) == c.decoder_top_k and (np.diff(logits) <= 0).all()
+    assert (ids < 203).all() or len(set((ids - 203) // 83)) == 1
 
 
 def test_all_widths_answer_alike(graphs, small_model) -> None:

@@ -2,8 +2,9 @@
  * this build and processor, and writes what comes out. For comparing the cross-compiled variants with the
  * specification: tests/kernels/test_cross.py writes IN and reads OUT.
  *
- * IN: cases of int32 {op, layout, rows, cols, n, option, gammas, scratch bytes}, then gamma, packed bytes
- * (padded to four), x. op 0 is ternary_fc (option = activation), 1 ternary_topk (option = k). OUT: for each
+ * IN: cases of int32 {op, layout, rows, cols, n, option, gammas, scratch bytes, shortlist, words of a class},
+ * then gamma, packed bytes (padded to four), x. op 0 is ternary_fc (option = activation), 1 ternary_topk
+ * (option = k), 2 ternary_class_topk (option = k; the logits of the classes come after x). OUT: for each
  * variant its name in 16 bytes, then for each case y, or ids and logits. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static void* copy_of(char** at, size_t n) { /* at its exact size, for sanitizers
 }
 
 static void run_case(char** at) {
-  int32_t head[8];
+  int32_t head[10];
   memcpy(head, *at, sizeof head);
   *at += sizeof head;
   int32_t op = head[0], rows = head[2], cols = head[3], n = head[4], option = head[5], gammas = head[6];
@@ -44,12 +45,20 @@ static void run_case(char** at) {
   float* y = make(results * sizeof *y);
   void* scratch = make(scratch_bytes);
   bm_ternary w = {packed, gamma, rows, cols, head[1], gammas > 1};
-  bm_status status = op ? bm_ternary_topk(&w, x, option, ids, y, scratch, scratch_bytes)
-                        : bm_ternary_fc(&w, x, n, option, y, scratch, scratch_bytes);
+  bm_word_classes classes = {head[8], head[9]};
+  size_t count = op == 2 ? (size_t)((rows - classes.shortlist - 1) / classes.class_words + 1) : 0;
+  float* of_classes = copy_of(at, count * sizeof(float));
+  bm_status status;
+  if (op == 0)
+    status = bm_ternary_fc(&w, x, n, option, y, scratch, scratch_bytes);
+  else if (op == 1)
+    status = bm_ternary_topk(&w, x, option, ids, y, scratch, scratch_bytes);
+  else
+    status = bm_ternary_class_topk(&w, x, &classes, of_classes, option, ids, y, scratch, scratch_bytes);
   if (status != BM_OK) stop(bm_status_text(status));
   if (op) fwrite(ids, sizeof *ids, results, out);
   fwrite(y, sizeof *y, results, out);
-  void* all[] = {gamma, packed, x, ids, y, scratch};
+  void* all[] = {gamma, packed, x, ids, y, scratch, of_classes};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 

@@ -189,6 +189,23 @@ static void run_topk(int32_t layout, int32_t rows, int32_t cols) {
   free_all();
 }
 
+static void run_class_topk(int32_t layout, int32_t rows, int32_t cols) {
+  bm_ternary w = matrix(layout, rows, cols);
+  bm_word_classes classes;
+  classes.shortlist = between(1, rows - 1);
+  classes.class_words = between(1, rows);
+  int32_t k = between(1, classes.shortlist < 9 ? classes.shortlist : 9);
+  float* of_classes = floats((size_t)((rows - classes.shortlist - 1) / classes.class_words + 1));
+  size_t scratch = some_scratch(layout, cols, 1), n = (size_t)k;
+  int32_t* ids = make(n * sizeof *ids);
+  float *logits = make(n * sizeof *logits), *x = floats((size_t)cols);
+  check_status(bm_ternary_class_topk(&w, x, &classes, of_classes, k, ids, logits, make(scratch), scratch),
+               "class topk");
+  hash(ids, n * sizeof *ids);
+  hash(logits, n * sizeof *logits);
+  free_all();
+}
+
 static void run_rms_norm(int32_t rows, int32_t n) {
   size_t count = (size_t)rows * (size_t)n;
   float *x = floats(count), *g = positive((size_t)n), *y = make(count * sizeof *y);
@@ -309,6 +326,7 @@ static void run_case(int32_t layout) {
   run_fc(layout, rows, cols, n);
   run_embedding(layout, rows, cols);
   run_topk(layout, rows + 50, cols);
+  run_class_topk(layout, rows + 50, cols);
   run_rms_norm(n, cols);
   SIZE(keys, 1, 20);
   SIZE(heads, 1, 4);

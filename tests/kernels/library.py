@@ -182,6 +182,13 @@ class Kernels:
         self.check(self.lib.bm_ternary_topk(byref(w), ptr(x), k, ptr(ids), ptr(logits), ptr(scratch), size))
         return ids, logits
 
+    def ternary_class_topk(self, x, w: Ternary, class_logits, k: int, shortlist: int, class_words: int):
+        x, class_logits, classes = f32(x), f32(class_logits), i32([shortlist, class_words])
+        ids, logits, scratch = np.full(k, -1, np.int32), np.full(k, np.nan, F), np.empty(token_bytes(w.cols), np.uint8)
+        parts = (ptr(x), ptr(classes), ptr(class_logits), k, ptr(ids), ptr(logits), ptr(scratch))
+        self.check(self.lib.bm_ternary_class_topk(byref(w), *parts, c_size_t(scratch.size)))
+        return ids, logits
+
     def rms_norm(self, x, g):
         x, g = f32(x), f32(g)
         y = np.full_like(x, np.nan)

@@ -201,6 +201,20 @@ def ternary_topk(x: np.ndarray, w: np.ndarray, gamma: np.ndarray, k: int) -> tup
     return ids, logits[ids]
 
 
+def ternary_class_topk(
+    x: np.ndarray, w: np.ndarray, gamma: np.ndarray, class_logits: np.ndarray, k: int, shortlist: int, class_words: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """BITMAR_TERNARY_CLASS_TOPK: as `ternary_topk`, of the shortlist, or of the class whose logit is larger than all of its."""
+    logits = ternary_fc(np.reshape(x, -1), w, gamma)
+    order = np.argsort(-logits, kind="stable")
+    words = order[order < shortlist]
+    chosen = np.argmax(class_logits)
+    if np.reshape(class_logits, -1)[chosen] > logits[words[0]]:
+        words = np.concatenate([order[(order - shortlist) // class_words == chosen], words])
+    ids = words[:k].astype(np.int32)
+    return ids, logits[ids]
+
+
 def rms_norm(x: np.ndarray, g: np.ndarray) -> np.ndarray:
     """BITMAR_RMS_NORM: y [..., n] = (x * r) * g with r = rsqrt(mean(x^2) + 1e-6)."""
     x = np.asarray(x, F)

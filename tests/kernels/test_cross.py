@@ -2,7 +2,7 @@
 every packed sum: all |q| = 127, weights that agree with them, one row against its neighbour."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from tests.kernels import build, spec
 from tests.kernels.build import TARGETS
 from tests.kernels.library import table_bytes, token_bytes
-from tests.kernels.test_ternary_ops import matrix, same_bits, tokens
+from tests.kernels.test_ternary_ops import class_logits_like, matrix, same_bits, tokens
 
 F = np.float32
 
@@ -26,6 +26,10 @@ class Case:
     x: np.ndarray
     activation: int = 0
     k: int = 0  # above 0: ternary_topk
+    classes: tuple[int, int] | None = (
+        None  # with k: ternary_class_topk with this shortlist and classes of so many words
+    )
+    class_logits: np.ndarray = field(default_factory=lambda: np.zeros(0, F))
     more_scratch: int = 0
 
     def data(self) -> bytes:
@@ -33,14 +37,19 @@ class Case:
         packed = spec.pack(self.w, self.layout).tobytes()
         option = self.k or self.activation
         scratch = token_bytes(cols) + self.more_scratch
-        head = (int(self.k > 0), self.layout, rows, cols, n, option, self.gamma.size, scratch)
-        parts = (struct.pack("<8i", *head), self.gamma.tobytes(), packed + bytes(-len(packed) % 4), self.x.tobytes())
-        return b"".join(parts)
+        op = int(self.k > 0) + int(self.classes is not None)
+        head = (op, self.layout, rows, cols, n, option, self.gamma.size, scratch, *(self.classes or (0, 0)))
+        parts = (struct.pack("<10i", *head), self.gamma.tobytes(), packed + bytes(-len(packed) % 4), self.x.tobytes())
+        return b"".join((*parts, self.class_logits.tobytes()))
 
     def check(self, output: bytes) -> bytes:
         """Compare the beginning of the output; returns the rest."""
         if self.k:
-            ids, logits = spec.ternary_topk(self.x[0], self.w, self.gamma, self.k)
+            if self.classes:
+                more = self.class_logits, self.k, *self.classes
+                ids, logits = spec.ternary_class_topk(self.x[0], self.w, self.gamma, *more)
+            else:
+                ids, logits = spec.ternary_topk(self.x[0], self.w, self.gamma, self.k)
             same_bits(np.frombuffer(output, np.int32, self.k), ids)
             same_bits(np.frombuffer(output, F, self.k, 4 * self.k), logits)
             return output[8 * self.k :]
@@ -60,6 +69,10 @@ def random_cases(seed: int, count: int, layout: int) -> list[Case]:
         case = Case(layout, w, gamma, tokens(rng, n, cols), int(rng.integers(2)), more_scratch=scratch)
         if i % 4 == 3:
             case.x, case.k = case.x[:1], int(rng.integers(1, min(rows, 12) + 1))
+        if i % 8 == 7 and case.k < rows:
+            shortlist, words = int(rng.integers(case.k, rows)), int(rng.integers(1, rows))
+            case.classes = shortlist, words
+            case.class_logits = class_logits_like(rng, case.x, w, gamma, -(-(rows - shortlist) // words))
         cases.append(case)
     return cases
 

@@ -146,6 +146,41 @@ def test_topk_with_odd_scales(isa_kernels, gamma):
     same_bits(logits, want_logits)
 
 
+def class_logits_like(rng, x, w, gamma, count):
+    """Some above, some below the words' logits, some equal to each other or to one of them."""
+    logits = spec.ternary_fc(np.reshape(x, -1), w, gamma)
+    kind = rng.integers(4)
+    if kind == 0:
+        return np.full(count, logits.min() - F(1), F)
+    if kind == 1:
+        return np.full(count, logits.max(), F)  # a tie with the best word, or the first class
+    if kind == 2:
+        return np.r_[np.zeros(count - 1, F), np.abs(logits).max() + F(1)].astype(F)  # the last class, often a short one
+    return rng.choice(logits, count).astype(F) * F(1.5)
+
+
+@LAYOUTS
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(per_row=st.booleans(), k=st.integers(1, 20), **SHAPES)
+def test_class_topk(isa_kernels, layout, rows, cols, n, seed, per_row, k):
+    """Any bounds of the classes inside the units of a layout, classes of one word, more words wanted than a class has."""
+    del n
+    rng, rows = np.random.default_rng(seed), 5 * rows + 1  # beyond a tile
+    w, gamma = matrix(rng, rows, cols, per_row)
+    x, shortlist, words = (
+        tokens(rng, 1, cols),
+        int(rng.integers(1, rows)),
+        int(rng.integers(1, rng.choice([12, rows + 2]))),
+    )
+    k, count = min(k, shortlist), -(-(rows - shortlist) // words)
+    of_classes = class_logits_like(rng, x, w, gamma, count)
+    packed = isa_kernels.ternary(spec.pack(w, layout), gamma, rows, cols, layout)
+    ids, logits = isa_kernels.ternary_class_topk(x, packed, of_classes, k, shortlist, words)
+    want_ids, want_logits = spec.ternary_class_topk(x, w, gamma, of_classes, k, shortlist, words)
+    np.testing.assert_array_equal(ids, want_ids)
+    same_bits(logits, want_logits)
+
+
 @LAYOUTS
 def test_topk_parts(isa_kernels, layout):
     rng = np.random.default_rng(8)
@@ -231,6 +266,8 @@ def test_errors(kernels):
     assert status(lambda: kernels.ternary_fc(x, packed, activation=2)) == 6
     assert status(lambda: kernels.ternary_fc(x, packed, scratch_bytes=token_bytes(8) - 1)) == 5
     assert status(lambda: kernels.ternary_topk(x, packed, 7)) == 2
+    for k, shortlist, words in ((0, 3, 2), (4, 3, 2), (1, 0, 2), (1, 6, 2), (1, 3, 0)):
+        assert status(lambda k=k, s=shortlist, n=words: kernels.ternary_class_topk(x, packed, [0] * 6, k, s, n)) == 2
     assert status(lambda: kernels.ternary_embedding([0, 6], packed)) == 4
     assert status(lambda: kernels.ternary_embedding([-1], packed)) == 4
     packed.layout = 4

@@ -12,14 +12,17 @@ import tensorflow as tf
 from bitmar.errors import BitmarError
 from convert.converter import convert
 from convert.graphs import decoder
+from convert.reader import attributes, is_custom, op_name, parse
 from model.bitmar import BitMar
 from model.config import from_dict
 from model.functional import class_log_probabilities, class_top_k, ternary_logits
+from model.quantizers import ternary_codes
 from model.training.batches import BatchMaker
 from model.training.head_words import choose_words
 from model.training.losses import class_cross_entropy, token_cross_entropy
 from model.training.step import TrainStep, make_optimizer
 from model.word_classes import WordClasses
+from tests.kernels import spec
 
 CLASSES = WordClasses(vocab_size=301, shortlist=40, size=29)  # nine whole classes
 ALONE = WordClasses(vocab_size=300, shortlist=40, size=37)  # the last class is one word, as GPT-2's <eos> is
@@ -105,6 +108,7 @@ def test_greedy_choice_level_by_level(classes: WordClasses, k: int) -> None:
         t.numpy() for t in class_top_k(tf.constant(x), tf.constant(table), tf.constant(of_classes), k, classes)
     )
     words = ternary_logits(tf.constant(x), tf.constant(table)).numpy()
+    codes, gamma = (t.numpy() for t in ternary_codes(tf.constant(table)))
     for row in range(40):
         order = np.argsort(-words[row], kind="stable")
         short = order[order < classes.shortlist]
@@ -113,6 +117,8 @@ def test_greedy_choice_level_by_level(classes: WordClasses, k: int) -> None:
         want = np.r_[inside, short][:k].astype(int)
         assert ids[row].tolist() == want.tolist()
         assert (logits[row] == words[row][want]).all()
+        device = spec.ternary_class_topk(x[row], codes, gamma, of_classes[row], k, classes.shortlist, classes.size)
+        assert all(a.tobytes() == b[row].tobytes() for a, b in zip(device, (ids, logits), strict=True))
 
 
 def test_a_model_with_classes_trains_and_its_loss_is_that_of_its_probabilities(small_config, small_data) -> None:
@@ -143,7 +149,12 @@ def test_sizes_that_make_no_classes_are_refused(small_config, shortlist: int, wo
         from_dict(values)
 
 
-def test_a_model_with_classes_is_not_converted(small_config) -> None:
-    model = BitMar(dataclasses.replace(small_config, decoder_shortlist=40, decoder_class_words=37))
-    with pytest.raises(BitmarError, match="decoder_class_words is 37"):
-        convert(decoder(model))
+def test_a_model_with_classes_is_converted(small_config) -> None:
+    """The op has the attributes of the configuration; without classes no graph has it."""
+    with_classes = dataclasses.replace(small_config, decoder_shortlist=40, decoder_class_words=37)
+    for config, heads in ((with_classes, ["BITMAR_TERNARY_CLASS_TOPK"]), (small_config, ["BITMAR_TERNARY_TOPK"])):
+        parsed = parse(convert(decoder(BitMar(config))), "decoder")
+        found = {op_name(parsed, op): attributes(op) for op in parsed.subgraphs[0].operators if is_custom(parsed, op)}
+        assert [name for name in found if name.endswith("TOPK")] == heads
+        if config is with_classes:
+            assert (found[heads[0]]["shortlist"], found[heads[0]]["class_words"]) == (40, 37)

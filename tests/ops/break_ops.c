@@ -18,6 +18,7 @@ static const sound_node kSound[BM_OP_COUNT] = {
     [BM_OP_ATTENTION] = {{1, 2, 6, 1, 0, 6}, {{4, 7}, {5, 12}, {5}, {4}}},
     [BM_OP_CACHED_ATTENTION] = {{1, 2, 6, 5, 2}, {{1, 18}, {1}, {5, 6}, {5, 6}}},
     [BM_OP_MEMORY_READ] = {{1}, {{4}, {4, 6}, {4}, {1}}},
+    [BM_OP_TERNARY_CLASS_TOPK] = {{1, BM_LAYOUT_RM2, 20, 8, 3, 7, 5}, {{1, 8}, {40}, {1}, {1, 3}}},
     [BM_OP_CACHED_ATTENTION_INT8] = {{1, 2, 6, 5, 2}, {{1, 18}, {1}, {5, 14}, {5, 14}}},
 };
 

@@ -34,6 +34,7 @@ SOUND = {
     "CACHED_ATTENTION": [f"attribute {i} is {value}" for i, value in ((1, 1), (1, 3), (4, 0), (4, 1), (4, 3))],
     "MEMORY_READ": ["input 1 dim 1 is 5", "input 1 dim 1 is 7"],
     "CACHED_ATTENTION_INT8": [f"attribute 4 is {value}" for value in (0, 1, 3)],  # heads: another row of the caches
+    "TERNARY_CLASS_TOPK": [f"attribute {i} is {value}" for i, value in ((4, 2), (4, 4), (5, 6), (5, 8), (6, 6))],
 }
 
 
@@ -85,6 +86,7 @@ SEEDS = [
     *seeds(4, (2, 6, 1, 0, 6), (4, 7), (5, 12), (5,)),
     *seeds(5, (2, 6, 5, 2), (1, 18), (1,), (5, 6), (5, 6)),
     *seeds(6, (), (4,), (4, 6), (4,), (1,)),
+    *seeds(8, (0, 20, 8, 3, 7, 5), (1, 8), (40,), (1,), (3,)),
 ]
 
 
