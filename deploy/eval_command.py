@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from model.data import photos
+    from model.data import photos, running_text
     from model.data.files import check_file, check_folder, check_readable, read_json, write_json
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset
@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
     if args.photos and config.vision != "lite0_128":
         raise BitmarError(f"--photos: {args.run} sees by `vision: {config.vision}`, expected `vision: lite0_128`")
     dataset = load_dataset(config, args.data, trained_on["split"])
-    if fingerprint(dataset, trained_on.get("max_samples")) != trained_on:
+    documents = running_text.read(args.data)
+    read = documents if "running_text" in trained_on else []
+    if fingerprint(dataset, trained_on.get("max_samples"), read) != trained_on:
         raise BitmarError(f"{args.data}: not the data that {args.run} was trained on, expected the same (see {DATA})")
     seen = photos.load(args.data) if args.photos else None
     if args.model:

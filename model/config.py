@@ -59,6 +59,9 @@ class TrainingConfig:
     loss_text_query: LossWeight
     seed: Annotated[Whole, Field(ge=0, lt=2**32)]
     head_words: Annotated[Whole, Field(ge=0, le=MAX_VOCABULARY)] = 0
+    rare_words: Annotated[Real, Field(ge=0, lt=1)] = 0.0
+    text_rows: Annotated[Whole, Field(ge=0, le=8192)] = 0
+    loss_text: LossWeight = 1.0
 
 
 @dataclass(frozen=True, config=STRICT)

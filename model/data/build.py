@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from bitmar.errors import BitmarError
 from bitmar.eye import NETWORK, POOLING, SIZE, Eye, write_pooling
-from model.data import camera_views, drawn_views, duplicates, features, lite0, photos, text, tokenizers
+from model.data import camera_views, drawn_views, duplicates, features, lite0, photos, running_text, text, tokenizers
 from model.data.calibration import calibration_pictures
 from model.data.dataset import TRAIN
-from model.data.download import fetch
+from model.data.download import fetch, unpack_debian
 from model.data.drawings import RENDER_SIZE, IconSet, Matcher, render
 from model.data.families import family_of
 from model.data.files import Stamps, key_of, read_json, replacing, sha256_file, write_json, write_text
 from model.data.names import read_emojis
 from model.data.notice import notice
 from model.data.packages import (
+    AUSTEN,
     DEBIAN_FILES,
     EMOJIBASE,
     FAKER,
     GPT2,
     LITE0,
     SETS,
+    TEXTS,
     TUXPAINT,
     WORDNET,
     Package,
@@ -35,12 +38,17 @@ RULES = 1  # raise it when a rule of this package changes what the same download
 EYE_RULES = 1  # the same of the vision network, its calibration and its pooling
 CAMERA_RULES = 1  # the same of the camera views
 DRAWN_RULES = 1  # the same of the drawn views
+TEXT_RULES = 1  # the same of the running text
 
 
 class Builder:
     """Builds one data folder out of package files; `download` gets the pinned ones."""
 
-    def __init__(self, data_dir: Path, sets: list[str], packages: dict[Package, Path] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, sets: list[str], packages: dict[Package, Path] | None = None, texts: bool = False
+    ) -> None:
+        """`texts`: with running text too."""
+        self.texts = texts
         self.data_dir, self.sets = data_dir, [name for name in SETS if name in sets]
         self.stamps = Stamps(data_dir)
         self.packages: dict[Package, Path] = packages or {}
@@ -50,8 +58,11 @@ class Builder:
         self.download()
         self.build()
         self.gpt2()
+        if self.texts:
+            self.running_text()
         seen = [TUXPAINT] if (self.data_dir / photos.FILE).exists() else []
-        write_text(self.data_dir / "NOTICE", notice(all_packages(self.sets) + seen))
+        read = TEXTS if (self.data_dir / running_text.FILE).exists() else []
+        write_text(self.data_dir / "NOTICE", notice(all_packages(self.sets) + seen + read))
 
     def build(self) -> None:
         """Everything that is made from `packages`, GPT-2's tokenizer apart."""
@@ -64,7 +75,7 @@ class Builder:
         self.writing()
 
     def download(self) -> None:
-        for source in progress(all_packages(self.sets), "downloads"):
+        for source in progress(all_packages(self.sets) + TEXTS * self.texts, "downloads"):
             self.packages[source] = fetch(source, self.data_dir / "downloads")
 
     def _picture(self, set_name: str, code: str) -> Path:
@@ -237,3 +248,20 @@ class Builder:
         gpt2 = self.data_dir / "tokenizers" / "gpt2.json"
         package = self.packages[GPT2]
         self.stamps.step("gpt2", key_of(RULES, GPT2.sha256), [gpt2], lambda: tokenizers.gpt2(package).save(gpt2))
+
+    def running_text(self) -> None:
+        """running_text.json"""
+        path = self.data_dir / running_text.FILE
+        found = {AUSTEN: running_text.BOOKS, **running_text.DICTIONARIES}
+
+        def work() -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                files = {source: Path(folder) / source.name / inside for source, inside in found.items()}
+                for source in found:
+                    unpack_debian(self.packages[source], Path(folder) / source.name, source)
+                books = files.pop(AUSTEN)
+                named = {source.name: file for source, file in files.items()}
+                running_text.write(path, running_text.documents(books, named))
+
+        key = key_of(RULES, TEXT_RULES, [source.sha256 for source in found], running_text.HELD_OUT)
+        self.stamps.step("running text", key, [path], work)

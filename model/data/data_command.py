@@ -16,7 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, default=Path("data"), help="where the data goes (default: data)")
     parser.add_argument("--set", nargs="+", choices=list(SETS), default=list(SETS), help="drawing sets (default: all)")
     parser.add_argument(
-        "--config", type=Path, default=Path("configs/bitmar_ultra_tiny.yaml"), help="whose tokenizer to make"
+        "--config",
+        type=Path,
+        default=Path("configs/bitmar_ultra_tiny.yaml"),
+        help="whose tokenizer and running text to make",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -56,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from model.config import load_config
     from model.data.build import Builder
 
-    load_config(args.config)  # a wrong file is an error before the work, not after it
+    config = load_config(args.config)  # a wrong file is an error before the work, not after it
     check_folder(args.dir)
-    Builder(args.dir, args.set).run()
+    Builder(args.dir, args.set, texts=config.training.text_rows > 0).run()
     report = summary(args.dir, args.config)
     if args.json:
         print(json.dumps(report, indent=1))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from model.data.pictograms import Dataset
+from model.data.running_text import Document
 
 
-def fingerprint(dataset: Dataset, max_samples: int | None) -> dict[str, Any]:
-    """What was trained on: split, counts and a hash of pictures, names and phrases."""
+def fingerprint(dataset: Dataset, max_samples: int | None, documents: Sequence[Document] = ()) -> dict[str, Any]:
+    """What was trained on: split, counts and a hash of pictures, names and phrases; of the running text, where there is any."""
     digest = hashlib.sha256()
     for array in (dataset.q, dataset.scale, dataset.concept, dataset.set_index):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -19,6 +21,7 @@ def fingerprint(dataset: Dataset, max_samples: int | None) -> dict[str, Any]:
     digest.update("\n".join(dataset.phrases).encode())
     for kind, texts in sorted(dataset.writing.items()):
         digest.update("\n".join((kind, *texts)).encode())
+    text = hashlib.sha256("\n".join(p for d in documents if not d.held_out for p in d.paragraphs).encode()).hexdigest()
     return {
         "split": dataset.split,
         "concepts": len(dataset.concepts),
@@ -27,4 +30,5 @@ def fingerprint(dataset: Dataset, max_samples: int | None) -> dict[str, Any]:
         "phrases": len(dataset.phrases),
         "max_samples": max_samples,
         "sha256": digest.hexdigest(),
+        **({"running_text": text} if documents else {}),
     }

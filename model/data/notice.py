@@ -16,6 +16,7 @@ TERMS = {
     "Apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
     "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
     "GPL-2": "https://www.gnu.org/licenses/old-licenses/gpl-2.0.html",
+    "public domain": "none; the Jargon File asks to be cited by its version",
     "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
 }
 WORDNET_TERMS = (

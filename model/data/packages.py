@@ -149,6 +149,34 @@ TUXPAINT = Package(
     "Bill Kendrick and other contributors",
     "photographs for `pipeline.py eval --photos` alone, never trained on",
 )
+AUSTEN = Package(
+    "debian",
+    "r-cran-janeaustenr",
+    "1.0.0-1",
+    "df6bddf211906d1ff404f8ff662c21b34e6660e7f54a311084e749050c019c95",
+    "MIT",
+    "Jane Austen (public domain), Julia Silge (package)",
+    "running text: six novels",
+)
+JARGON = Package(
+    "debian",
+    "dict-jargon",
+    "4.4.7-3.1",
+    "405f8168d7994ed2cb71407bb95493daec2e9aa66fc0461dafa74a9d6728a8c1",
+    "public domain",
+    "the authors of the Jargon File, version 4.4.7, 29 Dec 2003",
+    "running text: a dictionary",
+)
+DEVIL = Package(
+    "debian",
+    "dict-devil",
+    "1.0-13.1",
+    "6a535684def2a1f70cd42da16d12d43f0e9dc3e54e4a329178eebab3170e3154",
+    "public domain",
+    "Ambrose Bierce",
+    "running text: a dictionary",
+)
+TEXTS = [AUSTEN, JARGON, DEVIL]  # for the configurations that train on running text
 
 # Debian rebuilds a package with programs: there the files inside are pinned, not the package around them.
 DEBIAN_FILES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from model.data.dataset import NO_VIEWS, Views
 from model.sequence_packing import Packing, fill, pack
 from model.training.head_words import choose_words
 
+STREAM_WINDOWS = 2  # a row of running text is twice the window: the cache's slots go round once
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
 VIEWED = 0.25  # share of the pictures that is a view, where a drawing has views
@@ -26,13 +27,17 @@ class Texts:
     lengths: np.ndarray
 
 
+NO_TEXT = np.zeros((0, 0), np.int32)
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Everything a run trains on.
 
     features: float32 [n, 768]. drawings: for each training concept the rows of `features` that draw it (at least two, by
     different artists). names: one row for each concept. phrases: texts without picture, by kind; shares: how much of a batch's
-    phrases each kind is, adding up to 1. views: what the drawings look like otherwise.
+    phrases each kind is, adding up to 1. views: what the drawings look like otherwise. running: int32 [m, STREAM_WINDOWS *
+    max_seq_len], stretches of running text without a <bos>.
     """
 
     features: np.ndarray
@@ -41,6 +46,7 @@ class TrainingSet:
     phrases: dict[str, Texts]
     shares: dict[str, float]
     views: Views = NO_VIEWS
+    running: np.ndarray = field(default_factory=lambda: NO_TEXT)
 
 
 class Batch(NamedTuple):
@@ -61,6 +67,10 @@ class Batch(NamedTuple):
     caption_weight: np.ndarray  # float32 [R', L] tokens of captions without memory
     words: np.ndarray  # int32 [S] what the head computes, see head_words.py; S is head_words, 0 = the whole vocabulary
     word_weight: np.ndarray  # float32 [S] log of how many words each of them stands for
+    stream: (
+        np.ndarray
+    )  # int32 [M, STREAM_WINDOWS * T] decoder's input: <bos> and running text; M is 0 where there is none
+    stream_targets: np.ndarray  # int32, the same shape: the next token of each, as `targets`
 
 
 def augment(pictures: np.ndarray, noise: float, dropout: float, rng: np.random.Generator) -> np.ndarray:
@@ -111,6 +121,7 @@ class BatchMaker:
             )
         self.captions = min(t.captions, self.pairs)
         self.sets = self.pairs // t.set_size
+        self.text_rows = t.text_rows if len(data.running) else 0
         self.bounds = np.cumsum([data.shares[kind] for kind in data.phrases])
         name = data.names.lengths.mean()
         phrase = sum(data.shares[kind] * texts.lengths.mean() for kind, texts in data.phrases.items())
@@ -159,9 +170,9 @@ class BatchMaker:
         encoder_ids[np.arange(len(ids)), lengths] = c.pad_id  # the encoder sees the text without <eos>
         previous = np.concatenate([np.full((len(all_ids), 1), c.bos_id, np.int32), all_ids[:, :-1]], axis=1)
 
-        head = choose_words(
-            fill(decoder, all_ids, c.pad_id), c.vocab_size, t.head_words, (t.seed, step), c.word_classes
-        )
+        targets, running = fill(decoder, all_ids, c.pad_id), self._running(step)
+        written = np.concatenate([targets.ravel(), running.ravel()])
+        head = choose_words(written, c.vocab_size, t.head_words, (t.seed, step), c.word_classes)
         cell = decoder.segment >= 0
         pair = decoder.text < count
         caption = decoder.text >= count + t.phrases
@@ -174,14 +185,24 @@ class BatchMaker:
             tokens=fill(encoder, encoder_ids, c.pad_id),
             encoder=encoder,
             previous=fill(decoder, previous, c.pad_id),
-            targets=head.targets,
+            targets=head.targets[: targets.size].reshape(targets.shape),
             decoder=decoder,
             recall_weight=(cell & pair).astype(np.float32),
             phrase_weight=(cell & ~pair & ~caption).astype(np.float32),
             caption_weight=(cell & caption).astype(np.float32),
             words=head.words,
             word_weight=head.log_weight,
+            stream=np.concatenate([np.full((len(running), 1), c.bos_id, np.int32), running[:, :-1]], axis=1),
+            stream_targets=head.targets[targets.size :].reshape(running.shape),
         )
+
+    def _running(self, step: int) -> np.ndarray:
+        """Stretches of running text, int32 [M, STREAM_WINDOWS * T]; of numbers of their own, so that the rest stays the same."""
+        rng = np.random.default_rng((self.config.training.seed, step, 6))
+        length = STREAM_WINDOWS * self.config.max_seq_len
+        if not self.text_rows:
+            return np.zeros((0, length), np.int32)
+        return self.data.running[rng.integers(0, len(self.data.running), self.text_rows)]
 
     def _pack_in_order(self, lengths: np.ndarray, order: np.ndarray) -> Packing:
         """Pack texts in `order` while their indices stay those of `lengths`."""
@@ -203,4 +224,5 @@ class BatchMaker:
             "captions": self.captions,
             "encoder tokens": self.encoder_rows * self.config.max_seq_len,
             "decoder tokens": self.decoder_rows * self.config.max_seq_len,
+            "running text tokens": self.text_rows * STREAM_WINDOWS * self.config.max_seq_len,
         }

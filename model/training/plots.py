@@ -13,7 +13,7 @@ from model.quantizers import ternary_codes
 from model.training.log import read_log
 from model.training.run_folder import RunFolder
 
-CURVES = ("recall", "phrases", "caption", "text_query")
+CURVES = ("recall", "phrases", "caption", "text_query", "text")
 
 
 def draw_plots(model: BitMar, folder: RunFolder) -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from model.bitmar import BitMar
 from model.sequence_packing import Packing
+from model.streams import Streams, streams
 from model.training.batches import Batch
 from model.training.losses import (
     class_cross_entropy,
@@ -21,7 +22,7 @@ from model.training.losses import (
 )
 from model.training.shares import Whole
 
-METRICS = ("loss", "recall", "phrases", "caption", "text_query", "slot", "gradient")
+METRICS = ("loss", "recall", "phrases", "caption", "text_query", "text", "slot", "gradient")
 
 
 class AdamW(keras.optimizers.AdamW):
@@ -89,29 +90,47 @@ class TrainStep:
         latent = model.vision(b.asked)
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
-        if classes := model.config.word_classes:
-            logits = model.decode(b.previous, context, latent, b.decoder, b.words)
-            each = class_cross_entropy(logits, b.targets, b.words, b.word_weight, classes)
-        elif t.head_words:
-            logits = model.decode(b.previous, context, latent, b.decoder, b.words)
-            each = head_cross_entropy(logits, b.targets, b.word_weight)
-        else:
-            logits = model.decode(b.previous, context, latent, b.decoder)
-            each = token_cross_entropy(logits, b.targets)
+        each = self._each(b, b.previous, context, latent, b.decoder, b.targets)
         # a read that found another slot holds another text: what it cannot know is not asked of the decoder
         found = own_attention(scores, model.config.memory_temperature)
         found = b.decoder.spread(tf.concat([found, tf.ones(decoded - pairs)], 0)[:, None])[..., 0]
         weights = [b.recall_weight * found + b.phrase_weight, b.recall_weight, b.phrase_weight, b.caption_weight]
         written, recall, phrases_read, caption = share.means(each, weights)
         total = t.loss_recall * written + t.loss_caption * caption + t.loss_text_query * text_query
+        text = tf.constant(0.0)
+        rows = b.stream.shape[0]
+        if rows and t.loss_text:
+            nothing = tf.zeros((rows, dim)), tf.zeros((rows, model.config.vision_latent_size))
+            through = streams(rows, b.stream.shape[1], model.config)
+            text = share.once(tf.reduce_mean(self._each(b, b.stream, *nothing, through, b.stream_targets)))
+            total += t.loss_text * text
         return {
             "loss": total,
             "recall": recall,
             "phrases": phrases_read,
             "caption": caption,
             "text_query": text_query,
+            "text": text,
             "slot": share.once(slot_accuracy(scores)),
         }
+
+    def _each(
+        self,
+        b: Batch,
+        previous: tf.Tensor,
+        context: tf.Tensor,
+        latent: tf.Tensor,
+        where: Packing | Streams,
+        targets: tf.Tensor,
+    ) -> tf.Tensor:
+        """-log p of each target: previous, targets int32 [R, L]; context [N, D], latent [N, L'] of N texts -> float32 [R, L]."""
+        if classes := self.model.config.word_classes:
+            logits = self.model.decode(previous, context, latent, where, b.words)
+            return class_cross_entropy(logits, targets, b.words, b.word_weight, classes)
+        if self.model.config.training.head_words:
+            logits = self.model.decode(previous, context, latent, where, b.words)
+            return head_cross_entropy(logits, targets, b.word_weight)
+        return token_cross_entropy(self.model.decode(previous, context, latent, where), targets)
 
     def _run(self, batch: Batch, learning_rate: tf.Tensor) -> tf.Tensor:
         self.optimizer.learning_rate.assign(learning_rate)

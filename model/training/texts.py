@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.pictograms import Dataset
+from model.data.running_text import Document
 from model.data.splits import is_test_text
 from model.data.tokenizers import TextTokenizer
-from model.training.batches import Texts, TrainingSet
+from model.training.batches import NO_TEXT, STREAM_WINDOWS, Texts, TrainingSet
 
 RECOMBINED = 40_000  # texts made of the words of the training names
 JOINED = 5_000  # long texts made of two or three phrases
 RANDOM = 20_000  # sequences of random tokens, so that every token of the vocabulary is written and read
+RARE = 60_000  # sequences of random tokens, those that the other texts seldom have more often
 SHORT = 12  # tokens: longer texts are drawn apart, `long_phrases` of all
 LONG = 24  # tokens: still longer ones are few, LONGEST_SHARE of the long texts
 LONGEST_SHARE = 0.1
@@ -68,17 +72,53 @@ def joined(phrases: list[str], count: int, seed: int) -> list[str]:
     return [" and ".join(phrases[i] for i in row[: 2 + k % 2]) for k, row in enumerate(picks)]
 
 
-def random_tokens(tokenizer: TextTokenizer, length: int, count: int, seed: int) -> Texts:
-    """1 to SHORT tokens at random, special ones apart."""
-    rng = np.random.default_rng((seed, 3))
+def random_tokens(
+    tokenizer: TextTokenizer, length: int, count: int, seed: tuple[int, ...], seen: np.ndarray | None = None
+) -> Texts:
+    """1 to SHORT tokens at random, special ones apart.
+
+    seen: int [vocab_size], how often other texts have each token: drawn 1 / sqrt(1 + seen) times as often as one never seen.
+    """
+    rng = np.random.default_rng(seed)
     special = {tokenizer.pad, tokenizer.bos, tokenizer.eos}
     ordinary = np.array([i for i in range(tokenizer.vocab_size) if i not in special], np.int32)
     lengths = rng.integers(1, min(SHORT, length - 1) + 1, count).astype(np.int32)
-    ids = rng.choice(ordinary, (count, length))
+    share = None
+    if seen is not None:
+        share = (1 + seen[ordinary]) ** -0.5
+        share /= share.sum()
+    ids = rng.choice(ordinary, (count, length), p=share)
     column = np.arange(length)
     ids = np.where(column < lengths[:, None], ids, tokenizer.pad)
     ids[np.arange(count), lengths] = tokenizer.eos
     return Texts(ids.astype(np.int32), lengths)
+
+
+def occurrences(texts: list[np.ndarray], vocab_size: int) -> np.ndarray:
+    """How often each token stands in arrays of ids: int64 [vocab_size]."""
+    return sum((np.bincount(ids.ravel(), minlength=vocab_size) for ids in texts), np.zeros(vocab_size, np.int64))
+
+
+def stretches(paragraphs: list[str], tokenizer: TextTokenizer, length: int) -> np.ndarray:
+    """int32 [n, length]: the tokens from the start of each paragraph on, of those with so many behind them."""
+
+    def encoded(texts: list[str]) -> list[list[int]]:
+        return [row.ids for row in tokenizer.tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    first, later = encoded(paragraphs), encoded([f" {paragraph}" for paragraph in paragraphs])
+    whole = np.array([token for ids in later for token in ids], np.int32)
+    ends = np.cumsum([len(ids) for ids in later])
+    rows = [
+        np.concatenate([np.array(ids, np.int32), whole[end : end + length]])[:length]
+        for ids, end in zip(first, ends.tolist(), strict=True)
+    ]
+    return np.array([row for row in rows if len(row) == length], np.int32).reshape(-1, length)
+
+
+def running_text(documents: list[Document], tokenizer: TextTokenizer, length: int) -> np.ndarray:
+    """int32 [n, length]: stretches of all documents that are not held out."""
+    parts = [stretches(d.paragraphs, tokenizer, length) for d in documents if not d.held_out]
+    return np.concatenate(parts) if parts else NO_TEXT
 
 
 def select(texts: Texts, rows: np.ndarray) -> Texts:
@@ -109,9 +149,16 @@ def shares_of(kinds: dict[str, Texts], long: float) -> dict[str, float]:
 
 
 def training_set(
-    dataset: Dataset, tokenizer: TextTokenizer, config: BitMarConfig, max_samples: int | None = None
+    dataset: Dataset,
+    tokenizer: TextTokenizer,
+    config: BitMarConfig,
+    max_samples: int | None = None,
+    documents: Sequence[Document] = (),
 ) -> TrainingSet:
-    """What a run trains on; `max_samples` limits it to that many drawings, whole concepts at a time."""
+    """What a run trains on; `max_samples` limits it to that many drawings, whole concepts at a time.
+
+    documents: running text, for configurations with `text_rows`.
+    """
     if tokenizer.vocab_size != config.vocab_size:
         raise BitmarError(f"vocab_size is {config.vocab_size}, but the tokenizer has {tokenizer.vocab_size} entries")
     length, seed = config.max_seq_len, config.training.seed
@@ -139,13 +186,22 @@ def training_set(
         for kind in SHARES
         if kind != "random"
     }
-    kinds["random"] = random_tokens(tokenizer, length, RANDOM, seed)
+    kinds["random"] = random_tokens(tokenizer, length, RANDOM, (seed, 3))
     phrases = by_length(kinds, seed)
+    shares = shares_of(phrases, config.training.long_phrases)
+    running = (
+        running_text(list(documents), tokenizer, STREAM_WINDOWS * length) if config.training.text_rows else NO_TEXT
+    )
+    if rare := config.training.rare_words:
+        seen = occurrences([*(texts.ids for texts in phrases.values()), running], tokenizer.vocab_size)
+        phrases["rare"] = random_tokens(tokenizer, length, RARE, (seed, 7), seen)
+        shares = {kind: (1 - rare) * share for kind, share in shares.items()} | {"rare": rare}
     return TrainingSet(
         features=dataset.features,
         drawings=[drawings[c] for c in concepts],
         names=tokenise(known, tokenizer, length),
         phrases=phrases,
-        shares=shares_of(phrases, config.training.long_phrases),
+        shares=shares,
         views=dataset.seen,
+        running=running,
     )

@@ -78,6 +78,7 @@ def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
     replicas = choose(args.strategy)
     if replicas.chief:
         check_folder(path)
+    from model.data import running_text
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset, load_tokenizer
     from model.evaluation import refusal
@@ -93,14 +94,19 @@ def train(config: BitMarConfig, args: argparse.Namespace, began: float) -> int:
         folder.check_new(args.overwrite)
     dataset = load_dataset(config, args.data, args.split)
     tokenizer = load_tokenizer(config, dataset, args.data)
-    data = fingerprint(dataset, args.max_samples)
+    documents = running_text.read(args.data) if config.training.text_rows else []
+    if config.training.text_rows and not documents:
+        print(
+            f"{args.data}: no {running_text.FILE}, trained without running text (`pipeline.py data --config` makes it)"
+        )
+    data = fingerprint(dataset, args.max_samples, documents)
     if replicas.chief and args.resume:
         folder.check_resumable(config, data)
     replicas.check_same(key_of(config.as_dict(), data))
     minutes = config.training.minutes
     training = Training(
         config,
-        training_set(dataset, tokenizer, config, args.max_samples),
+        training_set(dataset, tokenizer, config, args.max_samples, documents),
         folder,
         math.inf if minutes is None else minutes * 60 - RESERVE,
         replicas,

@@ -12,7 +12,7 @@ from .conftest import CONFIGS
 
 SIZES = {  # text width, layers, heads; vision; fusion width, layers, heads; memory; RAM; alpha; window; vocabulary
     "original": ((256, 4, 4), (768, 256), (256, 2, 4), (512, 256, 262_144), 512, 0.1, 128, 50_257),
-    "tiny_edge": ((128, 3, 4), (768, 64, 128), (128, 1, 2), (16, 128, 4_096), 8, 0.2, 32, 50_257),
+    "tiny_edge": ((128, 3, 4), (768, 64, 128), (128, 1, 2), (16, 128, 4_096), 8, 0.2, 64, 50_257),
     "ultra_tiny": ((128, 3, 4), (768, 256, 128), (128, 1, 2), (8, 128, 2_048), 4, 0.2, 64, 2_048),
 }
 MISSING = object()  # a key to leave out
