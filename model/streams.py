@@ -25,8 +25,13 @@ class Streams(NamedTuple):
     held: np.ndarray  # bool [L, L]: does the cache hold the second token when the first one comes
 
     def causal(self) -> keras.KerasTensor:
-        """float32 [1, 1, L, L]: 1 where the first token attends to the second."""
-        return ops.cast(self.held, "float32")[None, None]
+        """float32 [R, 1, L, L]: 1 where the first token attends to the second.
+
+        The same for each stream, and yet one for each: TensorFlow fuses a mask of [1, 1, L, L] into the product before it, and
+        oneDNN has no fast kernel for that (x86-64, 8 rows: 100 times as long for 128 tokens, 250 times for 512).
+        """
+        held = ops.cast(self.held, "float32")[None, None]
+        return ops.tile(held, (self.position.shape[0], 1, 1, 1))
 
 
 def streams(count: int, length: int, config: BitMarConfig) -> Streams:

@@ -16,7 +16,12 @@ def interval(right: np.ndarray, concept: np.ndarray, seed: int = 0) -> tuple[flo
     if not len(right):
         return 0.0, 1.0
     _, index, counts = np.unique(concept, return_inverse=True, return_counts=True)
-    sums = np.bincount(index, np.asarray(right, np.float64), len(counts))
-    drawn = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), DRAWS)
-    low, high = np.quantile((drawn @ sums) / (drawn @ counts), (0.025, 0.975))
+    return ratio_interval(np.bincount(index, np.asarray(right, np.float64), len(counts)), counts, seed)
+
+
+def ratio_interval(over: np.ndarray, under: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap of sum(over) / sum(under), whose rows are drawn again together: float [n] each, n > 0."""
+    count = len(under)
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), DRAWS)
+    low, high = np.quantile((drawn @ over) / (drawn @ under), (0.025, 0.975))
     return float(low), float(high)
