@@ -63,6 +63,10 @@ class CompositeFunctions:
         attributes, weights = self._matrix(table, table=True)
         return composites.ternary_fc(*attributes, 0)(x, *weights)
 
+    def logits_of_words(self, x: tf.Tensor, table: keras.Variable, words: tf.Tensor) -> tf.Tensor:
+        """No graph of a device needs it: all words are computed."""
+        return tf.gather(self.ternary_logits(x, table), words, axis=-1)
+
     def top_k(self, x: tf.Tensor, table: keras.Variable, k: int) -> tuple[tf.Tensor, tf.Tensor]:
         attributes, weights = self._matrix(table, table=True)
         return composites.ternary_topk(*attributes, k)(x, *weights)

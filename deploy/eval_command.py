@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from model.data.fingerprint import fingerprint
     from model.data.pictograms import load_dataset
     from model.data.tokenizers import TextTokenizer
-    from model.evaluation import refusal
+    from model.evaluation import refusal, text
     from model.evaluation.machine import KerasMachine
     from model.evaluation.metrics import Evaluation
     from model.evaluation.pictures import draw_report
@@ -66,16 +66,26 @@ def run(args: argparse.Namespace) -> int:
     read = documents if "running_text" in trained_on else []
     if fingerprint(dataset, trained_on.get("max_samples"), read) != trained_on:
         raise BitmarError(f"{args.data}: not the data that {args.run} was trained on, expected the same (see {DATA})")
+    stretches = text.stretches(documents, max(1, min(text.STRETCHES, args.questions // text.QUESTIONS)))
+    if not stretches:
+        print(
+            f"{args.data}: no held-out running text, bits per byte are not measured "
+            "(`pipeline.py data --config configs/bitmar_tiny_edge.yaml` makes it)",
+            file=sys.stderr,
+        )
     seen = photos.load(args.data) if args.photos else None
+    model, tokenizer = load_run(args.run), TextTokenizer.read(args.run / TOKENIZER)
     if args.model:
         from deploy.flatbuffer_machine import FlatbufferMachine
 
         machine = FlatbufferMachine(args.model)
     else:
-        machine = KerasMachine(load_run(args.run), TextTokenizer.read(args.run / TOKENIZER))
+        machine = KerasMachine(model, tokenizer)
     criterion = refusal.load(args.run) if (args.run / refusal.FILE).exists() else None
     evaluation = Evaluation(machine, dataset, criterion, args.questions, photos=seen)
     report = evaluation.run()
+    if stretches:
+        report["text"] = text.text_row(text.measure(model, tokenizer, stretches), config.max_seq_len)
     if (args.run / METRICS).exists():
         trained = read_json(args.run / METRICS)
         report |= {key: trained[key] for key in ("steps", "seconds", "seeds", "commit") if key in trained}

@@ -101,6 +101,7 @@ def ternary_logits(x: keras.KerasTensor, table: keras.Variable) -> keras.KerasTe
     return _integer_product(x, table, transposed=True)
 
 
+@replaceable
 def logits_of_words(x: keras.KerasTensor, table: keras.Variable, words: keras.KerasTensor) -> keras.KerasTensor:
     """`ternary_logits` of some rows alone, for training: words int32 [S] -> float32 [..., S]."""
     return _integer_product(x, ops.take(table, words, axis=0), transposed=True, gamma=absmean_scale(table))

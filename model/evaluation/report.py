@@ -47,6 +47,8 @@ def table(report: dict[str, Any]) -> str:
         shares = f"{life['latest_kept']:.3f} of the latest kept, {life['right']:.3f} answered right"
         lines.append(f"200 teachings of 24 things into 16 slots: {life['duplicates']} duplicates, {shares}")
     lines.append(f"say: {say['found']:.3f} found, {say['mistyped']:.3f} with a slip of the keyboard")
+    if "text" in report:
+        lines.append(_text_line(report["text"]))
     lines.append(f"split {report['split']}, seed {report['seed']}, {say['n']} questions each; asked: {report['asked']}")
     return "\n".join(lines)
 
@@ -54,3 +56,11 @@ def table(report: dict[str, Any]) -> str:
 def _slot_line(title: str, row: dict[str, Any], exact: str) -> str:
     slot = f"{row['slot']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
     return f"{title:<{TITLE}}{slot:<22}{exact:<8}{row['lda']:<8.3f}{row['nearest']:<8.3f}"
+
+
+def _text_line(row: dict[str, Any]) -> str:
+    interval, stream = f"[{row['low']:.3f}, {row['high']:.3f}]", row["stream"]
+    line = f"running text: {row['bits_per_byte']:.3f} {interval} bits per byte in windows of {row['window']} tokens"
+    if not stream:
+        return line
+    return f"{line}; streams of {stream['tokens']}: {stream['ratio']:.3f} times that"

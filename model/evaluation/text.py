@@ -19,6 +19,7 @@ from model.training.losses import token_cross_entropy
 
 STRETCH = 5000  # bytes at least: eight windows of 128 tokens of GPT-2's
 STRETCHES = 48
+QUESTIONS = 40  # asked of each kind for one stretch, where fewer stretches are measured
 WINDOWS = 8  # of a stream
 LOGITS = 2**24  # numbers of a chunk's logits, about
 ROWS = 64  # of a chunk at most
