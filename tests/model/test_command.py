@@ -14,8 +14,10 @@ import pytest
 import yaml
 
 import pipeline
+from model.data import running_text
 from model.data.names import normalise
 from model.data.pictograms import load_dataset, load_tokenizer
+from model.data.running_text import Document
 from model.data.writing import mix
 from model.saved_run import load_run
 from model.training.log import read_log
@@ -59,6 +61,8 @@ def workplace(tmp_path_factory, ultra_tiny):
     (root / "data" / "phrases.txt").write_text("\n".join(phrases) + "\n")
     writing = {kind: [f"{kind} {i} of {n}" for n in NOUNS for i in range(40)] for kind in mix.KINDS}
     mix.write(root / "data" / mix.FILE, writing)
+    paragraph = "The cup of the river, and the lamp that stands beside it."
+    running_text.write(root / "data" / running_text.FILE, [Document("a book", True, [paragraph] * 100)])
     values = small(ultra_tiny, steps=6).as_dict() | {"vision": "file", "name": "toy"}
     (root / "toy.yaml").write_text(yaml.safe_dump(values))
     return root
@@ -130,6 +134,21 @@ def test_eval_prints_and_writes_the_report(workplace, trained, capsys):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert all(metrics[key] == value for key, value in printed.items() if key != "seeds") and printed["steps"] == 6
     assert metrics["seeds"] == {"training": 0, "evaluation": printed["seed"]}
+    text = printed["text"]
+    assert text["n"] == 1 and text["bytes"] >= 5000 and 0 < text["low"] <= text["bits_per_byte"] <= text["high"]
+    assert text["stream"]["tokens"] == 8 * text["window"] == 128 and text["stream"]["ratio"] > 0
+
+
+def test_eval_says_that_there_is_no_running_text(workplace, trained, tmp_path, capsys):
+    """Before the work: here the run's weights are missing, which ends it at once."""
+    data = shutil.copytree(workplace / "data", tmp_path / "data")
+    (data / running_text.FILE).unlink()
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "model.weights.h5").unlink()
+    assert call("eval", "--run", run, "--data", data) == 2
+    said, error = capsys.readouterr().err.splitlines()
+    assert "no held-out running text, bits per byte are not measured" in said
+    assert error.startswith("error: ") and "model.weights.h5" in error
 
 
 def test_more_steps_are_another_run(workplace, trained, capsys):

@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from benchmarks.text import FloatFunctions
 from bitmar.engine import cache_slot
 from model.bitmar import BitMar
 from model.config import from_dict
 from model.data.running_text import Document
 from model.data.tokenizers import train_bpe
 from model.evaluation import text
-from model.functional import KeyValueCache
+from model.functional import KeyValueCache, replaced_by
 
 WORDS = ["ärger", "the", "cup", "river", "of", "a", "lamp", "that", "drum", "ship"]
 
@@ -113,6 +114,39 @@ def test_a_head_with_classes_is_measured_by_its_probabilities(small_config):
     np.testing.assert_allclose(np.exp(log_p).sum(-1), 1, atol=1e-4)
     want = -np.take_along_axis(log_p, tokens[..., None], -1)[..., 0] / np.log(2)
     np.testing.assert_allclose(text.token_bits(model, tokens), want, atol=5e-3)
+
+
+def test_in_float_nothing_is_rounded(small_model, small_config):
+    """What a small change of any matrix does to the loss is what its gradient says; rounded numbers would not move."""
+    c = small_config
+    tokens = np.random.default_rng(8).integers(3, 300, (2, 16), dtype=np.int32)
+    words = np.arange(0, 300, 3, dtype=np.int32)
+    nothing = np.ones((2, c.episode_dim), np.float32), np.ones((2, c.vision_latent_size), np.float32)
+    table, kernel = small_model.decoder.embedding.embeddings, small_model.decoder.blocks[0].feed_forward.up.kernel
+
+    def total() -> tf.Tensor:
+        return tf.reduce_sum(small_model.decode(tokens, *nothing, words=words)[..., :20] ** 2)
+
+    def moved(variable) -> tuple[float, float]:
+        """(change of the loss by a thousandth of a step along the gradient, what the gradient says)."""
+        with tf.GradientTape() as tape:
+            before = total()
+        gradient = tf.convert_to_tensor(tape.gradient(before, variable))
+        step = 1e-3 * gradient / tf.norm(gradient)
+        variable.assign_add(step)
+        after = total()
+        variable.assign_sub(step)
+        return float(after - before), float(tf.reduce_sum(gradient * step))
+
+    with replaced_by(FloatFunctions()):
+        for variable in (table, kernel):
+            change, said = moved(variable)
+            assert change == pytest.approx(said, rel=0.05)
+        whole = small_model.decode(tokens, *nothing)
+        np.testing.assert_allclose(
+            small_model.decode(tokens, *nothing, words=words), whole.numpy()[..., words], atol=1e-4
+        )
+    assert small_model.decode(tokens, *nothing).numpy() != pytest.approx(whole.numpy(), abs=1e-3)
 
 
 def test_a_text_of_fewer_windows_has_no_stream(small_model, tokenizer):
