@@ -114,8 +114,9 @@ class TextDecoder(keras.layers.Layer):
         """What the head reads, float32 [B, T, width] or [R, L, width]; arguments as for `call`."""
         expanded = self._expanded(context)
         if packing is None:
-            length = inputs.shape[1]
-            positions, text, causal = ops.arange(length), None, ops.tril(ops.ones((length, length)))[None, None]
+            count, length = ops.shape(inputs)
+            positions, text = ops.arange(length), None
+            causal = ops.tile(ops.tril(ops.ones((length, length)))[None, None], (count, 1, 1, 1))  # see Streams.causal
             own = expanded[:, :length]
         else:
             positions, text, causal = packing.position, packing.text, packing.causal()

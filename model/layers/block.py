@@ -90,7 +90,7 @@ class CrossBlock(_Block):
 class DecoderBlock(_Block):
     """Causal self-attention, then the condition (memory read-out and picture) is added, then feed-forward.
 
-    Input x float32 [B, T, width]; allowed float32 [1, 1, T, T]; condition float32 [B, width]. Packed rows: x
+    Input x float32 [B, T, width]; allowed float32 [B, 1, T, T]; condition float32 [B, width]. Packed rows: x
     [R, L, width], allowed [R, 1, L, L], condition [N, width] and `text` int32 [R, L], the text of each cell. One token of a
     stream: x [B, 1, width], its `cache` and no `allowed`.
     """
