@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from bitmar.engine import cache_slot
 from model.config import BitMarConfig
+from model.functional import cache_slot
 
 
 class Streams(NamedTuple):
@@ -38,10 +38,8 @@ def streams(count: int, length: int, config: BitMarConfig) -> Streams:
     """`count` streams of `length` tokens each, <bos> included, through the configuration's window."""
     window, sinks = config.max_seq_len, config.attention_sinks
     at = np.arange(length, dtype=np.int32)
-    slots = np.array([cache_slot(position, window, sinks) for position in range(length)], np.int32)
+    slots = cache_slot(ops.convert_to_tensor(at), window, sinks)
     query, key = at[:, None], at[None]
     held = (key <= query) & ((key < sinks) | (query - key < window - sinks) | (query < window))
     rows = np.arange(count, dtype=np.int32)[:, None]
-    return Streams(
-        ops.convert_to_tensor(np.tile(slots, (count, 1))), ops.convert_to_tensor(np.tile(rows, length)), held
-    )
+    return Streams(ops.tile(slots[None], (count, 1)), ops.convert_to_tensor(np.tile(rows, length)), held)

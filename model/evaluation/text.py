@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +16,6 @@ from model.data.running_text import Document
 from model.data.tokenizers import TextTokenizer
 from model.evaluation.bootstrap import ratio_interval
 from model.streams import streams
-from model.training.losses import token_cross_entropy
 
 STRETCH = 5000  # bytes at least: eight windows of 128 tokens of GPT-2's
 STRETCHES = 48
@@ -69,7 +69,8 @@ def token_bits(model: BitMar, rows: np.ndarray) -> np.ndarray:
     @tf.function
     def nats(previous: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         # a head with classes gives log probabilities: their softmax is the probabilities again, so one formula does for both
-        return token_cross_entropy(model.decode(previous, *nothing, through), targets)
+        logits = model.decode(previous, *nothing, through)
+        return keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
 
     previous = np.concatenate([np.full((count, 1), c.bos_id, np.int32), rows[:, :-1]], axis=1)
     out = np.empty(rows.shape)
