@@ -113,7 +113,7 @@ class Engine:
 
     def no_picture(self) -> np.ndarray:
         """The latent that a stored name is decoded with, whatever is asked with: zeros."""
-        return np.zeros(self.decoder.shape("latent"), np.float32)
+        return np.zeros(self.greedy.shapes["latent"], np.float32)
 
     def alone(self, episode: np.ndarray) -> np.ndarray:
         """One slot [D] read alone: its weight is 1. context float32 [1, D]."""

@@ -10,22 +10,22 @@ from tests.convert.device import Answers, Questions
 
 
 def answer(model: BitMar, q: Questions, device: Answers) -> Answers:
-    """Everything from the pictures on; only the tokens fed to the decoder are the device's."""
+    """Everything from the pictures on; only the tokens fed to the decoder, and the logits, are the device's."""
     taught, asked = encode(model, q, q.taught, True), encode(model, q, q.asked, False)
     grouped = [x.reshape(-1, q.group, x.shape[-1]) for x in (asked["query"], taught["key"], taught["episode"])]
     context, scores = (keras.ops.convert_to_numpy(x) for x in model.recall(*grouped))
     context = context.reshape(-1, context.shape[-1])
     bos = np.full((len(context), 1), model.config.bos_id, np.int32)
     fed = np.concatenate([bos, device.best[:, :-1]], axis=1)
-    logits = keras.ops.convert_to_numpy(model.decode(fed, context, asked["latent"]))
+    best = keras.ops.convert_to_numpy(model.likeliest(fed, context, asked["latent"]))
     return Answers(
         episode=taught["episode"],
         key=taught["key"],
         latent=taught["latent"],
         slot=scores.argmax(-1).reshape(-1),
         context=context,
-        best=logits.argmax(-1),
-        logit=logits.max(-1),
+        best=best,
+        logit=device.logit,
         there=device.there,
     )
 
