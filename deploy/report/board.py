@@ -15,9 +15,11 @@ from deploy import fit
 from deploy.board.console import picture_line
 from deploy.board.link import open_emulator
 from deploy.firmware import Firmware, build
+from deploy.report.speed import ANSWER
 
 SLOTS = 4  # things in the memory, all hot
 TOKENS = 96  # of the stream that is decoded
+ANSWER_PARTS = ("encode", "memory", "recall", "start")  # of a question, beside its tokens
 EYE = ("vision.tflite", "vision.bin")
 
 
@@ -62,6 +64,33 @@ def on_board(model: Path) -> dict[str, Any]:
         firmware = build(without_eye(model, Path(folder)))
     sizes = fit.aot_report(firmware, fit.run_on_emulator(firmware), fit.load_board("qemu"))
     counts = bench(firmware, TOKENS, SLOTS)
-    parts = ("encode", "memory", "recall", "start", "per_token", "ask", "ask_tokens", "teach", "teach_tries")
+    parts = (
+        "encode",
+        "memory",
+        "recall",
+        "start",
+        "per_token",
+        "most_per_token",
+        "ask",
+        "ask_tokens",
+        "teach",
+        "teach_tries",
+    )
     kept = ("flash_weights", "flash_tokenizer", "flash_code", "ram_total", "ram", "stack_used")
     return {"instructions": {name: counts[name] for name in parts}} | {name: sizes[name] for name in kept}
+
+
+def question(board: dict[str, Any]) -> int:
+    """Instructions of a question whose answer has ANSWER tokens, by what on_board counted."""
+    counts = board["instructions"]
+    return sum(counts[name] for name in ANSWER_PARTS) + ANSWER * counts["per_token"]
+
+
+def board_ratios(rows: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Instructions of the original over those of tiny_edge, of a token and of a question; empty where one has none."""
+    boards = [rows.get(name, {}).get("board") or {} for name in ("original", "tiny_edge")]
+    if not all("instructions" in board for board in boards):
+        return {}
+    original, edge = boards
+    token = original["instructions"]["per_token"] / edge["instructions"]["per_token"]
+    return {"token": token, "ask": question(original) / question(edge)}

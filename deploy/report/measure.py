@@ -14,12 +14,13 @@ from deploy.report.claims import claims
 from deploy.report.configurations import CARD, PUBLISHED, ROOT, Standing
 from deploy.report.footprint import footprint, installed
 from deploy.report.speed import times
+from model.word_classes import WordClasses
 
 STATES = ROOT / "benchmarks" / "results" / "memstore.json"  # benchmarks/memstore.py
 # beginnings of a tensor's name, with its file's for the words that both ends have
 COMPONENTS = {
     "encoder's words": ("text/embedding",),
-    "decoder's words and head": ("decoder/embedding",),
+    "decoder's words and head": ("decoder/embedding", "decoder/class_head"),
     "text encoder": ("text/block_", "text/positions"),
     "vision": ("vision/",),
     "fusion": ("text/fusion_",),
@@ -42,7 +43,7 @@ def measure(standings: list[Standing], board: bool, progress: Callable[[str], No
     progress("times of all models, interleaved")
     timed = times(standings)
     for name, row in rows.items():
-        row["ms"] = timed["ms"][name]
+        row["ms"], row["class_tokens"] = timed["ms"][name], timed["class_tokens"][name]
     for standing in standings if board else ():
         progress(f"{standing.name} on the emulated Cortex-M7")
         try:
@@ -80,7 +81,9 @@ def sizes(standing: Standing) -> dict[str, Any]:
         "weights": standing.weights,
         "published": PUBLISHED[standing.name],
         **found,
-        "step": {"head": components["decoder's words and head"], "layers": step},
+        "step": {"head": model.config["text_dim"] * head_rows(model.config), "layers": step},
+        "head_rows": head_rows(model.config),
+        "words": model.config["vocab_size"],
         "memory_bytes": model.memory_slots * model.episode_dim * (2 if model.slot_dtype == "float16" else 1),
         "window": model.window,
         "state_bytes": state_bytes(standing.name),
@@ -92,6 +95,15 @@ def sizes(standing: Standing) -> dict[str, Any]:
 def component(tensor: str) -> str:
     """The part of the model that a tensor belongs to."""
     return next(name for name, beginnings in COMPONENTS.items() if tensor.startswith(beginnings))
+
+
+def head_rows(config: dict[str, Any]) -> int:
+    """Rows that the decoder's head multiplies for a token, at most: all words, or shortlist, classes and one class's words."""
+    size = config.get("decoder_class_words", 0)
+    if not size:
+        return config["vocab_size"]
+    classes = WordClasses(config["vocab_size"], config["decoder_shortlist"], size)
+    return min(classes.vocab_size, classes.shortlist + size) + classes.count
 
 
 def state_bytes(name: str) -> float | None:

@@ -68,13 +68,17 @@ def actions(engine: Engine, memory: Memory, tokenizer: Tokenizer) -> dict[str, t
 
 
 def times(standings: list[Standing]) -> dict[str, Any]:
-    """Medians of the thread's CPU time in milliseconds by configuration and action; the kernels' instruction set."""
-    timed = {}
+    """Medians of the thread's CPU time in milliseconds by configuration and action; the kernels' instruction set.
+
+    class_tokens: which share of a stream's tokens the decoder's head took from a class of words; None where it has none.
+    """
+    timed, class_tokens = {}, {}
     for standing in standings:
         model = read_model(standing.folder)
         tokenizer = Tokenizer(model.path / "tokenizer.bin", library.load())
-        memory = Memory(None, memory_shape(model, None))
-        timed |= {(standing.name, what): how for what, how in actions(Engine(model), memory, tokenizer).items()}
+        memory, engine = Memory(None, memory_shape(model, None)), Engine(model)
+        timed |= {(standing.name, what): how for what, how in actions(engine, memory, tokenizer).items()}
+        class_tokens[standing.name] = of_classes(engine)
     found: dict[tuple[str, str], list[float]] = {key: [] for key in timed}
     for _ in range(ROUNDS):
         for key, (action, count) in timed.items():
@@ -85,4 +89,13 @@ def times(standings: list[Standing]) -> dict[str, Any]:
     medians: dict[str, dict[str, float]] = {standing.name: {} for standing in standings}
     for (name, what), values in found.items():
         medians[name][what] = round(float(np.median(values)), 4)
-    return {"isa": library.load().bm_isa().decode(), "ms": medians}
+    return {"isa": library.load().bm_isa().decode(), "ms": medians, "class_tokens": class_tokens}
+
+
+def of_classes(engine: Engine) -> float | None:
+    """The share of words of a class among the tokens of the stream that is timed; None for a head without classes."""
+    config = engine.model.config
+    if not config.get("decoder_class_words"):
+        return None
+    tokens = engine.stream(engine.no_context(), engine.encode([], random_picture()).latent, STREAM)
+    return sum(token >= config["decoder_shortlist"] for token in tokens) / STREAM

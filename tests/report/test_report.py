@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import pipeline
+from deploy.report.board import board_ratios
 from deploy.report.claims import claims, verdict
 from deploy.report.configurations import FRESH, PUBLISHED, Standing, standing
-from deploy.report.measure import COMPONENTS, measure
+from deploy.report.measure import COMPONENTS, head_rows, measure
 from deploy.report.page import MISSING, page
 from deploy.report.plots import PLOTS, draw
 from deploy.report_command import PAGE, RESULT, ROOT
@@ -46,6 +47,14 @@ def test_what_is_recorded(recorded: dict[str, Any]) -> None:
     assert edge["flatbuffer_bytes"] <= 3_000_000
     assert all(ram["own"] <= 5_000_000 for ram in edge["ram"].values())
     assert {row["verdict"] for row in recorded["claims"]} <= VERDICTS
+    assert all(found >= 5 for found in board_ratios(recorded["configurations"]).values())
+
+
+def test_rows_that_a_head_multiplies() -> None:
+    assert head_rows({"vocab_size": 100}) == 100
+    classes = {"vocab_size": 100, "decoder_shortlist": 20, "decoder_class_words": 30}
+    assert head_rows(classes) == 20 + 30 + 3
+    assert head_rows(classes | {"decoder_class_words": 200}) == 100 + 1, "one class, of 80 words"
 
 
 def test_the_shipped_model_measured_now(tmp_path: Path) -> None:
