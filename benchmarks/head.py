@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "bitmar_tiny_edge.yaml")
     parser.add_argument("--shortlist", type=int, default=2256)
     parser.add_argument("--words", type=int, default=2000, help="words of a class")
-    parser.add_argument("--steps", type=int, default=96, help="three windows")
+    parser.add_argument("--steps", type=int, default=96, help="a window and a half")
     args = parser.parse_args()
 
     import keras

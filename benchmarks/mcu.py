@@ -107,7 +107,7 @@ def lines(rows: list[dict[str, Any]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokens", type=int, default=96, help="length of the stream: three windows")
+    parser.add_argument("--tokens", type=int, default=96, help="length of the stream: a window and a half")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     from deploy.models import config_model, pick_model
