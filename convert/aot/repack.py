@@ -57,7 +57,7 @@ def total_instructions(matrices: list[Matrix], layouts: dict[int, str]) -> int:
 
 
 def default_budget(graphs: list[Graph], sees: bool) -> int:
-    """A small model makes room for its eye; for a large one the eye is little, and its token would take 1.6 times as long."""
+    """A small model makes room for its eye; for a large one the eye is little, and its token would take 1.4 times as long."""
     return SEEING_BUDGET if sees and _constant_bytes(graphs) <= SEEING_BUDGET else BUDGET
 
 
