@@ -1,8 +1,8 @@
 """The refusal's weights and thresholds, from things that its keys were not trained on, and none of them a held-out one.
 
-A second key head is trained like the first, but without a fifth of the training concepts, whole families; these play the
-strangers: the model's own keys were trained on them and know them too well. What is fitted to the second head's scores serves
-the first.
+A second key head is trained like the first, but without the training concepts that the other split holds out, whole families;
+these play the strangers: the model's own keys were trained on them and know them too well. What is fitted to the second head's
+scores serves the first.
 """
 
 from __future__ import annotations
