@@ -16,7 +16,7 @@ from model.training.head_words import choose_words
 STREAM_WINDOWS = 2  # a row of running text is twice the window: the cache's slots go round once
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
-VIEWED = 0.25  # share of the pictures that is a view, where a drawing has views
+VIEWED = 0.1  # share of the pictures that is a view, where a drawing has views
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 It starts from the closed-form discriminant and is trained contrastively between different artists' drawings of one thing
 (InfoNCE, van den Oord et al., 2018), with noise and dropout on the 768 numbers; an anchor holds its cosines near the
-discriminant's. The discriminant is of the drawings and of their views: by a camera, in front of backgrounds, and as other hands
-might draw them (`pipeline.py data`); of what is compared a quarter are views. Nothing else trains it later, so its figures
-depend on drawings and seed alone.
+discriminant's. The discriminant is of the drawings; of what is compared a tenth are views: by a camera, in front of backgrounds,
+and as other hands might draw them (`pipeline.py data`). Nothing else trains it later, so its figures depend on drawings and
+seed alone.
 """
 
 from __future__ import annotations
@@ -27,15 +27,6 @@ RATE = 0.003
 SHRINKAGE = 0.5  # what the eye was trained on spreads less within a thing than what it was not
 
 
-def all_pictures(features: np.ndarray, rows: np.ndarray, views: Views) -> tuple[np.ndarray, np.ndarray]:
-    """The drawings `rows` and their views: float32 [P, 768], and for each the index into `rows`."""
-    index = np.arange(len(rows))
-    if not views.rows.size:
-        return features[rows], index
-    of = views.rows[rows]
-    return np.concatenate([features[rows], views.features[of[of >= 0]]]), np.r_[index, np.nonzero(of >= 0)[0]]
-
-
 def train_keys(
     head: KeyHead,
     features: np.ndarray,
@@ -46,11 +37,12 @@ def train_keys(
 ) -> None:
     """Train `from_vision` and its norm's gain. features float32 [N, 768]; drawings: rows of each concept, at least two each."""
     t = config.training
-    pictures, of = all_pictures(features, np.concatenate(drawings), views)
-    concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])[of]
+    concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])
     if len(drawings) <= head.dim:  # fewer things than numbers: nothing to compute a discriminant from
         return
-    matrix = discriminant.fit(discriminant.window_normalised(pictures), concept, head.dim, SHRINKAGE)
+    matrix = discriminant.fit(
+        discriminant.window_normalised(features[np.concatenate(drawings)]), concept, head.dim, SHRINKAGE
+    )
     kernel = head.from_vision.kernel
     kernel.assign(matrix / matrix.std() * float(np.std(kernel.numpy())))
     variables = [kernel, head.vision_norm.gain]

@@ -11,7 +11,6 @@ import pytest
 from bitmar.errors import BitmarError
 from model.data.dataset import Views
 from model.training.batches import VIEWED, BatchMaker, augment, look
-from model.training.keys import all_pictures
 from model.training.loop import Interrupt, Training
 from model.training.run_folder import RunFolder
 from model.training.schedule import Schedule
@@ -233,10 +232,3 @@ def test_most_pictures_are_seen_in_one_of_their_own_views() -> None:
     assert not viewed[asked == 9].any()
     assert abs(viewed[(asked > 0) & (asked < 9)].mean() - VIEWED) < 0.03
     assert set(seen[viewed & (asked == 5)]) == {500.0, 501.0}
-
-
-def test_a_discriminant_sees_drawings_and_views() -> None:
-    features = np.arange(4, dtype=np.float32)[:, None] * np.ones((1, 768), np.float32)
-    views = Views(np.array([[0, -1], [1, 2], [-1, -1], [3, -1]], np.int32), 10 + np.zeros((4, 768), np.float32))
-    pictures, of = all_pictures(features, np.array([1, 2, 3]), views)
-    assert pictures[:, 0].tolist() == [1, 2, 3, 10, 10, 10] and of.tolist() == [0, 1, 2, 0, 0, 2]
