@@ -1,5 +1,6 @@
 # make try    teach the shipped model four things, cut the power, ask                (about 1 minute with downloads)
 # make demo   train, convert, teach, kill, ask: the whole way on real pictures        (about 25 minutes on 2 cores)
+#             CONFIG=tiny_edge: with that configuration, its shipped model after a short training of its own
 # make test   lint, then every part's tests, sampled and seeded                       (about 30 minutes on 2 cores)
 # Each target sets up what it needs: Debian packages (or says which), virtual environments, downloads.
 
@@ -14,7 +15,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help try demo test test-full lint format bench report crashlab fuzz setup system clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 	@echo "also: make test-full | lint | format | bench | report | crashlab | fuzz | setup | clean"
 
 # what a Raspberry Pi needs, nothing of TensorFlow
@@ -58,7 +59,7 @@ build/demo.stamp: tools/system_packages.sh
 # neither browsers nor other computers' compilers: those are for the tests
 demo: build/demo.stamp $(VENV)/.stamp
 	@$(PY) -m bitmar.native.build --quiet
-	$(PY) tools/demo.py
+	$(PY) tools/demo.py $(if $(CONFIG),--config $(CONFIG))
 
 lint: system $(VENV)/.stamp
 	$(PY) -m ruff check .

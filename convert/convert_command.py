@@ -12,6 +12,7 @@ from bitmar.errors import BitmarError
 from bitmar.model_format import FILE as MARK
 from model.data.files import check_folder, check_readable
 from model.default_run import DEFAULT_RUN
+from model.find_config import config_file
 
 if TYPE_CHECKING:
     from model.bitmar import BitMar
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `pipeline.py convert`."""
     parser.add_argument("--run", type=Path, metavar="R", help=f"the folder of a trained run (default: {DEFAULT_RUN})")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the model goes (default: R/model)")
-    parser.add_argument("--config", type=Path, metavar="C", help="with --untrained: configs/*.yaml")
+    parser.add_argument(
+        "--config", type=config_file, metavar="C", help="with --untrained: configs/*.yaml, or the name of one"
+    )
     parser.add_argument(
         "--untrained", action="store_true", help="convert freshly initialised weights, to measure sizes"
     )

@@ -75,11 +75,13 @@ def write_model(
     out: Path,
     refusal: tuple[Path, ...] = (),
     cache: str = "int8",
+    device_only: bool = False,
 ) -> dict[str, Any]:
     """Convert a model into folder `out`, which appears (or is replaced) only when it is complete.
 
     Args: tokenizer: its tokenizer.json; vision: its vision.tflite, vision.bin beside it; None leaves the file out; refusal: the
-        run's refusal.json and cohort.bin; cache: what the decoder's key/value caches hold, "int8" or "float32".
+        run's refusal.json and cohort.bin; cache: what the decoder's key/value caches hold, "int8" or "float32"; device_only:
+        without tokenizer.json, which no device reads.
     Returns: the size report.
     Raises: BitmarError: `out` is something other than a converted model, a file cannot be read or written.
     """
@@ -99,7 +101,8 @@ def write_model(
                 files["vision.bin"] = vision.with_suffix(".bin").read_bytes()
             files |= {file.name: file.read_bytes() for file in refusal}
             if tokenizer:
-                files["tokenizer.json"] = tokenizer.read_bytes()
+                if not device_only:
+                    files["tokenizer.json"] = tokenizer.read_bytes()
                 write_table(tokenizer, folder / "tokenizer.bin", config.pad_id, config.bos_id, config.eos_id)
                 files["tokenizer.bin"] = (folder / "tokenizer.bin").read_bytes()
             report = size_report(config.name, parsed, {name: len(content) for name, content in files.items()})

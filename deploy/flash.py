@@ -12,13 +12,16 @@ from bitmar.errors import BitmarError
 from deploy import fit, registry
 from deploy.firmware import build, check_tools
 from deploy.models import pick_model
+from model.find_config import config_file
 
 MEASURED_ON = "qemu_cortex_m7"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     board = parser.add_argument_group("--target qemu or a board")
-    board.add_argument("--config", type=Path, help="measure configs/*.yaml with fresh weights instead of a model")
+    board.add_argument(
+        "--config", type=config_file, help="measure configs/*.yaml (or by name) with fresh weights instead of a model"
+    )
     board.add_argument("--dry-run", action="store_true", help="the fit report alone: nothing is flashed")
 
 

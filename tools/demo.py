@@ -3,6 +3,9 @@
 
 Everything runs through pipeline.py as a user would type it; each command is printed before it runs. Leaves runs/demo/ with
 metrics.json, the model, the card and demo.json (what was answered, beside the truth).
+
+With another configuration than ultra_tiny (`make demo CONFIG=tiny_edge`) a training worth its name takes hours: a short one shows
+that the way is whole, and the devices run the shipped model of that name.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 
 RUN = Path("runs/demo")
 CARD = RUN / "card"
-CONFIG = Path("configs/bitmar_ultra_tiny.yaml")
+DEFAULT = "ultra_tiny"
+SHORT_TRAINING = "6"  # minutes, for a configuration whose model is shipped
 SLOTS = 16
 THINGS_FOR_PI, THINGS_FOR_BOARD, THINGS_SEEN_BY_BOARD = 8, 2, 4
 SEED = 2026
@@ -42,8 +46,8 @@ class Thing:
 class Console:
     """A console process, driven line by line; answers are JSON objects."""
 
-    def __init__(self, target: str) -> None:
-        command = ["console", "--target", target, "--card", str(CARD), "--model", str(RUN / "model"), "--json"]
+    def __init__(self, target: str, model: Path) -> None:
+        command = ["console", "--target", target, "--card", str(CARD), "--model", str(model), "--json"]
         if target == "here":
             command += ["--slots", str(SLOTS)]
         show(command)
@@ -89,12 +93,13 @@ def pipeline(*command: str) -> None:
     print(f"  [{command[0]}: {time.monotonic() - start:.0f} s]", flush=True)
 
 
-def pick_things(count: int, split: str) -> list[Thing]:
+def pick_things(count: int, split: str, config: str) -> list[Thing]:
     """Seeded choice of held-out concepts, each with two artists' drawings; nothing is picked by hand."""
     from model.config import load_config
     from model.data.pictograms import load_dataset
+    from model.find_config import config_file
 
-    dataset = load_dataset(load_config(ROOT / CONFIG), ROOT / "data", split=split)
+    dataset = load_dataset(load_config(config_file(config)), ROOT / "data", split=split)
     pairs: dict[str, list[tuple[int, int]]] = {}
     for taught, asked in dataset.held_out_pairs():
         pairs.setdefault(dataset.name_of(taught), []).append((taught, asked))
@@ -155,9 +160,9 @@ def ask(console: Console, device: str, things: list[Thing]) -> list[dict[str, An
     return answers
 
 
-def device_story(split: str, board: bool) -> list[dict[str, Any]]:
+def device_story(split: str, config: str, model: Path, board: bool) -> list[dict[str, Any]]:
     """Teach the Pi app, kill it, ask it; the same card in the microcontroller, which then sees for itself; back to the Pi."""
-    things = pick_things(THINGS_FOR_PI + THINGS_FOR_BOARD + THINGS_SEEN_BY_BOARD, split)
+    things = pick_things(THINGS_FOR_PI + THINGS_FOR_BOARD + THINGS_SEEN_BY_BOARD, split, config)
     first, second, third = (
         things[:THINGS_FOR_PI],
         things[THINGS_FOR_PI:-THINGS_SEEN_BY_BOARD],
@@ -165,40 +170,41 @@ def device_story(split: str, board: bool) -> list[dict[str, Any]]:
     )
     shutil.rmtree(CARD, ignore_errors=True)
     CARD.mkdir(parents=True)
-    console = Console("here")
+    console = Console("here", model)
     teach(console, first)
     console.kill()
-    console = Console("here")
+    console = Console("here", model)
     answers = ask(console, "the Pi app", first)
     console.quit()
     if not board:
         return answers
-    console = Console("qemu")
+    console = Console("qemu", model)
     answers += ask(console, "the Cortex-M7 (emulated)", first)
     teach(console, second)
     console.kill()
     seen = on_the_card(third)
-    console = Console("qemu")
+    console = Console("qemu", model)
     teach(console, seen)
     console.kill()
-    console = Console("qemu")
+    console = Console("qemu", model)
     answers += ask(console, "the Cortex-M7 (emulated), pictures from its own card", seen)
     console.quit()
-    console = Console("here")
+    console = Console("here", model)
     answers += ask(console, "the Pi app, taught on the Cortex-M7", second + third)
     console.quit()
     return answers
 
 
-def summary(answers: list[dict[str, Any]]) -> None:
+def summary(answers: list[dict[str, Any]], model: Path) -> None:
     """What a sceptic wants to see at the end: answers right, accuracy over 2,000 questions, sizes."""
-    metrics = json.loads((RUN / "metrics.json").read_text())
+    own = model == RUN / "model"
+    metrics = json.loads((RUN if own else model).joinpath("metrics.json").read_text())
     short = " (cut short by --minutes)" if metrics["cut_short"] else ""
-    print("\nSummary")
+    print("\nSummary" + ("" if own else f" of {model}, the shipped model"))
     print(f"  trained for {metrics['steps']:,} steps{short}, {metrics['seconds'] / 60:.1f} minutes")
     for device in dict.fromkeys(answer["device"] for answer in answers):
-        own = [answer for answer in answers if answer["device"] == device]
-        print(f"  {device}: {sum(a['right'] for a in own)} of {len(own)} names right")
+        here = [answer for answer in answers if answer["device"] == device]
+        print(f"  {device}: {sum(a['right'] for a in here)} of {len(here)} names right")
     for ways in ("8", "16"):
         for group, words in (
             ("known_other_names", "known things under other names"),
@@ -206,7 +212,7 @@ def summary(answers: list[dict[str, Any]]) -> None:
         ):
             row = metrics["ways"][ways][group]
             print(f"  {ways}-way, {words}: slot {row['slot']:.3f}, name exact {row['exact']:.3f} (n = {row['n']})")
-    files = sorted((RUN / "model").glob("*.tflite"))
+    files = sorted(model.glob("*.tflite"))
     print("  files: " + ", ".join(f"{file.name} {file.stat().st_size:,} B" for file in files))
     card = sorted((CARD / "bitmar_memory").glob("*"))
     print("  card: " + ", ".join(f"{file.name} {file.stat().st_size:,} B" for file in card if file.is_file()))
@@ -214,6 +220,7 @@ def summary(answers: list[dict[str, Any]]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default=DEFAULT, metavar="NAME", help="ultra_tiny, tiny_edge or original")
     parser.add_argument("--steps", help="training steps (default: the configuration's)")
     parser.add_argument("--minutes", help="cut the training short after this long (default: no limit)")
     parser.add_argument("--split", default="final", help="salt of the held-out concepts")
@@ -221,18 +228,23 @@ def main() -> int:
     parser.add_argument("--no-train", action="store_true", help="use runs/demo as it is: only the device's part")
     args = parser.parse_args()
     start = time.monotonic()
+    shipped = Path("models") / args.config
+    model = shipped if args.config != DEFAULT and (ROOT / shipped).exists() else RUN / "model"
+    if model == shipped and not args.steps:
+        args.minutes = args.minutes or SHORT_TRAINING
     if not args.no_train:
         shutil.rmtree(ROOT / RUN, ignore_errors=True)
-        pipeline("data")
+        pipeline("data", "--config", args.config)
         limits = [f"--{name}={value}" for name in ("steps", "minutes") if (value := getattr(args, name))]
-        pipeline("train", "--config", str(CONFIG), "--run", str(RUN), "--split", args.split, *limits)
+        pipeline("train", "--config", args.config, "--run", str(RUN), "--split", args.split, *limits)
         pipeline("convert", "--run", str(RUN))
-        pipeline("eval", "--run", str(RUN))
+        if model != shipped:
+            pipeline("eval", "--run", str(RUN))
     if not args.no_board:
-        pipeline("deploy", "--target", "qemu", "--run", str(RUN))
-    answers = device_story(args.split, board=not args.no_board)
+        pipeline("deploy", "--target", "qemu", "--model", str(model))
+    answers = device_story(args.split, args.config, model, board=not args.no_board)
     (RUN / "demo.json").write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
-    summary(answers)
+    summary(answers, model)
     print(f"  in all: {(time.monotonic() - start) / 60:.1f} minutes")
     right = sum(answer["right"] for answer in answers)
     if 2 * right < len(answers):

@@ -4,11 +4,15 @@
     ./pipeline.py data
     ./pipeline.py train --config configs/bitmar_ultra_tiny.yaml --run runs/ultra_tiny --split final
     ./tools/ship_model.py --run runs/ultra_tiny [--seeds runs/ultra_tiny_1 runs/ultra_tiny_2]
+    ./tools/ship_model.py --run runs/tiny_edge --name tiny_edge --device-only
 
 config.yaml, data.json, tokenizer.json, model.npz, refusal.json, cohort.bin
                                                     the run: `--run models/NAME` evaluates and converts it like any other
 *.tflite, tokenizer.bin, model.json, report.json    the converted model: `--model NAME` in every command
 metrics.json, MODEL_CARD.md                         what it was trained on, what it reaches, what it does not do
+
+With --device-only neither model.npz nor tokenizer.json: with GPT-2's vocabulary they would be half of the folder, and no device
+reads them.
 
 With --pictures also tests/fixtures: the test split's pictures as 768 numbers each, so that tests neither train nor download.
 """
@@ -82,18 +86,20 @@ def save_fixtures(dataset: Dataset) -> None:
     )
 
 
-def model_card(name: str, config: Any, metrics: dict[str, Any], sizes: dict[str, Any]) -> str:
-    """MODEL_CARD.md, every figure out of the run's own files."""
-    from model.data.packages import EMOJIBASE, LITE0, SETS, WORDNET
+def model_card(name: str, config: Any, metrics: dict[str, Any], sizes: dict[str, Any], whole: bool) -> str:
+    """MODEL_CARD.md, every figure out of the run's own files; `whole`: the folder can be evaluated as a run."""
+    from model.data.packages import EMOJIBASE, LITE0, SETS, TEXTS, WORDNET
     from model.evaluation.report import table
 
     used = [*(s.source for s in SETS.values() if s.role == "train"), EMOJIBASE, WORDNET, LITE0]
+    used += TEXTS * (config.training.text_rows > 0)
     data = "\n".join(f"- {p.name} {p.version} ({p.licence}, {p.author}): {p.use}" for p in used)
     trained = ", ".join(
         f"{metrics[key]:,.0f} {key}" if key != "commit" else f"commit {metrics[key]}"
         for key in ("steps", "seconds", "commit")
         if metrics.get(key) is not None
     )
+    again = f"; `./pipeline.py eval --run models/{name}` measures again what stands below" if whole else ""
     return f"""# {name}
 
 A ternary (BitNet b1.58) vision-and-text model with episodic memory. It is shown a picture and told its name; it names
@@ -101,7 +107,7 @@ another picture of the same thing. {sizes["weights"]:,} weights in {sizes["weigh
 {config.memory_slots} things by default (`--slots` takes more), {config.episode_dim} numbers each.
 
 Made by `tools/ship_model.py` from `configs/{config.name}.yaml`{": " + trained if trained else ""}.
-The files and their SHA-256 stand in model.json; `./pipeline.py eval --run models/{name}` measures again what stands below.
+The files and their SHA-256 stand in model.json{again}.
 
 ## Data
 {data}
@@ -181,6 +187,7 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of `pipeline.py data`")
     parser.add_argument("--name", default="ultra_tiny", help="the model is written to models/NAME")
+    parser.add_argument("--device-only", action="store_true", help="leave out what only evaluating the run again needs")
     parser.add_argument("--pictures", action="store_true", help="also make the pictures of tests/fixtures")
     args = parser.parse_args()
     from convert.model_folder import write_model
@@ -198,8 +205,11 @@ def main() -> int:
         compact = Path(temporary) / COMPACT
         save_compact(compact, origin.model)
         load_compact(compact, origin.model)
-        report = write_model(origin.model, origin.tokenizer, origin.vision, folder, origin.refusal)
-        shutil.copy(compact, folder / COMPACT)
+        report = write_model(
+            origin.model, origin.tokenizer, origin.vision, folder, origin.refusal, device_only=args.device_only
+        )
+        if not args.device_only:
+            shutil.copy(compact, folder / COMPACT)
     for name, text in kept.items():
         write_text(folder / name, text)
     if "photos" not in metrics or metrics["asked"] == "keras":
@@ -207,7 +217,10 @@ def main() -> int:
     if args.seeds:
         metrics |= over_seeds([metrics, *(read_json(run / "metrics.json") for run in args.seeds)])
     write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
-    write_text(folder / "MODEL_CARD.md", model_card(args.name, origin.model.config, metrics, report["totals"]))
+    write_text(
+        folder / "MODEL_CARD.md",
+        model_card(args.name, origin.model.config, metrics, report["totals"], not args.device_only),
+    )
     if args.pictures:
         save_fixtures(dataset)
     print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir()):,} bytes")

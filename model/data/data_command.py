@@ -10,6 +10,7 @@ from typing import Any
 
 from model.data.files import check_folder
 from model.data.packages import SETS
+from model.find_config import config_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", nargs="+", choices=list(SETS), default=list(SETS), help="drawing sets (default: all)")
     parser.add_argument(
         "--config",
-        type=Path,
-        default=Path("configs/bitmar_ultra_tiny.yaml"),
-        help="whose tokenizer and running text to make",
+        type=config_file,
+        default="ultra_tiny",
+        metavar="C",
+        help="whose tokenizer and running text to make: configs/*.yaml, or the name of one (default: ultra_tiny)",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bitmar.errors import BitmarError
+from model.find_config import config_file
 
 if TYPE_CHECKING:
     from model.config import BitMarConfig
@@ -20,7 +21,11 @@ RESERVE = 8.0  # seconds of `--minutes` kept for the weights and the plots
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", type=Path, default=Path("configs/bitmar_ultra_tiny.yaml"), help="sizes and training keys"
+        "--config",
+        type=config_file,
+        default="ultra_tiny",
+        metavar="C",
+        help="sizes and training keys: configs/*.yaml, or the name of one (default: ultra_tiny)",
     )
     parser.add_argument("--run", type=Path, help="the run's folder (default: runs/NAME of the configuration)")
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder written by `pipeline.py data`")
