@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bitmar.paths import exists, is_file
-
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
 def config_file(name: str) -> Path:
     """The path `name`; where nothing is there, configs/bitmar_NAME.yaml if there is one (a type for argparse)."""
-    path, known = Path(name), CONFIGS / f"bitmar_{name}.yaml"
-    return known if not exists(path) and is_file(known) else path
+    known = {file.stem.removeprefix("bitmar_"): file for file in CONFIGS.glob("bitmar_*.yaml")}
+    return known[name] if name in known and not Path(name).exists() else Path(name)
