@@ -18,8 +18,9 @@ def fit(features: np.ndarray, concept: np.ndarray, dims: int, shrinkage: float =
     order = np.argsort(index, kind="stable")
     means = np.add.reduceat(x[order], np.cumsum(counts) - counts) / counts[:, None]
     within = x - means[index]
-    covariance = within.T @ within / max(1, len(x) - len(counts))
-    size = len(covariance)
+    size = x.shape[1]
+    # one drawing of each: nothing is known of the spread within, so it is the same in all directions
+    covariance = np.eye(size) if len(counts) == len(x) else within.T @ within / (len(x) - len(counts))
     covariance = (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / size * np.eye(size)
     values, vectors = np.linalg.eigh(covariance)
     whiten = vectors / np.sqrt(values)

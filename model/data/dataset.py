@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bitmar.errors import BitmarError
+from model.data.concepts import CaptionConcepts, Concept
+from model.data.groups import Groups
 from model.data.names import normalise
+from model.data.states import Pictures, States
+from model.data.strings import Strings
 
 TRAIN, NEW_STYLE, HARD_STYLE = "train", "new_style", "hard_style"  # roles of drawing sets
+MOST_ASKED = 64  # drawings of one thing that are asked for in its pairs: a caption may be there ten thousand times
 
 
 class Views(NamedTuple):
@@ -28,19 +34,6 @@ NO_VIEWS = Views(np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True)
-class Concept:
-    """A thing with a name."""
-
-    id: str  # code points in hexadecimal, "1f353"
-    name: str
-    tags: tuple[str, ...]
-    group: str
-    gloss: str  # WordNet's definition of the name, or ""
-    family: str  # what it shares with its near twins: held out or trained on together
-    held_out: bool
-
-
-@dataclass(frozen=True)
 class Dataset:
     """N drawings of C concepts by several sets, P phrases. Arrays are parallel; all functions are deterministic.
 
@@ -48,13 +41,13 @@ class Dataset:
     """
 
     split: str
-    concepts: tuple[Concept, ...]
+    concepts: Sequence[Concept]
     sets: tuple[str, ...]
     roles: tuple[str, ...]  # of each set: train | new_style | hard_style
     artists: tuple[str, ...]  # of each set; noto and noto-v1 are by one studio
     concept: np.ndarray  # int32 [N], index into concepts
     set_index: np.ndarray  # int32 [N], index into sets
-    q: np.ndarray  # int8 [N, 768]
+    q: np.ndarray | States  # int8 [N, 768]
     scale: np.ndarray  # float32 [N]
     phrases: tuple[str, ...]  # short noun phrases for training; no held-out name among them
     writing: dict[
@@ -65,8 +58,10 @@ class Dataset:
     view_scale: np.ndarray  # float32 [M]
 
     @cached_property
-    def features(self) -> np.ndarray:
-        """float32 [N, 768]: q * scale, the numbers that the device's encoder gets."""
+    def features(self) -> np.ndarray | Pictures:
+        """float32 [N, 768]: q * scale, the numbers that the device's encoder gets. Rows on disk stay there until indexed."""
+        if isinstance(self.q, States):
+            return Pictures(self.q, self.scale)
         return self.q.astype(np.float32) * self.scale[:, None]
 
     @cached_property
@@ -77,7 +72,20 @@ class Dataset:
     @cached_property
     def held_out(self) -> np.ndarray:
         """bool [C]"""
+        if isinstance(self.concepts, CaptionConcepts):
+            return self.concepts.held_out
         return np.array([concept.held_out for concept in self.concepts], bool)
+
+    @cached_property
+    def names(self) -> Strings:
+        """The C concepts' names."""
+        if isinstance(self.concepts, CaptionConcepts):
+            return self.concepts.names
+        return Strings(concept.name for concept in self.concepts)
+
+    def described(self, concepts: np.ndarray) -> list[Concept]:
+        """Those of the concepts (int [n]) that may have tags or a gloss; captions have neither."""
+        return [] if isinstance(self.concepts, CaptionConcepts) else [self.concepts[c] for c in concepts]
 
     @cached_property
     def role(self) -> np.ndarray:
@@ -86,7 +94,7 @@ class Dataset:
 
     def name_of(self, drawing: int) -> str:
         """What the drawing shows."""
-        return self.concepts[self.concept[drawing]].name
+        return self.names[self.concept[drawing]]
 
     def reference(self, drawing: int) -> str:
         """How the console calls the drawing: "noto/1f353"."""
@@ -106,15 +114,58 @@ class Dataset:
 
     def train_drawings(self) -> np.ndarray:
         """int64 [n]: drawings that may be trained on: training concepts, neither test style."""
-        return np.flatnonzero((self.role == TRAIN) & ~self.held_out[self.concept])
+        return np.flatnonzero(self._drawn_by(TRAIN) & ~self.held_out[self.concept])
+
+    def _drawn_by(self, *roles: str) -> np.ndarray:
+        """bool [N]: is the drawing of a set with one of these roles?"""
+        return np.isin(self.roles, roles)[self.set_index]
 
     def train_drawings_by_concept(self, at_least: int = 2) -> dict[int, np.ndarray]:
         """{concept: its training drawings}, for concepts with `at_least` of them (two: one to teach, one to ask)."""
-        return _by_concept(self.concept, self.train_drawings(), at_least)
+        concepts, groups = self.train_groups(at_least)
+        return dict(zip(concepts.tolist(), groups, strict=True))
 
-    def train_names(self) -> list[str]:
+    def train_groups(self, at_least: int = 2) -> tuple[np.ndarray, Groups]:
+        """`train_drawings_by_concept` as arrays: (int [n] the concepts, in the order of their first drawings; their drawings)."""
+        drawings = self.train_drawings()
+        found, first, counts = np.unique(self.concept[drawings], return_index=True, return_counts=True)
+        order = np.argsort(first)
+        order = order[counts[order] >= at_least]
+        return found[order], Groups(drawings[np.argsort(self.concept[drawings], kind="stable")], counts).select(order)
+
+    def sample(self, most: int, seed: int) -> Dataset:
+        """All of it where it has at most `most` drawings, else about so many: a seeded choice of things; in RAM.
+
+        Of a thing at most MOST_ASKED drawings; names of the things that are not chosen are gone too.
+        """
+        if len(self.concept) <= most:
+            return dataclasses.replace(self, q=self.q[:]) if isinstance(self.q, States) else self
+        sizes = np.minimum(np.bincount(self.concept, minlength=len(self.concepts)), MOST_ASKED)
+        chosen = np.random.default_rng((seed, 11)).permutation(len(self.concepts))
+        chosen = np.sort(chosen[: max(1, int(np.searchsorted(np.cumsum(sizes[chosen]), most, "right")))])
+        rows = np.flatnonzero(np.isin(self.concept, chosen))
+        order = np.argsort(self.concept[rows], kind="stable")
+        sorted_rows = self.concept[rows[order]]
+        nth = np.arange(len(rows)) - np.searchsorted(sorted_rows, sorted_rows)
+        rows = np.sort(rows[order[nth < MOST_ASKED]])
+        return dataclasses.replace(
+            self,
+            concepts=tuple(self.concepts[i] for i in chosen),
+            concept=np.searchsorted(chosen, self.concept[rows]).astype(np.int32),
+            set_index=self.set_index[rows],
+            q=self.q[rows],
+            scale=self.scale[rows],
+            views=self.views[rows],
+        )
+
+    def train_names(self) -> Strings:
         """Names of the training concepts."""
-        return [concept.name for concept in self.concepts if not concept.held_out]
+        return self.names.select(np.flatnonzero(~self.held_out))
+
+    def held_out_among(self, texts: Iterable[str]) -> set[str]:
+        """Those of the texts that are held-out names."""
+        asked = set(texts)
+        return {name for name in self.names.select(np.flatnonzero(self.held_out)) if name in asked}
 
     def known_pairs(self) -> np.ndarray:
         """int64 [n, 2] (taught, asked): training concepts, taught by a training drawing, asked by one of an unseen set."""
@@ -130,38 +181,45 @@ class Dataset:
 
     def _pairs(self, concepts: np.ndarray, taught: tuple[str, ...], asked: tuple[str, ...]) -> np.ndarray:
         allowed = concepts[self.concept]
-        artist = np.array(self.artists)[self.set_index]
-        asks = _by_concept(self.concept, np.flatnonzero(allowed & np.isin(self.role, asked)))
-        pairs = [
-            (teach, ask)
-            for teach in np.flatnonzero(allowed & np.isin(self.role, taught))
-            for ask in asks.get(int(self.concept[teach]), ())
-            if artist[teach] != artist[ask] or len(self.sets) == 1
-        ]
-        return np.array(pairs, np.int64).reshape(-1, 2)
-
-
-def _by_concept(concept: np.ndarray, drawings: np.ndarray, at_least: int = 1) -> dict[int, np.ndarray]:
-    groups: dict[int, list[int]] = defaultdict(list)
-    for drawing in drawings:
-        groups[int(concept[drawing])].append(int(drawing))
-    return {index: np.array(group) for index, group in groups.items() if len(group) >= at_least}
+        asks = np.flatnonzero(allowed & self._drawn_by(*asked))
+        asks = asks[np.argsort(self.concept[asks], kind="stable")]
+        first, past = (
+            np.searchsorted(self.concept[asks], np.arange(len(concepts)), side) for side in ("left", "right")
+        )
+        teach = np.flatnonzero(allowed & self._drawn_by(*taught))
+        of = self.concept[teach]
+        counts = np.minimum(past - first, MOST_ASKED)[of]
+        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        pairs = np.stack([np.repeat(teach, counts), asks[np.repeat(first[of], counts) + nth]], 1)
+        if len(self.sets) == 1:
+            return pairs
+        artist = np.unique(self.artists, return_inverse=True)[1][self.set_index]
+        return pairs[artist[pairs[:, 0]] != artist[pairs[:, 1]]]
 
 
 def without_held_out_text(dataset: Dataset) -> Dataset:
     """The same data with exact held-out names taken out of the phrases, out of the training concepts' tags and glosses, and,
     however they are written, out of the other texts."""
-    secret = {concept.name for concept in dataset.concepts if concept.held_out}
-    concepts = tuple(
-        c
-        if c.held_out
-        else dataclasses.replace(
-            c, tags=tuple(tag for tag in c.tags if tag not in secret), gloss="" if c.gloss in secret else c.gloss
-        )
-        for c in dataset.concepts
+    described = dataset.described(np.flatnonzero(~dataset.held_out))
+    written = {kind: [normalise(text) for text in texts] for kind, texts in dataset.writing.items()}
+    secret = dataset.held_out_among(
+        itertools.chain(dataset.phrases, *written.values(), *(c.tags for c in described), (c.gloss for c in described))
     )
+    concepts = dataset.concepts
+    if described:
+        concepts = tuple(
+            c
+            if c.held_out
+            else dataclasses.replace(
+                c, tags=tuple(tag for tag in c.tags if tag not in secret), gloss="" if c.gloss in secret else c.gloss
+            )
+            for c in concepts
+        )
     phrases = tuple(phrase for phrase in dataset.phrases if phrase not in secret)
-    writing = {kind: tuple(t for t in texts if normalise(t) not in secret) for kind, texts in dataset.writing.items()}
+    writing = {
+        kind: tuple(text for text, name in zip(dataset.writing[kind], names, strict=True) if name not in secret)
+        for kind, names in written.items()
+    }
     return dataclasses.replace(dataset, concepts=concepts, phrases=phrases, writing=writing)
 
 

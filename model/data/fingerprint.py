@@ -10,14 +10,22 @@ import numpy as np
 
 from model.data.pictograms import Dataset
 from model.data.running_text import Document
+from model.data.states import States
+
+CHUNK = 65_536  # concepts whose lines are made at a time
 
 
 def fingerprint(dataset: Dataset, max_samples: int | None, documents: Sequence[Document] = ()) -> dict[str, Any]:
     """What was trained on: split, counts and a hash of pictures, names and phrases; of the running text, where there is any."""
-    digest = hashlib.sha256()
-    for array in (dataset.q, dataset.scale, dataset.concept, dataset.set_index):
+    if isinstance(dataset.q, States):  # rows on disk were read once, when they were opened
+        digest = dataset.q.digest.copy()
+    else:
+        digest = hashlib.sha256(np.ascontiguousarray(dataset.q).tobytes())
+    for array in (dataset.scale, dataset.concept, dataset.set_index):
         digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update("\n".join(f"{c.id} {c.name} {c.held_out}" for c in dataset.concepts).encode())
+    for first in range(0, len(dataset.concepts), CHUNK):
+        lines = (f"{c.id} {c.name} {c.held_out}" for c in dataset.concepts[first : first + CHUNK])
+        digest.update(("\n" * (first > 0) + "\n".join(lines)).encode())
     digest.update("\n".join(dataset.phrases).encode())
     for kind, texts in sorted(dataset.writing.items()):
         digest.update("\n".join((kind, *texts)).encode())

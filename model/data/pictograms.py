@@ -26,6 +26,8 @@ from model.data.writing import mix
 if TYPE_CHECKING:
     from model.config import BitMarConfig
 
+MOST_NAMES = 100_000  # that a tokenizer is trained on
+
 __all__ = ["Concept", "Dataset", "load_dataset", "load_tokenizer"]
 
 
@@ -121,12 +123,16 @@ def _views(
 def load_tokenizer(config: BitMarConfig, dataset: Dataset, data_dir: str | Path = "data") -> TextTokenizer:
     """The tokenizer of `config.vocabulary`.
 
-    A small BPE is trained on this split's training names, phrases and other texts at first use, then cached by their content.
+    A small BPE is trained on this split's training names (a seeded choice of MOST_NAMES where there are more), phrases and
+    other texts at first use, then cached by their content.
     """
     folder = Path(data_dir) / "tokenizers"
     if config.vocabulary == "gpt2":
         return TextTokenizer.read(folder / "gpt2.json")
     names = dataset.train_names()
+    if len(names) > MOST_NAMES:
+        names = names.select(np.sort(np.random.default_rng(0).choice(len(names), MOST_NAMES, replace=False)))
+    names = list(names)
     texts = [*dataset.phrases, *(text for kind in mix.KINDS for text in dataset.writing[kind])]
     key = key_of(2, names, texts, config.vocab_size)
     path = folder / f"bpe-{config.vocab_size}-{dataset.split}-{key}.json"

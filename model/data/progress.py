@@ -14,10 +14,18 @@ R = TypeVar("R")
 WIDTH = 28
 
 
-def progress(items: Iterable[T], title: str) -> Iterator[T]:
-    """Yield `items` (which must have a length), drawing how many are done and the time left on stderr."""
-    assert isinstance(items, Sized)
-    total, start, shown = len(items), time.monotonic(), 0.0
+def progress(items: Iterable[T], title: str, total: int | None = None, least: int = 0) -> Iterator[T]:
+    """Yield `items`, drawing how many are done and the time left on stderr.
+
+    total: how many they are, where they have no length; fewer than `least` are not worth a bar.
+    """
+    if total is None:
+        assert isinstance(items, Sized)
+        total = len(items)
+    if total < least:
+        yield from items
+        return
+    start, shown = time.monotonic(), 0.0
     terminal = sys.stderr.isatty()
     done = 0
     for done, item in enumerate(items, 1):

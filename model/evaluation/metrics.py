@@ -25,6 +25,7 @@ from model.evaluation.ways import WAYS, best_slots, many_row, question_kinds, sp
 
 SEED = 2026
 NAMES = 200  # of each kind, where that many questions are asked in all
+MOST = 32_768  # drawings that are looked at; of larger data a seeded choice of things
 MANY = (8, 16, 64, 256, 512)
 
 
@@ -42,7 +43,7 @@ class Details:
 
 
 class Evaluation:
-    """One machine asked everything. `keys` unit [N, D] of all drawings and their latents are computed once."""
+    """One machine asked everything. `units` [N, D] of all drawings (of MOST at most) and their latents are computed once."""
 
     def __init__(
         self,
@@ -53,12 +54,13 @@ class Evaluation:
         seed: int = SEED,
         photos: Features | None = None,
     ):
+        self.names = unseen_names(dataset, max(1, min(NAMES, count // len(KINDS))), seed)
+        dataset = dataset.sample(MOST, seed)
         self.machine, self.dataset, self.criterion, self.count, self.seed = machine, dataset, criterion, count, seed
         self.details, self.photos = Details(), photos
         encoded = machine.encode([[] for _ in dataset.concept], dataset.features)
         self.units = int8_units(encoded.key)
         self.spaces = spaces(dataset, dataset.features, self.units)
-        self.names = unseen_names(dataset, max(1, min(NAMES, count // len(KINDS))), seed)
 
     def run(self) -> dict[str, Any]:
         """All rows."""

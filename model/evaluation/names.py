@@ -50,7 +50,7 @@ LATIN = "LATIN"
 
 def unseen_names(dataset: Dataset, each: int, seed: int) -> dict[str, list[str]]:
     """{kind: `each` different names, or as many as the data has}. The same for the same data and seed; never a concept's name."""
-    taken = {concept.name for concept in dataset.concepts}
+    taken = {name for name in dataset.names if is_test_text(name)}
     kinds = {}
     for kind in KINDS:
         names: dict[str, None] = {}

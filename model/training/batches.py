@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,12 +11,15 @@ import numpy as np
 from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
+from model.data.states import Pictures
 from model.sequence_packing import Packing, fill, pack
 from model.training.head_words import choose_words
+from model.training.token_rows import TokenRows
 
 STREAM_WINDOWS = 2  # a row of running text is twice the window: the cache's slots go round once
 TOKENS_PER_TEXT = 4  # a packed row has room for this many times fewer texts than cells
 SLACK = 1.03  # rows beyond the mean need
+FEW = 100_000  # up to so many things a step shuffles them all; 3 million take 130 ms
 VIEWED = 0.1  # share of the pictures that is a view, where a drawing has views
 
 
@@ -23,7 +27,7 @@ VIEWED = 0.1  # share of the pictures that is a view, where a drawing has views
 class Texts:
     """Token rows: ids int32 [n, T] (tokens, <eos>, padding), lengths int32 [n] without <eos>; all fit into T."""
 
-    ids: np.ndarray
+    ids: np.ndarray | TokenRows
     lengths: np.ndarray
 
 
@@ -34,14 +38,14 @@ NO_TEXT = np.zeros((0, 0), np.int32)
 class TrainingSet:
     """Everything a run trains on.
 
-    features: float32 [n, 768]. drawings: for each training concept the rows of `features` that draw it (at least two, by
-    different artists). names: one row for each concept. phrases: texts without picture, by kind; shares: how much of a batch's
-    phrases each kind is, adding up to 1. views: what the drawings look like otherwise. running: int32 [m, STREAM_WINDOWS *
-    max_seq_len], stretches of running text without a <bos>.
+    features: float32 [n, 768], in RAM or read from disk as they are drawn. drawings: for each training concept the rows of
+    `features` that draw it (at least two, by different artists; with one set, at least one). names: one row for each concept.
+    phrases: texts without picture, by kind; shares: how much of a batch's phrases each kind is, adding up to 1. views: what the
+    drawings look like otherwise. running: int32 [m, STREAM_WINDOWS * max_seq_len], stretches of running text without a <bos>.
     """
 
-    features: np.ndarray
-    drawings: list[np.ndarray]
+    features: np.ndarray | Pictures
+    drawings: Sequence[np.ndarray]
     names: Texts
     phrases: dict[str, Texts]
     shares: dict[str, float]
@@ -86,7 +90,7 @@ def augment(pictures: np.ndarray, noise: float, dropout: float, rng: np.random.G
     return out
 
 
-def look(features: np.ndarray, rows: np.ndarray, views: Views, rng: np.random.Generator) -> np.ndarray:
+def look(features: np.ndarray | Pictures, rows: np.ndarray, views: Views, rng: np.random.Generator) -> np.ndarray:
     """float32 [P, 768]: the drawings `rows`, VIEWED of them in one of their views."""
     out = features[rows]
     if views.rows.size:
@@ -94,6 +98,13 @@ def look(features: np.ndarray, rows: np.ndarray, views: Views, rng: np.random.Ge
         viewed = np.flatnonzero((of >= 0) & (rng.random(len(rows)) < VIEWED))
         out[viewed] = views.features[of[viewed]]
     return out
+
+
+def choose(rng: np.random.Generator, count: int, wanted: int) -> np.ndarray:
+    """int64 [min(wanted, count)]: different numbers below `count`, in random order; among many, without listing all of them."""
+    if count <= FEW:
+        return rng.permutation(count)[:wanted]
+    return rng.choice(count, min(wanted, count), replace=False)
 
 
 def draw_pairs(drawings: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +162,7 @@ class BatchMaker:
         """The batch of a step; the same for the same seed, data and configuration."""
         c, t, d, count = self.config, self.config.training, self.data, self.pairs
         rng = np.random.default_rng((t.seed, step))
-        concepts = rng.permutation(len(d.drawings))[:count]
+        concepts = choose(rng, len(d.drawings), count)
         taught, asked = draw_pairs([d.drawings[c] for c in concepts], rng)
 
         ids, lengths = self._phrases(rng, count + t.phrases)

@@ -9,6 +9,8 @@ seed alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,33 +18,51 @@ import tensorflow as tf
 from model import discriminant
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
+from model.data.groups import sizes_of
+from model.data.states import Pictures
 from model.episodic_memory import KeyHead
 from model.layers import l2_normalize, window_normalize
 from model.quantizers import int8_rounded
-from model.training.batches import augment, draw_pairs, look
+from model.training.batches import augment, choose, draw_pairs, look
 from model.training.losses import info_nce
 from model.training.schedule import cosine
 
 RATE = 0.003
 SHRINKAGE = 0.5  # what the eye was trained on spreads less within a thing than what it was not
+MOST = 16_384  # drawings that the discriminant is of, at most: it computes with several float64 copies of them
+
+
+def some_groups(drawings: Sequence[np.ndarray], dims: int, seed: int) -> Sequence[np.ndarray]:
+    """The groups that the discriminant is of: all, or a seeded choice of about MOST drawings, whole groups.
+
+    If there are more than `dims` groups of two drawings or more, the choice is among these: they tell of the spread within.
+    """
+    sizes = sizes_of(drawings)
+    if sizes.sum() <= MOST:
+        return drawings
+    several = np.flatnonzero(sizes > 1)
+    among = several if len(several) > dims else np.arange(len(drawings))
+    chosen = np.random.default_rng((seed, 7)).permutation(among)
+    chosen = chosen[: max(dims + 1, int(np.searchsorted(np.cumsum(sizes[chosen]), MOST, "right")))]
+    return [drawings[i][:MOST] for i in np.sort(chosen)]
 
 
 def train_keys(
     head: KeyHead,
-    features: np.ndarray,
-    drawings: list[np.ndarray],
+    features: np.ndarray | Pictures,
+    drawings: Sequence[np.ndarray],
     config: BitMarConfig,
     seed: int,
     views: Views = NO_VIEWS,
 ) -> None:
     """Train `from_vision` and its norm's gain. features float32 [N, 768]; drawings: rows of each concept, at least two each."""
     t = config.training
-    concept = np.repeat(np.arange(len(drawings)), [len(group) for group in drawings])
     if len(drawings) <= head.dim:  # fewer things than numbers: nothing to compute a discriminant from
         return
-    matrix = discriminant.fit(
-        discriminant.window_normalised(features[np.concatenate(drawings)]), concept, head.dim, SHRINKAGE
-    )
+    groups = some_groups(drawings, head.dim, seed)
+    concept = np.repeat(np.arange(len(groups)), sizes_of(groups))
+    pictures = features[np.concatenate(groups)]
+    matrix = discriminant.fit(discriminant.window_normalised(pictures), concept, head.dim, SHRINKAGE)
     kernel = head.from_vision.kernel
     kernel.assign(matrix / matrix.std() * float(np.std(kernel.numpy())))
     variables = [kernel, head.vision_norm.gain]
@@ -66,7 +86,7 @@ def train_keys(
 
     rng = np.random.default_rng((seed, 6))
     for i in range(t.key_steps):
-        chosen = rng.permutation(len(drawings))[: t.contrastive_pairs]
+        chosen = choose(rng, len(drawings), t.contrastive_pairs)
         rows = draw_pairs([drawings[c] for c in chosen], rng)
         seen = (look(features, r, views, rng) for r in rows)
         taught, asked = (augment(x, t.vision_noise, t.vision_dropout, rng) for x in seen)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
 
 from bitmar.errors import BitmarError
 from model.config import BitMarConfig
+from model.data.groups import Groups
 from model.data.pictograms import Dataset
+from model.data.progress import progress
 from model.data.running_text import Document
 from model.data.splits import is_test_text
 from model.data.tokenizers import TextTokenizer
 from model.training.batches import NO_TEXT, STREAM_WINDOWS, Texts, TrainingSet
+from model.training.token_rows import TokenRows
 
 RECOMBINED = 40_000  # texts made of the words of the training names
 JOINED = 5_000  # long texts made of two or three phrases
 RANDOM = 20_000  # sequences of random tokens, so that every token of the vocabulary is written and read
 RARE = 60_000  # sequences of random tokens, those that the other texts seldom have more often
+SHOWN = 200_000  # texts: tokenising more shows its progress
 SHORT = 12  # tokens: longer texts are drawn apart, `long_phrases` of all
 LONG = 24  # tokens: still longer ones are few, LONGEST_SHARE of the long texts
 LONGEST_SHARE = 0.1
@@ -35,34 +41,50 @@ SHARES = {  # of the short phrases; "plain": noun phrases, tags, new combination
 }
 
 
-def tokenise(texts: list[str], tokenizer: TextTokenizer, length: int) -> Texts:
+def tokenise(texts: Sequence[str], tokenizer: TextTokenizer, length: int) -> Texts:
     """Texts that fit into `length` tokens with their <eos>; the others are left out."""
-    encoded = tokenizer.encode_batch(texts, length)
-    lengths = encoded.mask.sum(1).astype(np.int32) - 1
-    keep = encoded.fits & (lengths > 0)
-    return Texts(encoded.ids[keep], lengths[keep])
+    return tokenise_names(texts, np.ones(len(texts), np.int64), tokenizer, length)[0]
 
 
-def recombined(names: list[str], forbidden: set[str], count: int, seed: int) -> list[str]:
+def tokenise_names(
+    names: Sequence[str], sizes: np.ndarray, tokenizer: TextTokenizer, length: int, most: float = math.inf
+) -> tuple[Texts, np.ndarray]:
+    """(`tokenise`; the rows in `names` of what was kept, int64).
+
+    sizes: int [n], drawings of each name; the names from that one on with which they would be more than `most` are left out.
+    """
+    tokens, lengths, rows = array("H" if tokenizer.vocab_size <= 1 << 16 else "I"), array("i"), array("q")
+    for row, ids in enumerate(progress(tokenizer.encode_each(names), "tokenise", len(names), SHOWN)):
+        if 0 < len(ids) < length:
+            if (most := most - sizes[row]) < 0:
+                break
+            tokens.extend(ids)
+            tokens.append(tokenizer.eos)
+            lengths.append(len(ids))
+            rows.append(row)
+    kept = np.array(lengths, np.int32)
+    return Texts(TokenRows(Groups(np.array(tokens), kept + 1), length, tokenizer.pad), kept), np.array(rows, np.int64)
+
+
+def recombined(names: Sequence[str], count: int, seed: int) -> list[str]:
     """Texts of the names' own words in new combinations: half of one name and half of another, or words at random.
 
-    `forbidden` texts (held-out names) never appear.
+    Held-out names may be among them.
     """
     rng = np.random.default_rng((seed, 1))
-    words = [name.split() for name in names]
-    lengths = np.array([len(w) for w in words])
-    pool = sorted({word for name in words for word in name})
+    lengths = np.fromiter((len(name.split()) for name in names), np.int64, len(names))
+    pool = sorted({word for name in names for word in name.split()})
     texts = []
     for _ in range(count):
         if rng.random() < 0.5:
-            first, second = words[rng.integers(len(words))], words[rng.integers(len(words))]
+            first, second = (names[rng.integers(len(names))].split() for _ in range(2))
             cut = rng.integers(1, len(first) + 1)
             text = [*first[:cut], *second[rng.integers(0, len(second)) :]]
         else:
             size = lengths[rng.integers(len(lengths))]
             text = [pool[i] for i in rng.integers(0, len(pool), size)]
         texts.append(" ".join(text))
-    return [text for text in texts if text not in forbidden]
+    return texts
 
 
 def joined(phrases: list[str], count: int, seed: int) -> list[str]:
@@ -91,7 +113,8 @@ def random_tokens(
     column = np.arange(length)
     ids = np.where(column < lengths[:, None], ids, tokenizer.pad)
     ids[np.arange(count), lengths] = tokenizer.eos
-    return Texts(ids.astype(np.int32), lengths)
+    tokens = ids[column <= lengths[:, None]].astype(np.min_scalar_type(tokenizer.vocab_size - 1))
+    return Texts(TokenRows(Groups(tokens, lengths + 1), length, tokenizer.pad), lengths)
 
 
 def occurrences(texts: list[np.ndarray], vocab_size: int) -> np.ndarray:
@@ -123,12 +146,12 @@ def running_text(documents: list[Document], tokenizer: TextTokenizer, length: in
 
 def select(texts: Texts, rows: np.ndarray) -> Texts:
     """The texts of these rows (indices or a mask)."""
-    return Texts(texts.ids[rows], texts.lengths[rows])
+    return Texts(texts.ids.select(rows), texts.lengths[rows])
 
 
 def together(parts: list[Texts]) -> Texts:
     """All texts of several lists."""
-    return Texts(np.concatenate([p.ids for p in parts]), np.concatenate([p.lengths for p in parts]))
+    return Texts(parts[0].ids.together([p.ids for p in parts[1:]]), np.concatenate([p.lengths for p in parts]))
 
 
 def by_length(kinds: dict[str, Texts], seed: int) -> dict[str, Texts]:
@@ -163,19 +186,18 @@ def training_set(
         raise BitmarError(f"vocab_size is {config.vocab_size}, but the tokenizer has {tokenizer.vocab_size} entries")
     length, seed = config.max_seq_len, config.training.seed
     at_least = 2 if len(dataset.sets) > 1 else 1
-    drawings = dataset.train_drawings_by_concept(at_least)
-    encoded = tokenizer.encode_batch([dataset.concepts[c].name for c in drawings], length)
-    concepts = [c for c, fits in zip(drawings, encoded.fits, strict=True) if fits]
-    if max_samples is not None:
-        total = np.cumsum([len(drawings[c]) for c in concepts])
-        concepts = concepts[: int(np.searchsorted(total, max_samples, "right"))]
-    known = [dataset.concepts[c].name for c in concepts]
-    forbidden = {concept.name for concept in dataset.concepts if concept.held_out}
-    if not known or not dataset.phrases:
+    concepts, drawings = dataset.train_groups(at_least)
+    most = math.inf if max_samples is None else max_samples
+    names, fit = tokenise_names(dataset.names.select(concepts), drawings.sizes, tokenizer, length, most)
+    if not len(fit) or not dataset.phrases:
         raise BitmarError("training data: no concept with two drawings or no phrases, expected both")
-    tags = sorted({tag for c in concepts for tag in dataset.concepts[c].tags} - forbidden)
-    plain = [*dataset.phrases, *tags, *recombined(known, forbidden, RECOMBINED, seed)]
-    glosses = [dataset.concepts[c].gloss for c in concepts if dataset.concepts[c].gloss]
+    concepts, drawings = concepts[fit], drawings.select(fit)
+    mixed = recombined(dataset.names.select(concepts), RECOMBINED, seed)
+    described = dataset.described(concepts)
+    tags = sorted({tag for concept in described for tag in concept.tags})
+    forbidden = dataset.held_out_among([*tags, *mixed])
+    plain = [*dataset.phrases, *(text for text in [*tags, *mixed] if text not in forbidden)]
+    glosses = [concept.gloss for concept in described if concept.gloss]
     written = {
         **dataset.writing,
         "plain": plain,
@@ -193,13 +215,13 @@ def training_set(
         running_text(list(documents), tokenizer, STREAM_WINDOWS * length) if config.training.text_rows else NO_TEXT
     )
     if rare := config.training.rare_words:
-        seen = occurrences([*(texts.ids for texts in phrases.values()), running], tokenizer.vocab_size)
+        seen = occurrences([*(texts.ids.tokens.rows for texts in phrases.values()), running], tokenizer.vocab_size)
         phrases["rare"] = random_tokens(tokenizer, length, RARE, (seed, 7), seen)
         shares = {kind: (1 - rare) * share for kind, share in shares.items()} | {"rare": rare}
     return TrainingSet(
         features=dataset.features,
-        drawings=[drawings[c] for c in concepts],
-        names=tokenise(known, tokenizer, length),
+        drawings=drawings,
+        names=names,
         phrases=phrases,
         shares=shares,
         views=dataset.seen,

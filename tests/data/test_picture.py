@@ -17,8 +17,8 @@ from bitmar.eye import Eye
 from bitmar.image_file import LONGEST, open_image
 from bitmar.picture import FEATURES, load_npy, prepare_image, quantise_features, thumb16_features
 from model.data.build import Builder
-from model.data.captions import quantise_rows
 from model.data.features import load, thumbnail
+from model.data.states import quantise_rows
 from tests.data.conftest import ROOT
 
 

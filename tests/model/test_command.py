@@ -255,6 +255,4 @@ def test_no_held_out_name_is_trained_on(workplace, ultra_tiny):
             assert not secret & {normalise(tokenizer.decode(row.tolist())) for row in texts.ids}
         drawn = {int(concept) for rows in data.drawings for concept in dataset.concept[rows]}
         assert not any(dataset.concepts[i].held_out for i in drawn)
-    known = ["red cup", "green lamp"]
-    assert "red lamp" in recombined(known, set(), 2000, 0)  # it can happen, so the filter is needed
-    assert "red lamp" not in recombined(known, {"red lamp"}, 2000, 0)
+    assert "red lamp" in recombined(["red cup", "green lamp"], 2000, 0)  # it can happen, so the filter is needed

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import itertools
 import math
 
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 
 from bitmar.errors import BitmarError
+from model import discriminant
 from model.data.dataset import Views
-from model.training.batches import VIEWED, BatchMaker, augment, look
+from model.data.states import Pictures, StateFile, States
+from model.training.batches import FEW, VIEWED, BatchMaker, augment, choose, look
+from model.training.keys import MOST, some_groups
 from model.training.loop import Interrupt, Training
 from model.training.run_folder import RunFolder
 from model.training.schedule import Schedule
@@ -127,6 +131,52 @@ def test_batches_depend_on_seed_and_step_alone(small_config, small_data):
         for x, y in zip(a, b, strict=True) if isinstance(a, tuple) else ((a, b),):
             np.testing.assert_array_equal(x, y)
     assert not np.array_equal(one.batch(5).taught, one.batch(6).taught)
+
+
+def test_the_batches_of_a_seed_never_change(small_config, small_data):
+    """A run's bits follow from its seed: these batches are those of the versions before."""
+    digest = hashlib.sha256()
+    maker = BatchMaker(small_data, small_config)
+    for step in (0, 1, 77):
+        for part in maker.batch(step):
+            for array in part if isinstance(part, tuple) else (part,):
+                digest.update(np.ascontiguousarray(array).tobytes())
+    assert digest.hexdigest() == "7bf186a8d26ad99b3d7204ece4c0bb9f729b90afc257a54e5adee24dbd22226a"
+
+
+def test_batches_of_pictures_on_disk_are_those_of_loaded_ones(tmp_path, small_config, small_data):
+    np.save(tmp_path / "one.npy", small_data.features[:50].astype(np.float64))
+    np.save(tmp_path / "two.npy", small_data.features[50:])
+    states = States([StateFile(tmp_path / "one.npy"), StateFile(tmp_path / "two.npy")])
+    pictures = Pictures(states, states.scale)
+    disk, ram = (
+        BatchMaker(dataclasses.replace(small_data, features=features), small_config)
+        for features in (pictures, pictures[:])
+    )
+    for step in range(3):
+        for a, b in zip(disk.batch(step)[:2], ram.batch(step)[:2], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_choice_among_few_is_a_shuffle_and_among_many_is_not_slow():
+    one, two = np.random.default_rng(4), np.random.default_rng(4)
+    np.testing.assert_array_equal(choose(one, FEW, 9), two.permutation(FEW)[:9])
+    for count in (FEW + 1, 10**15):  # a list of 10**15 numbers would not fit
+        chosen = choose(one, count, 5000)
+        assert len(set(chosen.tolist())) == 5000 and chosen.min() >= 0 and chosen.max() < count
+        assert chosen.mean() == pytest.approx(count / 2, rel=0.05)
+
+
+def test_the_discriminant_is_of_some_things_where_there_are_many():
+    groups = [np.arange(2 * i, 2 * i + 1 + i % 2) for i in range(40_000)]
+    assert some_groups(groups[:500], 32, 0) == groups[:500]
+    some = some_groups(groups, 32, 0)
+    assert {len(group) for group in some} == {2} and sum(map(len, some)) == MOST
+    single = some_groups([group[:1] for group in groups], 32, 0)
+    assert len(single) == MOST and len({int(group[0]) for group in single}) == MOST
+    x = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32) * np.arange(1, 9, dtype=np.float32)
+    matrix = discriminant.fit(x, np.arange(300), 4)  # one drawing of each: the directions in which they differ most
+    assert np.isfinite(matrix).all() and (np.abs(matrix).argmax(0) == [7, 6, 5, 4]).all()
 
 
 def test_a_batch_is_what_it_says(small_config, small_data):

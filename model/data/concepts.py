@@ -1,0 +1,42 @@
+"""The things that a data set is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.data.strings import Strings
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A thing with a name."""
+
+    id: str  # code points in hexadecimal, "1f353"
+    name: str
+    tags: tuple[str, ...]
+    group: str
+    gloss: str  # WordNet's definition of the name, or ""
+    family: str  # what it shares with its near twins: held out or trained on together
+    held_out: bool
+
+
+class CaptionConcepts(Sequence[Concept]):
+    """Things that are their captions, without tags or glosses; each Concept is made when it is asked for.
+
+    names: the captions, all different; held_out: bool [C].
+    """
+
+    def __init__(self, names: Strings, held_out: np.ndarray, group: str) -> None:
+        self.names, self.held_out, self.group = names, held_out, group
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        name = self.names[index]
+        return Concept(str(index), name, (), self.group, "", name, bool(self.held_out[index]))
