@@ -35,6 +35,7 @@ BENCHMARKS = (
     "watch",
     "page",
     "training",
+    "scale",
     "text",
     "report",
     "readme",
