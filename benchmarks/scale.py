@@ -6,7 +6,8 @@
 Makes both sets on disk in BabyLM's format: phrases of the data in new combinations, one state of random float16 each (4.6 GB for
 three million), in a temporary folder (--dir: where), removed at the end unless --keep. ultra_tiny's configuration is trained on
 both in turns, a few steps at a time, by the loop that `pipeline.py train` runs; the steps that train the keys and the channel
-before are a few only. The states leave the page cache before the first step, so that their rows come from the disk.
+before are a few only. The large set comes first: its peak RSS is that of a process that has seen no other. The states leave the
+page cache before the first step, so that their rows come from the disk.
 Writes benchmarks/results/scale.json.
 """
 
@@ -185,8 +186,8 @@ def main() -> int:
         needed = args.captions * (2 * FEATURES + 200)
         if (free := shutil.disk_usage(folder).free) < needed:
             raise BitmarError(f"{folder}: {free:,} bytes free, expected {needed:,} (--dir: another place)")
-        folders = {"small": folder / "small", "large": folder / "large"}
-        for (name, path), count in zip(folders.items(), (args.small, args.captions), strict=True):
+        folders = {"large": folder / "large", "small": folder / "small"}
+        for (name, path), count in zip(folders.items(), (args.captions, args.small), strict=True):
             make(path, args.data, count, name)
         result = measure(folders, args.steps)
     finally:

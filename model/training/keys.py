@@ -29,7 +29,7 @@ from model.training.schedule import cosine
 
 RATE = 0.003
 SHRINKAGE = 0.5  # what the eye was trained on spreads less within a thing than what it was not
-MOST = 16_384  # drawings that the discriminant is of, at most: it computes with several float64 copies of them
+MOST = 8192  # drawings that the discriminant is of, at most: it computes with eight float64 copies of them
 
 
 def some_groups(drawings: Sequence[np.ndarray], dims: int, seed: int) -> Sequence[np.ndarray]:
