@@ -4,7 +4,7 @@
     python benchmarks/mcu.py [--tokens N] [--json]
 
 Instructions are exact and repeatable (QEMU's -icount); they are not cycles: no dual issue, no cache, no flash wait states.
-ultra_tiny is the demo's model, or that of the tests, with and without its eye; tiny_edge has fresh weights.
+ultra_tiny is the demo's model, or that of the tests, with and without its eye; tiny_edge is the shipped one.
 Writes benchmarks/results/mcu.json.
 """
 
@@ -110,14 +110,14 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=96, help="length of the stream: a window and a half")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    from deploy.models import config_model, pick_model
+    from deploy.models import pick_model
     from deploy.report.board import without_eye
 
     shipped = pick_model(None)
     with tempfile.TemporaryDirectory() as folder:
         blind = measure(without_eye(shipped, Path(folder)), args.tokens)
     blind["model"] += ", no eye"
-    edge = config_model(ROOT / "configs" / "bitmar_tiny_edge.yaml")
+    edge = pick_model(Path("tiny_edge"))
     rows = [measure(shipped, args.tokens), blind, measure(edge, args.tokens)]
     out = ROOT / "benchmarks" / "results" / "mcu.json"
     out.write_text(json.dumps(rows, indent=1) + "\n")

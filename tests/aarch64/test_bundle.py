@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from deploy.models import config_model
+from bitmar.find_model import find_model
 from tests.bitmar.digests import assert_same_bits, digest_here, digest_with
 from tests.bitmar.runtimes import NAMES
-from tests.mcu.test_fit import EDGE, with_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = {"cortex-a72": "neon", "cortex-a76": "neon+dotprod"}
@@ -51,8 +50,8 @@ def test_bits_are_those_of_x86_64(cpu: str, runtime: str, found, expected) -> No
 
 
 def test_tiny_edge_has_the_same_bits(emulated, tmp_path: Path) -> None:
-    """GPT-2's vocabulary and the largest head: fresh weights, two pictures."""
-    edge = with_tokenizer(config_model(EDGE), tmp_path / "edge")
+    """GPT-2's vocabulary and the largest head, two pictures."""
+    edge = find_model("tiny_edge")
     expected = digest_with(["env", f"PYTHONPATH={ROOT}", sys.executable], tmp_path / "here", edge, "2")
     assert_same_bits(digest_with(emulated("cortex-a72", "tflite-runtime"), tmp_path / "there", edge, "2"), expected)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bitmar.find_model import find_model
 from deploy.firmware import pio
-from deploy.models import config_model
-from tests.mcu.test_fit import EDGE, with_tokenizer
 
 SUITES = {"test_kernels", "test_tokenizer", "test_memstore", "test_aot", "test_board"}
 
@@ -23,7 +22,7 @@ def run_suites(model: Path, build: Path, *suites: str) -> set[str]:
 
 def test_gpt2s_vocabulary_and_tiny_edges_plan(tmp_path: Path) -> None:
     suites = ("test_tokenizer", "test_aot")
-    edge = with_tokenizer(config_model(EDGE), tmp_path / "edge")
+    edge = find_model("tiny_edge")
     assert run_suites(edge, tmp_path / "build", *suites) == set(suites)
 
 
