@@ -91,3 +91,8 @@ def fill(packing: Packing, values: np.ndarray, padding: int) -> np.ndarray:
     there = packing.present.astype(bool)
     out[packing.cells[there]] = values[there]
     return out.reshape(packing.position.shape)
+
+
+def previous_tokens(ids: np.ndarray, bos: int) -> np.ndarray:
+    """What a decoder reads, teacher forced, to write each of the tokens: <bos>, then all but the last; int32 [n, L] -> [n, L]."""
+    return np.concatenate([np.full((len(ids), 1), bos, np.int32), ids[:, :-1]], axis=1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from model.data.lazy import Lazy
 from model.data.strings import Strings
 
 
@@ -23,7 +23,7 @@ class Concept:
     held_out: bool
 
 
-class CaptionConcepts(Sequence[Concept]):
+class CaptionConcepts(Lazy[Concept]):
     """Things that are their captions, without tags or glosses; each Concept is made when it is asked for.
 
     names: the captions, all different; held_out: bool [C].
@@ -35,8 +35,7 @@ class CaptionConcepts(Sequence[Concept]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def at(self, index: int) -> Concept:
+        """Made anew each time."""
         name = self.names[index]
         return Concept(str(index), name, (), self.group, "", name, bool(self.held_out[index]))

@@ -14,7 +14,7 @@ import numpy as np
 
 from bitmar.errors import BitmarError
 from model.data.concepts import CaptionConcepts, Concept
-from model.data.groups import Groups
+from model.data.groups import Groups, places, some_of
 from model.data.names import normalise
 from model.data.states import Pictures, States
 from model.data.strings import Strings
@@ -140,14 +140,12 @@ class Dataset:
         """
         if len(self.concept) <= most:
             return dataclasses.replace(self, q=self.q[:]) if isinstance(self.q, States) else self
-        sizes = np.minimum(np.bincount(self.concept, minlength=len(self.concepts)), MOST_ASKED)
-        chosen = np.random.default_rng((seed, 11)).permutation(len(self.concepts))
-        chosen = np.sort(chosen[: max(1, int(np.searchsorted(np.cumsum(sizes[chosen]), most, "right")))])
+        sizes = np.bincount(self.concept, minlength=len(self.concepts))
+        every = np.arange(len(self.concepts))
+        chosen = some_of(every, np.minimum(sizes, MOST_ASKED), most, 1, np.random.default_rng((seed, 11)))
         rows = np.flatnonzero(np.isin(self.concept, chosen))
         order = np.argsort(self.concept[rows], kind="stable")
-        sorted_rows = self.concept[rows[order]]
-        nth = np.arange(len(rows)) - np.searchsorted(sorted_rows, sorted_rows)
-        rows = np.sort(rows[order[nth < MOST_ASKED]])
+        rows = np.sort(rows[order[places(sizes[chosen]) < MOST_ASKED]])
         return dataclasses.replace(
             self,
             concepts=tuple(self.concepts[i] for i in chosen),
@@ -189,8 +187,7 @@ class Dataset:
         teach = np.flatnonzero(allowed & self._drawn_by(*taught))
         of = self.concept[teach]
         counts = np.minimum(past - first, MOST_ASKED)[of]
-        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        pairs = np.stack([np.repeat(teach, counts), asks[np.repeat(first[of], counts) + nth]], 1)
+        pairs = np.stack([np.repeat(teach, counts), asks[np.repeat(first[of], counts) + places(counts)]], 1)
         if len(self.sets) == 1:
             return pairs
         artist = np.unique(self.artists, return_inverse=True)[1][self.set_index]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
+
+from model.data.lazy import Lazy
 
 HASHED = 65_536  # texts whose hashes are collected at a time
 
 
-class Strings(Sequence[str]):
+class Strings(Lazy[str]):
     """Texts whose UTF-8 stands one behind the other; each is made when it is asked for."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
@@ -25,9 +27,8 @@ class Strings(Sequence[str]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def at(self, index: int) -> str:
+        """Decoded anew each time."""
         return self._data[self._starts[index] : self._ends[index]].decode()
 
     def select(self, rows: np.ndarray) -> Strings:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from model.bitmar import BitMar
 from model.data.tokenizers import TextTokenizer
+from model.sequence_packing import previous_tokens
 
 CHUNK = 128
 ROWS = (8, 16, 32)  # tokens, <eos> included: texts of similar length share a chunk; longer ones take max_tokens
@@ -93,7 +94,7 @@ class KerasMachine:
             for row, index in enumerate(part):
                 text = [*tokens[index], c.eos_id]
                 targets[row, : len(text)], counted[row, : len(text)] = text, True
-            previous = np.concatenate([np.full((CHUNK, 1), c.bos_id, np.int32), targets[:, :-1]], 1)
+            previous = previous_tokens(targets, c.bos_id)
             likeliest = self._likeliest(previous, np.asarray(context)[part], latent[part]).numpy()
             good[part[:real]] = ((likeliest == targets) | ~counted).all(1)[:real]
         return good

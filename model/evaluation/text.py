@@ -15,6 +15,7 @@ from model.bitmar import BitMar
 from model.data.running_text import Document
 from model.data.tokenizers import TextTokenizer
 from model.evaluation.bootstrap import ratio_interval
+from model.sequence_packing import previous_tokens
 from model.streams import streams
 
 STRETCH = 5000  # bytes at least: eight windows of 128 tokens of GPT-2's
@@ -72,7 +73,7 @@ def token_bits(model: BitMar, rows: np.ndarray) -> np.ndarray:
         logits = model.decode(previous, *nothing, through)
         return keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
 
-    previous = np.concatenate([np.full((count, 1), c.bos_id, np.int32), rows[:, :-1]], axis=1)
+    previous = previous_tokens(rows, c.bos_id)
     out = np.empty(rows.shape)
     for first in range(0, count, size):
         part = np.arange(first, min(first + size, count))

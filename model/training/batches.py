@@ -12,7 +12,7 @@ from bitmar.errors import BitmarError
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
 from model.data.states import Pictures
-from model.sequence_packing import Packing, fill, pack
+from model.sequence_packing import Packing, fill, pack, previous_tokens
 from model.training.head_words import choose_words
 from model.training.token_rows import TokenRows
 
@@ -179,7 +179,7 @@ class BatchMaker:
         decoder = self._pack_in_order(all_lengths, order)
         encoder_ids = ids.copy()
         encoder_ids[np.arange(len(ids)), lengths] = c.pad_id  # the encoder sees the text without <eos>
-        previous = np.concatenate([np.full((len(all_ids), 1), c.bos_id, np.int32), all_ids[:, :-1]], axis=1)
+        previous = previous_tokens(all_ids, c.bos_id)
 
         targets, running = fill(decoder, all_ids, c.pad_id), self._running(step)
         written = np.concatenate([targets.ravel(), running.ravel()])
@@ -203,7 +203,7 @@ class BatchMaker:
             caption_weight=(cell & caption).astype(np.float32),
             words=head.words,
             word_weight=head.log_weight,
-            stream=np.concatenate([np.full((len(running), 1), c.bos_id, np.int32), running[:, :-1]], axis=1),
+            stream=previous_tokens(running, c.bos_id),
             stream_targets=head.targets[targets.size :].reshape(running.shape),
         )
 

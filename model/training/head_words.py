@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitmar.errors import BitmarError
+from model.data.groups import places
 from model.word_classes import WordClasses
 
 
@@ -68,6 +69,5 @@ def _drawn_by_class(
     share = np.cumsum(there - quota)
     quota += np.diff(share * left // max(share[-1], 1), prepend=0)
     order = np.lexsort((rng.random(len(rest)), of))  # at random inside each class
-    place = np.arange(len(rest)) - np.repeat(np.cumsum(there) - there, there)
-    drawn = place < np.repeat(quota, there)
+    drawn = places(there) < np.repeat(quota, there)
     return rest[order][drawn], np.log(there / np.maximum(quota, 1))[of[order][drawn]]

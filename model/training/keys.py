@@ -18,7 +18,7 @@ import tensorflow as tf
 from model import discriminant
 from model.config import BitMarConfig
 from model.data.dataset import NO_VIEWS, Views
-from model.data.groups import sizes_of
+from model.data.groups import sizes_of, some_of
 from model.data.states import Pictures
 from model.episodic_memory import KeyHead
 from model.layers import l2_normalize, window_normalize
@@ -42,9 +42,8 @@ def some_groups(drawings: Sequence[np.ndarray], dims: int, seed: int) -> Sequenc
         return drawings
     several = np.flatnonzero(sizes > 1)
     among = several if len(several) > dims else np.arange(len(drawings))
-    chosen = np.random.default_rng((seed, 7)).permutation(among)
-    chosen = chosen[: max(dims + 1, int(np.searchsorted(np.cumsum(sizes[chosen]), MOST, "right")))]
-    return [drawings[i][:MOST] for i in np.sort(chosen)]
+    chosen = some_of(among, sizes, MOST, dims + 1, np.random.default_rng((seed, 7)))
+    return [drawings[i][:MOST] for i in chosen]
 
 
 def train_keys(

@@ -124,13 +124,13 @@ class TrainStep:
         targets: tf.Tensor,
     ) -> tf.Tensor:
         """-log p of each target: previous, targets int32 [R, L]; context [N, D], latent [N, L'] of N texts -> float32 [R, L]."""
-        if classes := self.model.config.word_classes:
-            logits = self.model.decode(previous, context, latent, where, b.words)
+        classes, chosen = self.model.config.word_classes, self.model.config.training.head_words
+        logits = self.model.decode(previous, context, latent, where, b.words if classes or chosen else None)
+        if classes:
             return class_cross_entropy(logits, targets, b.words, b.word_weight, classes)
-        if self.model.config.training.head_words:
-            logits = self.model.decode(previous, context, latent, where, b.words)
+        if chosen:
             return head_cross_entropy(logits, targets, b.word_weight)
-        return token_cross_entropy(self.model.decode(previous, context, latent, where), targets)
+        return token_cross_entropy(logits, targets)
 
     def _run(self, batch: Batch, learning_rate: tf.Tensor) -> tf.Tensor:
         self.optimizer.learning_rate.assign(learning_rate)

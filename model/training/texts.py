@@ -111,7 +111,6 @@ def random_tokens(
         share /= share.sum()
     ids = rng.choice(ordinary, (count, length), p=share)
     column = np.arange(length)
-    ids = np.where(column < lengths[:, None], ids, tokenizer.pad)
     ids[np.arange(count), lengths] = tokenizer.eos
     tokens = ids[column <= lengths[:, None]].astype(np.min_scalar_type(tokenizer.vocab_size - 1))
     return Texts(TokenRows(Groups(tokens, lengths + 1), length, tokenizer.pad), lengths)
