@@ -28,6 +28,7 @@ from tests.page.served import ELSEWHERE, JSON, PICTURES, Response, Served
 HEDGEHOG = PICTURES / "hedgehog-noto.png"
 ZIP = {"Content-Type": "application/zip"}
 SHORT = 3.0  # seconds
+FILES_OF_ITS_OWN = 50  # that the page has open without connections, at most
 
 
 def own_address() -> str | None:
@@ -407,7 +408,9 @@ def test_ten_thousand_connections(serve: Callable[..., Served]) -> None:
         files = len(list(Path(f"/proc/{page.process.pid}/fd").iterdir()))
         for connection in held:
             connection.close()
-    assert files < protocol.MOST_CONNECTIONS + 2 * server.BACKLOG + 50  # below the 1,024 that a process may open
+    # asyncio accepts BACKLOG a round, and one that is too many is closed three rounds after its own
+    most = protocol.MOST_CONNECTIONS + 4 * server.BACKLOG + FILES_OF_ITS_OWN
+    assert files < most < 1024  # which is what a process may open
     end = time.monotonic() + 20
     while True:
         try:
