@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from bitmar.errors import BitmarError
-from convert.functional import GAIN, IDS, SCALE, WEIGHTS
+from convert.functional import IDS, SCALE, WEIGHTS
 from convert.graphs import GraphSpec
 from convert.padding import leave_out_padding
 from convert.reader import attributes, check_ops, op_name, parse
@@ -42,7 +42,7 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
     """The converter's output -> the flatbuffer that is shipped.
 
     Inputs and outputs get the names and the order of `spec`; its variables become variable tensors (no buffer, not inputs);
-    metadata and unused buffers go; ops learn which rows are padding; other tensors are named after their weights.
+    metadata, empty quantization tables and unused buffers go; ops learn which rows are padding; results have their op's number.
     Raises: BitmarError: an op that is not among BITMAR_* and the graph's builtins; ValueError: a float copy of ternary weights.
     """
     model = parse(blob, spec.name)
@@ -86,7 +86,10 @@ def _entry(name: str, tensor: int) -> schema.TensorMapT:
 
 
 def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
-    """`fixed` names by tensor; constants keep the names of convert/functional.py; results are named after their op's weights."""
+    """`fixed` names by tensor; constants keep the names of convert/functional.py; a result's name is the number of its op.
+
+    The names of all layers once more, on their results, would be 3 KB of tiny_edge's flatbuffers.
+    """
     graph = model.subgraphs[0]
     names = dict(fixed)
     taken = set(fixed.values())
@@ -103,24 +106,18 @@ def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
 
     for i, op in enumerate(graph.operators):
         kind = op_name(model, op)
-        layer = _layer(graph.tensors[op.inputs[1]].name.decode()) if len(op.inputs) > 1 else None
         if kind.startswith("BITMAR_TERNARY"):
+            layer = graph.tensors[op.inputs[1]].name.decode().removesuffix(WEIGHTS)
             give(op.inputs[1], f"{layer}{WEIGHTS}")
             give(op.inputs[2], f"{layer}{SCALE}")
             if graph.tensors[op.inputs[0]].buffer and kind == "BITMAR_TERNARY_EMBEDDING":
                 give(op.inputs[0], f"{layer}{IDS}")  # positions: constants of the layer's code, named by its tracing
         for tensor in op.outputs:
-            give(tensor, layer or f"{kind.removeprefix('BITMAR_').lower()}_{i}")
+            give(tensor, str(i))
     for tensor, name in names.items():
         graph.tensors[tensor].name = name
-
-
-def _layer(constant: str) -> str | None:
-    """ "text/norm" of the constant "text/norm/gain"; None for a name that is not a weight's."""
-    for ending in (WEIGHTS, GAIN):
-        if constant.endswith(ending):
-            return constant.removesuffix(ending)
-    return None
+    for tensor in graph.tensors:
+        tensor.quantization = None
 
 
 def _keep_used_buffers(model: schema.ModelT) -> None:

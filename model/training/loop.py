@@ -25,6 +25,7 @@ from model.training.replicas import OneProcess, copy_weights
 from model.training.run_folder import RunFolder
 from model.training.schedule import Schedule
 from model.training.shares import check_divisible
+from model.training.words import start_words
 
 CHECKPOINT_SECONDS = 60
 
@@ -77,9 +78,10 @@ class Training:
         self.saved_step: int | None = None  # of the checkpoint in the folder
 
     def prepare(self) -> None:
-        """What is trained before the steps: the keys, then the episode's matrices."""
+        """What is trained or computed before the steps: the keys, the tables of words, the episode's matrices."""
         t = self.plain.config.training
         train_keys(self.plain.keys, self.data.features, self.data.drawings, self.plain.config, t.seed, self.data.views)
+        start_words(self.plain)
         fit_channel(self.plain, t.channel_steps)
         if self.model is not self.plain:
             copy_weights(self.plain, self.model)
