@@ -37,6 +37,7 @@ BENCHMARKS = (
     "training",
     "scale",
     "text",
+    "words",
     "report",
     "readme",
 )

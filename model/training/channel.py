@@ -11,6 +11,7 @@ from model.bitmar import BitMar
 BATCH = 256
 RATE = 0.005
 LONGEST = 26  # positions; longer texts are rare
+TINY = 1e-12
 
 
 def fit_channel(model: BitMar, steps: int) -> None:
@@ -33,7 +34,9 @@ def fit_channel(model: BitMar, steps: int) -> None:
             episode = model.episode.combine(x * mask[..., None])
             back = model.decoder.expand(model.memory.context_of(episode))
             back = tf.reshape(back, (-1, positions, features))
-            cosine = tf.reduce_sum(back * x, -1) / (tf.norm(back, axis=-1) * tf.norm(x, axis=-1) + 1e-6)
+            # positions that no text reaches fade to zeros, where a norm has no gradient
+            length = tf.sqrt(tf.reduce_sum(back * back, -1) + TINY)
+            cosine = tf.reduce_sum(back * x, -1) / (length * tf.norm(x, axis=-1) + 1e-6)
             loss = tf.reduce_mean(tf.reduce_sum((1 - cosine) * mask, 1) / tf.reduce_sum(mask, 1))
         optimizer.learning_rate.assign(rate)
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
