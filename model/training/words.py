@@ -45,10 +45,10 @@ def start_words(model: BitMar) -> None:
         part.positions.embeddings.assign(POSITIONS * rng.standard_normal(part.positions.embeddings.shape))
     _point(model.episode.per_position.kernel, basis, 1.0)
     _point(model.decoder.from_position.kernel, basis.T, AMPLIFIED)
-    for block in (*model.text.blocks, *model.text.fusion, *model.decoder.blocks):
-        for last in (block.attention.out, block.feed_forward.down, getattr(block, "condition", None)):
-            if last is not None:
-                last.kernel.assign(ADDED * last.kernel)
+    blocks = (*model.text.blocks, *model.text.fusion, *model.decoder.blocks)
+    added = [matrix for block in blocks for matrix in (block.attention.out, block.feed_forward.down)]
+    for matrix in (*added, *(block.condition for block in model.decoder.blocks)):
+        matrix.kernel.assign(ADDED * matrix.kernel)
 
 
 def _point(kernel: keras.Variable, basis: np.ndarray, factor: float) -> None:
