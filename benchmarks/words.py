@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Names that come back after a short training: tables of words that start as codes (model/training/words.py) or at random.
+"""Names that come back after a short training: tables of words that start as codes (`word_codes`) or at random.
 
-    python benchmarks/words.py [--config ultra_tiny] [--data data] [--steps 400] [--each 100] [--out FILE]
+    python benchmarks/words.py [--config tiny_edge] [--data data] [--steps 400] [--each 100] [--out FILE]
 
 Both train with the same data, seed and batches. Asked for are names that neither is trained on, `each` of every kind
 (model/evaluation/names.py), by the model in Keras. Writes benchmarks/results/words.json. Two cores take some 6 minutes.
@@ -13,10 +13,8 @@ import argparse
 import os
 import sys
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -35,18 +33,18 @@ from model.evaluation.machine import KerasMachine  # noqa: E402
 from model.evaluation.names import unseen_names  # noqa: E402
 from model.find_config import config_file  # noqa: E402
 from model.run_metrics import project_commit  # noqa: E402
-from model.training import loop  # noqa: E402
 from model.training.log import read_log  # noqa: E402
+from model.training.loop import Interrupt, Training  # noqa: E402
 from model.training.run_folder import RunFolder  # noqa: E402
 from model.training.texts import training_set  # noqa: E402
 
 SEED = 2026
-STARTS = {"random": patch.object(loop, "start_words", lambda model: None), "codes": nullcontext()}
+STARTS = {"random": False, "codes": True}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=config_file, default="ultra_tiny")
+    parser.add_argument("--config", type=config_file, default="tiny_edge")
     parser.add_argument("--data", type=Path, default=ROOT / "data")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--each", type=int, default=100)
@@ -66,12 +64,12 @@ def main() -> int:
         "steps": args.steps,
         "seeds": {"training": config.training.seed, "evaluation": SEED},
     }
-    for name, start in STARTS.items():
-        with start, tempfile.TemporaryDirectory() as path:
+    for name, codes in STARTS.items():
+        with tempfile.TemporaryDirectory() as path:
             folder = RunFolder(Path(path) / "run")
             folder.start(config, tokenizer, {})
-            training = loop.Training(config, data, folder)
-            training.run(loop.Interrupt())
+            training = Training(with_training(config, name, word_codes=codes), data, folder)
+            training.run(Interrupt())
             last = read_log(folder.log)[-1]
         rows, by_tokens = any_name(KerasMachine(training.finished(), tokenizer), names, no_pictures)
         losses = {key: round(float(last[key]), 4) for key in ("recall", "phrases", "text")}

@@ -62,6 +62,7 @@ class TrainingConfig:
     rare_words: Annotated[Real, Field(ge=0, lt=1)] = 0.0
     text_rows: Annotated[Whole, Field(ge=0, le=8192)] = 0
     loss_text: LossWeight = 1.0
+    word_codes: bool = False
 
 
 @dataclass(frozen=True, config=STRICT)

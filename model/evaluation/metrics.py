@@ -25,6 +25,7 @@ from model.evaluation.ways import WAYS, best_slots, many_row, question_kinds, sp
 
 SEED = 2026
 NAMES = 200  # of each kind, where that many questions are asked in all
+OTHER = ("plain", "personal", "possessive", "upper")  # kinds of the names that known things are taught under
 MOST = 32_768  # drawings that are looked at; of larger data a seeded choice of things
 MANY = (8, 16, 64, 256, 512)
 
@@ -42,6 +43,11 @@ class Details:
     known: float = 0.0
 
 
+def names_of_a_kind(count: int) -> int:
+    """For `count` questions; enough at least that a memory's things have different names of the kinds OTHER."""
+    return max(max(WAYS) // len(OTHER), min(NAMES, count // len(KINDS)))
+
+
 class Evaluation:
     """One machine asked everything. `units` [N, D] of all drawings (of MOST at most) and their latents are computed once."""
 
@@ -54,7 +60,7 @@ class Evaluation:
         seed: int = SEED,
         photos: Features | None = None,
     ):
-        self.names = unseen_names(dataset, max(1, min(NAMES, count // len(KINDS))), seed)
+        self.names = unseen_names(dataset, names_of_a_kind(count), seed)
         dataset = dataset.sample(MOST, seed)
         self.machine, self.dataset, self.criterion, self.count, self.seed = machine, dataset, criterion, count, seed
         self.details, self.photos = Details(), photos
@@ -111,7 +117,7 @@ class Evaluation:
         own = names[self.dataset.concept[questions.taught]]
         if kind != "known_other_names":
             return own
-        other = np.array([n for k in ("plain", "personal", "possessive", "upper") for n in self.names[k]], object)
+        other = np.array([n for k in OTHER for n in self.names[k]], object)
         rng = np.random.default_rng((self.seed, 10))
         return np.stack([other[rng.permutation(len(other))[: own.shape[1]]] for _ in range(len(own))])
 

@@ -81,7 +81,8 @@ class Training:
         """What is trained or computed before the steps: the keys, the tables of words, the episode's matrices."""
         t = self.plain.config.training
         train_keys(self.plain.keys, self.data.features, self.data.drawings, self.plain.config, t.seed, self.data.views)
-        start_words(self.plain)
+        if t.word_codes:
+            start_words(self.plain)
         fit_channel(self.plain, t.channel_steps)
         if self.model is not self.plain:
             copy_weights(self.plain, self.model)

@@ -8,6 +8,7 @@ from model.data.tokenizers import TextTokenizer
 from model.evaluation.ask import encode_texts
 from model.evaluation.baseline import nearest_neighbour, wilson
 from model.evaluation.decode import GreedyDecoder
+from model.evaluation.metrics import OTHER, names_of_a_kind
 from model.evaluation.questions import Questions, make_questions
 
 from .conftest import ROOT, SHIPPED
@@ -138,3 +139,9 @@ def test_merging_keeps_the_name_readable(trained):
     written = GreedyDecoder(model)(np.stack(contexts), out["latent"])
     right = [tokenizer.decode(row.tolist()) == name for row, name in zip(written, names, strict=True)]
     assert np.mean([a == b for a, b in zip(slots, names, strict=True)]) >= 0.85 and np.mean(right) >= 0.7
+
+
+@pytest.mark.parametrize(("questions", "names"), [(1, 4), (39, 4), (2000, 200), (100_000, 200)])
+def test_few_questions_have_enough_names(questions: int, names: int) -> None:
+    """Fewer than forty questions ended in a traceback: known things had no sixteen names to be taught under."""
+    assert names_of_a_kind(questions) == names and names * len(OTHER) >= 16
