@@ -42,7 +42,8 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
     """The converter's output -> the flatbuffer that is shipped.
 
     Inputs and outputs get the names and the order of `spec`; its variables become variable tensors (no buffer, not inputs);
-    metadata, empty quantization tables and unused buffers go; ops learn which rows are padding; results have their op's number.
+    metadata, empty quantization tables and unused buffers go; ops learn which rows are padding; results and scales are named by
+    their op's number.
     Raises: BitmarError: an op that is not among BITMAR_* and the graph's builtins; ValueError: a float copy of ternary weights.
     """
     model = parse(blob, spec.name)
@@ -86,9 +87,9 @@ def _entry(name: str, tensor: int) -> schema.TensorMapT:
 
 
 def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
-    """`fixed` names by tensor; constants keep the names of convert/functional.py; a result's name is the number of its op.
+    """`fixed` names by tensor; weights keep the names of convert/functional.py; results and scales have their op's number.
 
-    The names of all layers once more, on their results, would be 3 KB of tiny_edge's flatbuffers.
+    The names of all layers twice more would be 5 KB of tiny_edge's flatbuffers.
     """
     graph = model.subgraphs[0]
     names = dict(fixed)
@@ -109,7 +110,7 @@ def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
         if kind.startswith("BITMAR_TERNARY"):
             layer = graph.tensors[op.inputs[1]].name.decode().removesuffix(WEIGHTS)
             give(op.inputs[1], f"{layer}{WEIGHTS}")
-            give(op.inputs[2], f"{layer}{SCALE}")
+            give(op.inputs[2], f"{i}{SCALE}")
             if graph.tensors[op.inputs[0]].buffer and kind == "BITMAR_TERNARY_EMBEDDING":
                 give(op.inputs[0], f"{layer}{IDS}")  # positions: constants of the layer's code, named by its tracing
         for tensor in op.outputs:
