@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Names that come back after a short training: tables of words that start as codes (`word_codes`) or at random.
 
-    python benchmarks/words.py [--config tiny_edge] [--data data] [--steps 400] [--each 100] [--out FILE]
+    python benchmarks/words.py [--config tiny_edge] [--data data] [--steps 250] [--each 100] [--out FILE]
 
 Both train with the same data, seed and batches. Asked for are names that neither is trained on, `each` of every kind
-(model/evaluation/names.py), by the model in Keras. Writes benchmarks/results/words.json. Two cores take some 6 minutes.
+(model/evaluation/names.py), by the model in Keras. Writes benchmarks/results/words.json. Two cores take some 7 minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
+from benchmarks.text import train  # noqa: E402
 from bitmar.errors import BitmarError  # noqa: E402
 from model.config import load_config, with_training  # noqa: E402
 from model.data import running_text  # noqa: E402
@@ -33,9 +33,6 @@ from model.evaluation.machine import KerasMachine  # noqa: E402
 from model.evaluation.names import unseen_names  # noqa: E402
 from model.find_config import config_file  # noqa: E402
 from model.run_metrics import project_commit  # noqa: E402
-from model.training.log import read_log  # noqa: E402
-from model.training.loop import Interrupt, Training  # noqa: E402
-from model.training.run_folder import RunFolder  # noqa: E402
 from model.training.texts import training_set  # noqa: E402
 
 SEED = 2026
@@ -46,7 +43,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=config_file, default="tiny_edge")
     parser.add_argument("--data", type=Path, default=ROOT / "data")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--each", type=int, default=100)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/words.json")
     args = parser.parse_args()
@@ -65,16 +62,10 @@ def main() -> int:
         "seeds": {"training": config.training.seed, "evaluation": SEED},
     }
     for name, codes in STARTS.items():
-        with tempfile.TemporaryDirectory() as path:
-            folder = RunFolder(Path(path) / "run")
-            folder.start(config, tokenizer, {})
-            training = Training(with_training(config, name, word_codes=codes), data, folder)
-            training.run(Interrupt())
-            last = read_log(folder.log)[-1]
-        rows, by_tokens = any_name(KerasMachine(training.finished(), tokenizer), names, no_pictures)
-        losses = {key: round(float(last[key]), 4) for key in ("recall", "phrases", "text")}
-        result[name] = {"names": rows["all"], "by_tokens": by_tokens, "last_step": losses}
-        print(f"\n{name}: {rows['all']}, {losses}", flush=True)
+        model, trained = train(with_training(config, name, word_codes=codes), data, tokenizer)
+        rows, by_tokens = any_name(KerasMachine(model, tokenizer), names, no_pictures)
+        result[name] = {"names": rows["all"], "by_tokens": by_tokens} | trained
+        print(f"\n{name}: {rows['all']}, {trained}", flush=True)
     write_json(args.out, result)
     return 0
 
