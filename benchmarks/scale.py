@@ -30,6 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
+from benchmarks.command import run  # noqa: E402
 from bitmar.errors import BitmarError  # noqa: E402
 from bitmar.picture import FEATURES  # noqa: E402
 from model.data.captions import FOLDER, TABLE  # noqa: E402
@@ -201,7 +202,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BitmarError as error:
-        sys.exit(f"error: {error}")
+    run(main)

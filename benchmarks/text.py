@@ -26,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from keras import ops  # noqa: E402
 
+from benchmarks.command import run  # noqa: E402
 from bitmar.errors import BitmarError  # noqa: E402
 from model import functional  # noqa: E402
 from model.config import load_config, with_training  # noqa: E402
@@ -122,7 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BitmarError as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -21,8 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
 
+from benchmarks.command import run  # noqa: E402
 from benchmarks.text import train  # noqa: E402
-from bitmar.errors import BitmarError  # noqa: E402
 from model.config import load_config, with_training  # noqa: E402
 from model.data import running_text  # noqa: E402
 from model.data.files import write_json  # noqa: E402
@@ -71,7 +71,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BitmarError as error:
-        sys.exit(f"error: {error}")
+    run(main)

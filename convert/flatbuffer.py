@@ -66,6 +66,8 @@ def finish(blob: bytes, spec: GraphSpec) -> bytes:
 
     graph.name, model.description = spec.name, spec.description
     model.metadata, model.metadataBuffer = None, None
+    for tensor in graph.tensors:
+        tensor.quantization = None
     leave_out_padding(model)
     _keep_used_buffers(model)
     check_ops(model, spec.name)
@@ -117,8 +119,6 @@ def _name_tensors(model: schema.ModelT, fixed: dict[int, str]) -> None:
             give(tensor, str(i))
     for tensor, name in names.items():
         graph.tensors[tensor].name = name
-    for tensor in graph.tensors:
-        tensor.quantization = None
 
 
 def _keep_used_buffers(model: schema.ModelT) -> None:

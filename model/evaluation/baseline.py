@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from model.discriminant import unit
 from model.evaluation.questions import Questions
 
 Z = 1.959963984540054  # 95 %
@@ -13,8 +14,8 @@ Z = 1.959963984540054  # 95 %
 
 def nearest_neighbour(features: np.ndarray, questions: Questions) -> np.ndarray:
     """Cosine of the raw features, no model: float32 [N, 768] -> bool [Q], is the asked drawing nearest to its own slot."""
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
-    similar = np.einsum("qkd,qd->qk", unit[questions.taught], unit[questions.asked])
+    rows = unit(features)
+    similar = np.einsum("qkd,qd->qk", rows[questions.taught], rows[questions.asked])
     return similar.argmax(1) == questions.answer
 
 

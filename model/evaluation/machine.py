@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from model.bitmar import BitMar
 from model.data.tokenizers import TextTokenizer
+from model.discriminant import unit
 from model.sequence_packing import previous_tokens
 
 CHUNK = 128
@@ -123,4 +124,4 @@ def int8_units(x: np.ndarray) -> np.ndarray:
     x = np.asarray(x, np.float32)
     largest = np.maximum(np.abs(x).max(-1, keepdims=True), np.float32(1e-5))
     codes = np.clip(np.rint(x * (np.float32(127) / largest)), -127, 127)
-    return codes / np.maximum(np.linalg.norm(codes, axis=-1, keepdims=True), 1e-9)
+    return unit(codes)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from model.bitmar import BitMar
+from model.discriminant import unit
 from model.word_classes import WordClasses
 
 SPREAD = 0.3  # root mean square of the tables' numbers
@@ -34,10 +35,10 @@ def start_words(model: BitMar) -> None:
     rng = np.random.default_rng((c.training.seed, 8))
     width, dims = c.text_dim, min(c.position_features, c.text_dim)
     basis = np.linalg.qr(rng.standard_normal((width, dims)))[0] * width**0.5  # columns of unit mean square
-    codes = _unit(rng.standard_normal((c.vocab_size, dims)))
+    codes = unit(rng.standard_normal((c.vocab_size, dims)))
     if classes := c.word_classes:
         centres = _far_apart(classes.count, dims, rng)
-        codes = _in_classes(codes, centres, classes, rng)
+        codes = _in_classes(centres, classes, rng)
         model.decoder.class_head.kernel.assign(SPREAD * CLASS_LENGTH * basis @ centres.T)
     rows = (1 - NOISE**2) ** 0.5 * codes @ basis.T + NOISE * rng.standard_normal((c.vocab_size, width))
     for part in (model.text, model.decoder):
@@ -59,25 +60,21 @@ def _point(kernel: keras.Variable, basis: np.ndarray, factor: float) -> None:
     kernel.assign(values)
 
 
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
-
-
 def _far_apart(count: int, dims: int, rng: np.random.Generator) -> np.ndarray:
     """float64 [count, dims]: unit vectors that have pushed each other away."""
-    points = _unit(rng.standard_normal((count, dims)))
+    points = unit(rng.standard_normal((count, dims)))
     for _ in range(500):
         near = np.exp(8 * (points @ points.T - 2 * np.eye(count)))
-        points = _unit(points - 0.05 * near @ points / near.sum(1, keepdims=True))
+        points = unit(points - 0.05 * near @ points / near.sum(1, keepdims=True))
     return points
 
 
-def _in_classes(codes: np.ndarray, centres: np.ndarray, classes: WordClasses, rng: np.random.Generator) -> np.ndarray:
-    """The codes [V, dims] of a class's words moved into its cone, those of the shortlist drawn again until far from all."""
-    dims, first = codes.shape[1], classes.shortlist
-    drawn = _unit(rng.standard_normal((CANDIDATES, first, dims)))
+def _in_classes(centres: np.ndarray, classes: WordClasses, rng: np.random.Generator) -> np.ndarray:
+    """Codes of all words, float64 [V, dims]: a class's in the cone around its centre, the shortlist's far from all cones."""
+    dims, first = centres.shape[1], classes.shortlist
+    drawn = unit(rng.standard_normal((CANDIDATES, first, dims)))
     farthest = (drawn @ centres.T).max(-1).argmin(0)
     spread = np.tan(np.radians(CONE)) / dims**0.5
-    of = classes.of(np.arange(first, len(codes)))
+    of = classes.of(np.arange(first, classes.vocab_size))
     within = centres[of] + spread * rng.standard_normal((len(of), dims))
-    return np.concatenate([drawn[farthest, np.arange(first)], _unit(within)])
+    return np.concatenate([drawn[farthest, np.arange(first)], unit(within)])
