@@ -139,9 +139,7 @@ def measure(folders: dict[str, Path], steps: int) -> dict[str, Any]:
     from model.run_metrics import project_commit
 
     config = load_config(ROOT / "configs/bitmar_ultra_tiny.yaml")
-    config = dataclasses.replace(
-        with_training(config, "--steps", steps=1, minutes=None, key_steps=20, channel_steps=20), vision="file"
-    )
+    config = dataclasses.replace(with_training(config, "--steps", steps=1, minutes=None, key_steps=20), vision="file")
     result: dict[str, Any] = {
         "config": config.name,
         "commit": project_commit(),

@@ -40,7 +40,6 @@ class TrainingConfig:
     key_steps: Annotated[Whole, Field(ge=0, le=1_000_000)]
     contrastive_pairs: Count
     key_anchor: Annotated[Real, Field(ge=0, le=1e6)]
-    channel_steps: Annotated[Whole, Field(ge=0, le=1_000_000)]
     phrases: Annotated[Whole, Field(ge=0, le=8192)]
     long_phrases: Share
     renamed: Share
@@ -62,7 +61,6 @@ class TrainingConfig:
     rare_words: Annotated[Real, Field(ge=0, lt=1)] = 0.0
     text_rows: Annotated[Whole, Field(ge=0, le=8192)] = 0
     loss_text: LossWeight = 1.0
-    word_codes: bool = False
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -239,6 +237,10 @@ def _check_sizes(c: BitMarConfig, where: str) -> None:
     need(
         c.episode_dim & (c.episode_dim - 1) == 0,
         f"episode_dim is {c.episode_dim}, expected a power of two, {MIN_DIM} to {MAX_DIM} (the card's format)",
+    )
+    need(
+        c.position_features <= min(c.text_dim, c.episode_dim),
+        f"position_features is {c.position_features}, expected at most text_dim ({c.text_dim}) and episode_dim ({c.episode_dim})",
     )
     need(
         c.max_memory_slots_in_ram <= c.memory_slots,

@@ -1,52 +1,94 @@
-"""What the episode's matrices start from instead of random numbers: a channel through the slot that fits itself."""
+"""What a text takes through a slot: matrices in closed form that carry the features of its positions without crosstalk.
+
+Features [positions * F] -> project P -> slot [D] -> value V -> expand E -> features. The rows of P are spreading sequences, as in
+code-division multiple access. With H the Hadamard matrix of order D = 2^m and S(b) = diag((-1)^Tr(b x^3)), x in GF(2^m):
+
+    P = rows of H S(b),   V = H,   E = (P V)^T / 2^ceil(m / 2)
+
+H S(b) H has entries 0 and +-2^((m + 1) / 2) where m is odd (Gold, 1968), +-2^(m / 2) where m is even and b no cube (bent:
+Rothaus, 1976), so that E is ternary too, and P V E is a multiple of the identity: exact with the weights that a device has. One b
+serves D // F positions; those after them use the next b, whose sequences correlate with the others' by at most 2 / sqrt(D).
+"""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from model.bitmar import BitMar
 
-BATCH = 256
-RATE = 0.005
-LONGEST = 26  # positions; longer texts are rare
-TINY = 1e-12
+IRREDUCIBLE = {4: 0b10011, 5: 0b100101, 6: 0b1000011, 7: 0b10000011, 8: 0b100011011}  # by m: all sizes of a slot
 
 
-def fit_channel(model: BitMar, steps: int) -> None:
-    """Fit features -> project -> slot -> value -> expand -> features to noise: a matched pair instead of two random matrices.
-
-    Random features of 1 to 26 positions are written into a slot and expanded again; the loss is 1 - their cosine with what
-    went in. The matrices keep the spread of their start, which is what AdamW's rate is meant for.
-    """
+def set_channel(model: BitMar) -> None:
+    """Give `project`, `value` and `expand` their matrices, with the spread of their start."""
     c = model.config
-    positions, features = c.max_seq_len, c.position_features
-    longest = min(LONGEST, positions)
-    variables = [model.episode.project.kernel, model.memory.value.kernel, model.decoder.expand.kernel]
-    spread = [float(np.std(v.numpy())) for v in variables]
-    optimizer = keras.optimizers.Adam(RATE, beta_2=c.training.beta_2)
-    optimizer.build(variables)
+    matrices = channel(c.max_seq_len, c.position_features, c.episode_dim)
+    kernels = model.episode.project.kernel, model.memory.value.kernel, model.decoder.expand.kernel
+    for kernel, values in zip(kernels, matrices, strict=True):
+        kernel.assign(values * (kernel.numpy().std() / values.std()))
 
-    @tf.function(jit_compile=True)
-    def step(x: tf.Tensor, mask: tf.Tensor, rate: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            episode = model.episode.combine(x * mask[..., None])
-            back = model.decoder.expand(model.memory.context_of(episode))
-            back = tf.reshape(back, (-1, positions, features))
-            # positions that no text reaches fade to zeros, where a norm has no gradient
-            length = tf.sqrt(tf.reduce_sum(back * back, -1) + TINY)
-            cosine = tf.reduce_sum(back * x, -1) / (length * tf.norm(x, axis=-1) + 1e-6)
-            loss = tf.reduce_mean(tf.reduce_sum((1 - cosine) * mask, 1) / tf.reduce_sum(mask, 1))
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    rng = np.random.default_rng((c.training.seed, 5))
-    for i in range(steps):
-        lengths = 1 + (rng.random(BATCH) ** 1.5 * longest).astype(int)
-        x = rng.standard_normal((BATCH, positions, features), np.float32)
-        mask = (np.arange(positions) < lengths[:, None]).astype(np.float32)
-        step(tf.constant(x), tf.constant(mask), tf.constant(RATE * (1 - i / steps) + 1e-5, tf.float32))
-    for variable, before in zip(variables, spread, strict=True):
-        values = variable.numpy()
-        variable.assign(values / values.std() * before)
+def fixed_variables(model: BitMar) -> list[keras.Variable]:
+    """What the steps leave as it is: the way of a text's words through a slot is exact, and training would wear it off."""
+    return [
+        model.episode.per_position.kernel,
+        model.episode.project.kernel,
+        model.memory.value.kernel,
+        model.decoder.expand.kernel,
+        model.decoder.from_position.kernel,
+    ]
+
+
+def channel(positions: int, features: int, dim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(P [positions * features, dim], V [dim, dim], E [dim, positions * features]), float64, entries -1, 0 and 1."""
+    m = dim.bit_length() - 1
+    hadamard = _hadamard(m)
+    each = dim // features
+    writes, reads = [], []
+    for b in _multipliers(m, -(-positions // each)):
+        write = hadamard[: each * features] * _signs(m, b)
+        writes.append(write)
+        reads.append((write @ hadamard).T / 2 ** ((m + 1) // 2))
+    used = positions * features
+    return np.concatenate(writes)[:used], hadamard, np.concatenate(reads, axis=1)[:, :used]
+
+
+def _hadamard(m: int) -> np.ndarray:
+    """Sylvester's matrix of order 2^m, float64, entries -1 and 1."""
+    h = np.ones((1, 1))
+    for _ in range(m):
+        h = np.block([[h, h], [h, -h]])
+    return h
+
+
+def _multipliers(m: int, count: int) -> list[int]:
+    """`count` elements b of GF(2^m), other ones as far as there are: not zero, no cubes where m is even."""
+    cubes = {_times(x, _times(x, x, m), m) for x in range(1 << m)} if m % 2 == 0 else {0}
+    flat = [b for b in range(1 << m) if b not in cubes]
+    return [flat[i % len(flat)] for i in range(count)]
+
+
+def _signs(m: int, b: int) -> np.ndarray:
+    """(-1)^Tr(b x^3) of all x, float64 [2^m]."""
+    return np.array([1.0 - 2.0 * _trace(_times(b, _times(x, _times(x, x, m), m), m), m) for x in range(1 << m)])
+
+
+def _trace(x: int, m: int) -> int:
+    """Tr(x) = x + x^2 + x^4 + ... of m terms: 0 or 1."""
+    total = 0
+    for _ in range(m):
+        total, x = total ^ x, _times(x, x, m)
+    return total
+
+
+def _times(a: int, b: int, m: int) -> int:
+    """The product in GF(2^m): polynomials over GF(2), as bits, modulo IRREDUCIBLE[m]."""
+    product = 0
+    while b:
+        if b & 1:
+            product ^= a
+        a, b = a << 1, b >> 1
+        if a >> m:
+            a ^= IRREDUCIBLE[m]
+    return product

@@ -18,7 +18,7 @@ from model.bitmar import BitMar
 from model.config import BitMarConfig
 from model.training import checkpoint
 from model.training.batches import BatchMaker, TrainingSet
-from model.training.channel import fit_channel
+from model.training.channel import set_channel
 from model.training.keys import train_keys
 from model.training.log import Bar, CsvLog, NoLog
 from model.training.replicas import OneProcess, copy_weights
@@ -81,9 +81,8 @@ class Training:
         """What is trained or computed before the steps: the keys, the tables of words, the episode's matrices."""
         t = self.plain.config.training
         train_keys(self.plain.keys, self.data.features, self.data.drawings, self.plain.config, t.seed, self.data.views)
-        if t.word_codes:
-            start_words(self.plain)
-        fit_channel(self.plain, t.channel_steps)
+        start_words(self.plain)
+        set_channel(self.plain)
         if self.model is not self.plain:
             copy_weights(self.plain, self.model)
 

@@ -12,6 +12,7 @@ from model.bitmar import BitMar
 from model.sequence_packing import Packing
 from model.streams import Streams, streams
 from model.training.batches import Batch
+from model.training.channel import fixed_variables
 from model.training.losses import (
     class_cross_entropy,
     head_cross_entropy,
@@ -22,6 +23,9 @@ from model.training.losses import (
 )
 from model.training.shares import Whole
 
+SHARPNESS = (
+    3.0  # of what is read from memory: the inverse temperature of its loss; the likeliest word, the answer, is the same
+)
 METRICS = ("loss", "recall", "phrases", "caption", "text_query", "text", "slot", "gradient")
 
 
@@ -42,8 +46,9 @@ def make_optimizer(model: BitMar) -> keras.optimizers.Optimizer:
 
 
 def trained_here(model: BitMar) -> list[keras.Variable]:
-    """All but the keys of pictures, which are trained before: weight decay must not touch them either."""
-    fixed = {v.path for part in (model.keys.vision_norm, model.keys.from_vision) for v in part.trainable_variables}
+    """All but the keys of pictures, which are trained before, and the channel: weight decay must not touch them either."""
+    keys = [v for part in (model.keys.vision_norm, model.keys.from_vision) for v in part.trainable_variables]
+    fixed = {v.path for v in (*keys, *fixed_variables(model))}
     return [v for v in model.trainable_variables if v.path not in fixed]
 
 
@@ -90,7 +95,8 @@ class TrainStep:
         latent = model.vision(b.asked)
         unrelated = tf.gather(latent, any_pair) * b.phrase_seen[:, None]
         latent = tf.concat([latent, unrelated, latent[:captions]], 0)
-        each = self._each(b, b.previous, context, latent, b.decoder, b.targets)
+        remembered = tf.cast(b.recall_weight + b.phrase_weight > 0, tf.float32)
+        each = self._each(b, b.previous, context, latent, b.decoder, b.targets, 1.0 + (SHARPNESS - 1.0) * remembered)
         # a read that found another slot holds another text: what it cannot know is not asked of the decoder
         found = own_attention(scores, model.config.memory_temperature)
         found = b.decoder.spread(tf.concat([found, tf.ones(decoded - pairs)], 0)[:, None])[..., 0]
@@ -102,7 +108,7 @@ class TrainStep:
         if rows and t.loss_text:
             nothing = tf.zeros((rows, dim)), tf.zeros((rows, model.config.vision_latent_size))
             through = streams(rows, b.stream.shape[1], model.config)
-            text = share.once(tf.reduce_mean(self._each(b, b.stream, *nothing, through, b.stream_targets)))
+            text = share.once(tf.reduce_mean(self._each(b, b.stream, *nothing, through, b.stream_targets, None)))
             total += t.loss_text * text
         return {
             "loss": total,
@@ -122,10 +128,16 @@ class TrainStep:
         latent: tf.Tensor,
         where: Packing | Streams,
         targets: tf.Tensor,
+        sharpness: tf.Tensor | None,
     ) -> tf.Tensor:
-        """-log p of each target: previous, targets int32 [R, L]; context [N, D], latent [N, L'] of N texts -> float32 [R, L]."""
+        """-log p of each target: previous, targets int32 [R, L]; context [N, D], latent [N, L'] of N texts -> float32 [R, L].
+
+        sharpness: float32 [R, L], by which logits are multiplied before (None: by 1).
+        """
         classes, chosen = self.model.config.word_classes, self.model.config.training.head_words
         logits = self.model.decode(previous, context, latent, where, b.words if classes or chosen else None)
+        if sharpness is not None:
+            logits *= sharpness[..., None]
         if classes:
             return class_cross_entropy(logits, targets, b.words, b.word_weight, classes)
         if chosen:

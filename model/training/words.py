@@ -1,10 +1,10 @@
-"""What the tables of words start from instead of random numbers: codes that a position of an episode can hold.
+"""What the tables of words start from instead of random numbers: codes that a position of an episode holds.
 
 Tables of random rows have to learn how each single word is written and read; with 50,257 of them most are never learnt. Here a
-word is a direction in as many dimensions as a position contributes to the episode, and the matrices on the way start as the
-basis that leads there and back. What remains to be learnt is the same for every word, those that training never shows included.
-
-What the blocks add starts small (as in Fixup, Zhang et al., 2019), or it would drown what they are to hand on.
+word is a direction in as many dimensions as a position contributes to the episode, spread over the width by a ternary basis, and
+the basis leads there and back. With the exact channel (channel.py) a text comes through before the first step, by words that
+training never shows too. Rows are ternary from the start, chosen so that the basis gives the direction exactly (ternary_rows.py):
+rounded number by number, half of 50,257 words would be taken for a neighbour.
 """
 
 from __future__ import annotations
@@ -13,68 +13,76 @@ import keras
 import numpy as np
 
 from model.bitmar import BitMar
-from model.discriminant import unit
-from model.word_classes import WordClasses
+from model.training.ternary_rows import rounded, ternary_rows
+from model.training.word_directions import word_directions
 
-SPREAD = 0.3  # root mean square of the tables' numbers
-POSITIONS = 0.06  # of the learned positions': little beside the words they are added to
-NOISE = 0.3  # share of a row that is no code, in all dimensions: room for what words have in common
-AMPLIFIED = 12.0  # what an episode says of a position, beside the word before it, to which it is added
-CONE = 35.0  # degrees around its centre in which a class's words lie
-CLASS_LENGTH = 1.4  # of a centre beside a word's: at more than acos(1 / 1.4) from it, a word of the shortlist wins
-CANDIDATES = 8  # directions drawn for a word of the shortlist; the one farthest from all centres is kept
-ADDED = 0.1  # of their usual spread have the matrices whose product a block adds to its tokens
+SPREAD = 1.0  # root mean square of the tables' numbers: so large that a rate of .003 changes a word slowly
+POSITIONS = 0.2  # of the learned positions'
+NOISE = 0.3  # share of a row that is no code: room for what words have in common
+AMPLIFIED = 1000.0  # what an episode says of a position: louder than the word before it and all that blocks add
+GAIN = 0.3  # of the decoder's last norm: with rows of SPREAD, logits of running text start with a spread of some 3
+ADDED = 0.1  # of their usual spread have the matrices whose product a block adds to its tokens (as in Fixup, Zhang et al., 2019)
 
 
 def start_words(model: BitMar) -> None:
     """Give the encoder's and the decoder's table the same rows, per_position and from_position their basis.
 
-    With classes (model/word_classes.py), class_head's rows are the centres of cones that the classes' words lie in.
+    With classes (model/word_classes.py), class_head's rows are the centres of the regions that the classes' words lie in.
     """
     c = model.config
     rng = np.random.default_rng((c.training.seed, 8))
-    width, dims = c.text_dim, min(c.position_features, c.text_dim)
-    basis = np.linalg.qr(rng.standard_normal((width, dims)))[0] * width**0.5  # columns of unit mean square
-    codes = unit(rng.standard_normal((c.vocab_size, dims)))
-    if classes := c.word_classes:
-        centres = _far_apart(classes.count, dims, rng)
-        codes = _in_classes(centres, classes, rng)
-        model.decoder.class_head.kernel.assign(SPREAD * CLASS_LENGTH * basis @ centres.T)
-    rows = (1 - NOISE**2) ** 0.5 * codes @ basis.T + NOISE * rng.standard_normal((c.vocab_size, width))
+    width, dims = c.text_dim, c.position_features
+    spread = np.linalg.qr(rng.standard_normal((width, dims)))[0] * width**0.5  # columns of unit mean square
+    basis = rounded(spread / np.abs(spread).mean())
+    directions, centres = word_directions(c.vocab_size, dims, c.word_classes, rng)
+
+    near = (1 - NOISE**2) ** 0.5 * directions @ spread.T + NOISE * rng.standard_normal((c.vocab_size, width))
+    length = float(
+        np.linalg.norm(rounded(near / np.abs(near).mean()) @ basis, axis=1).mean()
+    )  # that rows have by themselves
+    rows = ternary_rows(near, basis, length * directions, rng)
+    size = SPREAD / rows.std()
+    if centres is not None:
+        factor = np.linalg.norm(centres, axis=1).mean()
+        rows_of_classes = ternary_rows(centres @ spread.T, basis, length / factor * centres, rng)
+        gain = np.mean(rows != 0) / np.mean(rows_of_classes != 0)  # absmean counts zeros too
+        model.decoder.class_head.kernel.assign(size * factor * gain * rows_of_classes.T)
     for part in (model.text, model.decoder):
-        part.embedding.embeddings.assign(SPREAD * rows)
-        part.positions.embeddings.assign(POSITIONS * rng.standard_normal(part.positions.embeddings.shape))
-    _point(model.episode.per_position.kernel, basis, 1.0)
-    _point(model.decoder.from_position.kernel, basis.T, AMPLIFIED)
+        part.embedding.embeddings.assign(size * rows)
+        # positions that the basis does not see: a word is the same wherever it stands
+        shape = part.positions.embeddings.shape
+        apart = ternary_rows(rng.standard_normal(shape), basis, np.zeros((shape[0], dims)), rng)
+        part.positions.embeddings.assign(POSITIONS / apart.std() * apart)
+    _set(model.episode.per_position.kernel, basis, 1.0)
+    signs = _mirror(basis, rng)
+    _set(model.decoder.from_position.kernel, basis.T * signs, AMPLIFIED)
+    model.decoder.norm.gain.assign(GAIN * signs)
+
     blocks = (*model.text.blocks, *model.text.fusion, *model.decoder.blocks)
     added = [matrix for block in blocks for matrix in (block.attention.out, block.feed_forward.down)]
     for matrix in (*added, *(block.condition for block in model.decoder.blocks)):
         matrix.kernel.assign(ADDED * matrix.kernel)
 
 
-def _point(kernel: keras.Variable, basis: np.ndarray, factor: float) -> None:
-    """`factor` times the kernel's spread, along the basis; features beyond the width stay as they are."""
-    values = kernel.numpy()
-    spread = values.std()
-    values[: basis.shape[0], : basis.shape[1]] = factor * spread * basis
-    kernel.assign(values)
+def _mirror(basis: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Signs of the width's numbers, with which basis^T diag(signs) basis is near zero: float64 [width].
+
+    The head reads through them, so that a word in a token's numbers does not speak for itself as the next one, though the two
+    tables are one.
+    """
+    signs = rng.permutation(np.where(np.arange(len(basis)) % 2, 1.0, -1.0))
+    left = basis.T @ (signs[:, None] * basis)
+    better = True
+    while better:
+        better = False
+        for i, row in enumerate(basis):
+            flipped = left - 2 * signs[i] * np.outer(row, row)
+            if np.square(flipped).sum() < np.square(left).sum() - 1e-9:
+                left, better = flipped, True
+                signs[i] = -signs[i]
+    return signs
 
 
-def _far_apart(count: int, dims: int, rng: np.random.Generator) -> np.ndarray:
-    """float64 [count, dims]: unit vectors that have pushed each other away."""
-    points = unit(rng.standard_normal((count, dims)))
-    for _ in range(500):
-        near = np.exp(8 * (points @ points.T - 2 * np.eye(count)))
-        points = unit(points - 0.05 * near @ points / near.sum(1, keepdims=True))
-    return points
-
-
-def _in_classes(centres: np.ndarray, classes: WordClasses, rng: np.random.Generator) -> np.ndarray:
-    """Codes of all words, float64 [V, dims]: a class's in the cone around its centre, the shortlist's far from all cones."""
-    dims, first = centres.shape[1], classes.shortlist
-    drawn = unit(rng.standard_normal((CANDIDATES, first, dims)))
-    farthest = (drawn @ centres.T).max(-1).argmin(0)
-    spread = np.tan(np.radians(CONE)) / dims**0.5
-    of = classes.of(np.arange(first, classes.vocab_size))
-    within = centres[of] + spread * rng.standard_normal((len(of), dims))
-    return np.concatenate([drawn[farthest, np.arange(first)], unit(within)])
+def _set(kernel: keras.Variable, values: np.ndarray, factor: float) -> None:
+    """`values` with `factor` times the kernel's spread."""
+    kernel.assign(values * (factor * kernel.numpy().std() / values.std()))

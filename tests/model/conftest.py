@@ -24,7 +24,6 @@ def small(config: BitMarConfig, **training) -> BitMarConfig:
         "set_size": 8,
         "contrastive_pairs": 24,
         "key_steps": 2,
-        "channel_steps": 2,
         "phrases": 8,
         "captions": 8,
         "warmup_steps": 2,
