@@ -99,6 +99,7 @@ def model_card(name: str, config: Any, metrics: dict[str, Any], sizes: dict[str,
         for key in ("steps", "seconds", "commit")
         if metrics.get(key) is not None
     )
+    exact = config.episode_dim // config.position_features  # tokens that a slot holds without crosstalk
     again = f"; `./pipeline.py eval --run models/{name}` measures again what stands below" if whole else ""
     return f"""# {name}
 
@@ -127,7 +128,7 @@ folder were asked, in the runtime of a Raspberry Pi.
 - Trained on pictograms. The table's photographs are things cut out and put in front of generated backgrounds, not taken by a
   camera; teach several views.
 - Names: any text of at most 63 bytes is stored whole on the card; whether the decoder brings it back from the 128 numbers is
-  read back when it is taught. Long names often do not come back: then the stored label is the answer.
+  read back when it is taught. Of more than {exact} tokens many names do not come back: then the stored label is the answer.
 - Of things that it was not taught some get a name: see the table. Line art is the hardest style.
 - Captions without memory are not offered: they are hardly ever right for things that it was not trained on.
 
