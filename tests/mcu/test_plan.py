@@ -297,8 +297,9 @@ def test_layouts_stay_within_the_budget(model: Path, tmp_path: Path) -> None:
             assert kinds == {"b3"}
         if budget == own + 2000:
             assert "c5" in kinds
-        if budget == 10**6:
-            assert kinds == {"pl14"}
+        if budget == 10**6:  # but for five rows, which would be filled up to fourteen
+            others = [matrix["name"] for matrix in matrices if matrix["layout"] != "pl14"]
+            assert others == ["episode/per_position/weights"]
 
 
 def test_only_a_small_model_makes_room_for_its_eye(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
