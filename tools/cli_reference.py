@@ -111,7 +111,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     fresh = page()
     if parser.parse_args().check:
-        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != fresh)
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == fresh:
+            return 0
+        print(f"{PAGE}: out of date, run python tools/cli_reference.py", file=sys.stderr)
+        return 1
     PAGE.write_text(fresh, encoding="utf-8")
     return 0
 

@@ -140,7 +140,10 @@ def main() -> int:
     assert set(TYPED) == {word.name for word in words.WORDS}
     fresh = play()
     if parser.parse_args().check:
-        return int(not FILE.exists() or FILE.read_text(encoding="utf-8") != fresh)
+        if FILE.exists() and FILE.read_text(encoding="utf-8") == fresh:
+            return 0
+        print(f"{FILE}: out of date, run python tools/transcripts.py", file=sys.stderr)
+        return 1
     FILE.write_text(fresh, encoding="utf-8")
     return 0
 
