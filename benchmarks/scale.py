@@ -5,9 +5,9 @@
 
 Makes both sets on disk in BabyLM's format: phrases of the data in new combinations, one state of random float16 each (4.6 GB for
 three million), in a temporary folder (--dir: where), removed at the end unless --keep. ultra_tiny's configuration is trained on
-both in turns, a few steps at a time, by the loop that `pipeline.py train` runs; the steps that train the keys
-before are a few only. The large set comes first: its peak RSS is that of a process that has seen no other. The states leave the
-page cache before the first step, so that their rows come from the disk.
+both in turns, a few steps at a time, by the loop that `pipeline.py train` runs; the steps that train the keys before
+are a few only. The large set comes first: its peak RSS is that of a process that has seen no other. The states leave the page
+cache before the first step, so that their rows come from the disk.
 Writes benchmarks/results/scale.json.
 """
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from pi_app import words  # noqa: E402
 from pipeline import COMMANDS  # noqa: E402
-from tools import transcripts  # noqa: E402
+from tools import generated_file, transcripts  # noqa: E402
 
 PAGE = ROOT / "docs" / "cli.md"
 
@@ -107,16 +107,7 @@ def page() -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    fresh = page()
-    if parser.parse_args().check:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == fresh:
-            return 0
-        print(f"{PAGE}: out of date, run python tools/cli_reference.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
+    return generated_file.command(PAGE, page, "tools/cli_reference.py", __doc__.splitlines()[0])
 
 
 if __name__ == "__main__":

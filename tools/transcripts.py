@@ -7,7 +7,6 @@ python tools/transcripts.py --check   # exit code 1 if the console says somethin
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import re
@@ -26,6 +25,7 @@ from bitmar.errors import BitmarError  # noqa: E402
 from pi_app import words  # noqa: E402
 from pi_app.console import Console  # noqa: E402
 from pi_app.terminal import error_line  # noqa: E402
+from tools import generated_file  # noqa: E402
 
 FILE = ROOT / "docs" / "console.txt"
 PICTURES = ROOT / "tests" / "fixtures" / "pictures.npz"
@@ -135,17 +135,8 @@ def blocks() -> dict[str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
     assert set(TYPED) == {word.name for word in words.WORDS}
-    fresh = play()
-    if parser.parse_args().check:
-        if FILE.exists() and FILE.read_text(encoding="utf-8") == fresh:
-            return 0
-        print(f"{FILE}: out of date, run python tools/transcripts.py", file=sys.stderr)
-        return 1
-    FILE.write_text(fresh, encoding="utf-8")
-    return 0
+    return generated_file.command(FILE, play, "tools/transcripts.py", __doc__.splitlines()[0])
 
 
 if __name__ == "__main__":

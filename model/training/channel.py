@@ -26,7 +26,12 @@ def set_channel(model: BitMar) -> None:
     matrices = channel(c.max_seq_len, c.position_features, c.episode_dim)
     kernels = model.episode.project.kernel, model.memory.value.kernel, model.decoder.expand.kernel
     for kernel, values in zip(kernels, matrices, strict=True):
-        kernel.assign(values * (kernel.numpy().std() / values.std()))
+        set_values(kernel, values)
+
+
+def set_values(kernel: keras.Variable, values: np.ndarray, factor: float = 1.0) -> None:
+    """Other values of the kernel's shape, with `factor` times the spread that it has."""
+    kernel.assign(values * (factor * kernel.numpy().std() / values.std()))
 
 
 def fixed_variables(model: BitMar) -> list[keras.Variable]:

@@ -24,7 +24,7 @@ from model.training.losses import (
 from model.training.shares import Whole
 
 SHARPNESS = (
-    3.0  # of what is read from memory: the inverse temperature of its loss; the likeliest word, the answer, is the same
+    3.0  # inverse temperature in the loss of what is read from memory; the answer, the likeliest word, is the same
 )
 METRICS = ("loss", "recall", "phrases", "caption", "text_query", "text", "slot", "gradient")
 

@@ -24,6 +24,11 @@ def ternary_rows(near: np.ndarray, basis: np.ndarray, wanted: np.ndarray, rng: n
     return rows
 
 
+def absmean_codes(x: np.ndarray) -> np.ndarray:
+    """The codes of model.quantizers.ternary_codes in float64."""
+    return rounded(x / np.abs(x).mean())
+
+
 def rounded(x: np.ndarray) -> np.ndarray:
     """The ternary codes of numbers whose mean magnitude is 1."""
     return np.clip(np.rint(x), -1, 1)

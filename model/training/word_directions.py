@@ -13,9 +13,7 @@ DRAWN = 160  # directions drawn for a word
 CANDIDATES = 8  # of them, the first on their side of all borders; the one farthest from the words before it is kept
 REGION = 50.0  # degrees around its centre within which a class wins over any word of the shortlist
 LENGTH = 1.0 / np.cos(np.radians(REGION))  # of a centre beside a word: so that it does
-MARGIN = (
-    0.06  # of the right class before another, and before the shortlist; of a word of the shortlist before all classes
-)
+MARGIN = 0.06  # of the right class over another and over the shortlist; of a word of the shortlist over all classes
 OUTSIDE = 10.0  # what missing a margin by 1 costs beside a cosine to the nearest word
 
 
@@ -28,7 +26,7 @@ def word_directions(
     outside all regions. Where the dimensions are too few for that, words come as near to it as their candidates do.
     """
     if not classes:
-        return _one_by_one(lambda: (_drawn(1, dims, rng), np.ones((1, DRAWN))), vocab_size)[0], None
+        return _one_by_one(lambda: (_drawn(1, dims, rng), np.ones((1, DRAWN))), 1, vocab_size, dims)[0], None
     centres, own = _far_apart(classes.count, dims, rng), np.arange(classes.count)
 
     def in_shortlist() -> tuple[np.ndarray, np.ndarray]:
@@ -42,26 +40,25 @@ def word_directions(
         similar[own, :, own] = -1.0
         return drawn, np.minimum(right - similar.max(-1), LENGTH * right - 1.0)
 
-    first = _one_by_one(in_shortlist, classes.shortlist)[0]
-    later = _one_by_one(in_classes, classes.size)
+    first = _one_by_one(in_shortlist, 1, classes.shortlist, dims)[0]
+    later = _one_by_one(in_classes, classes.count, classes.size, dims)
     place = np.arange(vocab_size - classes.shortlist)
     return np.concatenate([first, later[place // classes.size, place % classes.size]]), LENGTH * centres
 
 
-def _one_by_one(draw: Callable[[], tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+def _one_by_one(draw: Callable[[], tuple[np.ndarray, np.ndarray]], groups: int, count: int, dims: int) -> np.ndarray:
     """`count` directions for each of several groups, each the best of its candidates (Mitchell, 1991): [groups, count, dims].
 
     draw: directions, float64 [groups, DRAWN, dims], and by how much each is on its side of all borders.
     """
+    taken = np.empty((groups, count, dims), np.float32)
     for n in range(count):
         drawn, margin = draw()
         missed = np.maximum(MARGIN - margin, 0.0)
         first = np.argsort(missed, axis=1, kind="stable")[:, :CANDIDATES, None]
         drawn, missed = np.take_along_axis(drawn, first, 1), np.take_along_axis(missed, first[..., 0], 1)
-        if n == 0:
-            taken = np.empty((len(drawn), count, drawn.shape[-1]), np.float32)
         nearest = (drawn.astype(np.float32) @ taken[:, :n].transpose(0, 2, 1)).max(-1, initial=-1.0)
-        taken[:, n] = drawn[np.arange(len(drawn)), (nearest + OUTSIDE * missed).argmin(-1)]
+        taken[:, n] = drawn[np.arange(groups), (nearest + OUTSIDE * missed).argmin(-1)]
     return taken.astype(np.float64)
 
 

@@ -9,12 +9,12 @@ rounded number by number, half of 50,257 words would be taken for a neighbour.
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 
 from model.bitmar import BitMar
-from model.training.ternary_rows import rounded, ternary_rows
-from model.training.word_directions import word_directions
+from model.training.channel import set_values
+from model.training.ternary_rows import absmean_codes, ternary_rows
+from model.training.word_directions import LENGTH, word_directions
 
 SPREAD = 1.0  # root mean square of the tables' numbers: so large that a rate of .003 changes a word slowly
 POSITIONS = 0.2  # of the learned positions'
@@ -33,29 +33,26 @@ def start_words(model: BitMar) -> None:
     rng = np.random.default_rng((c.training.seed, 8))
     width, dims = c.text_dim, c.position_features
     spread = np.linalg.qr(rng.standard_normal((width, dims)))[0] * width**0.5  # columns of unit mean square
-    basis = rounded(spread / np.abs(spread).mean())
+    basis = absmean_codes(spread)
     directions, centres = word_directions(c.vocab_size, dims, c.word_classes, rng)
 
     near = (1 - NOISE**2) ** 0.5 * directions @ spread.T + NOISE * rng.standard_normal((c.vocab_size, width))
-    length = float(
-        np.linalg.norm(rounded(near / np.abs(near).mean()) @ basis, axis=1).mean()
-    )  # that rows have by themselves
+    length = float(np.linalg.norm(absmean_codes(near) @ basis, axis=1).mean())  # as rows have by themselves
     rows = ternary_rows(near, basis, length * directions, rng)
     size = SPREAD / rows.std()
     if centres is not None:
-        factor = np.linalg.norm(centres, axis=1).mean()
-        rows_of_classes = ternary_rows(centres @ spread.T, basis, length / factor * centres, rng)
+        rows_of_classes = ternary_rows(centres @ spread.T, basis, length / LENGTH * centres, rng)
         gain = np.mean(rows != 0) / np.mean(rows_of_classes != 0)  # absmean counts zeros too
-        model.decoder.class_head.kernel.assign(size * factor * gain * rows_of_classes.T)
+        model.decoder.class_head.kernel.assign(size * LENGTH * gain * rows_of_classes.T)
     for part in (model.text, model.decoder):
         part.embedding.embeddings.assign(size * rows)
         # positions that the basis does not see: a word is the same wherever it stands
         shape = part.positions.embeddings.shape
         apart = ternary_rows(rng.standard_normal(shape), basis, np.zeros((shape[0], dims)), rng)
         part.positions.embeddings.assign(POSITIONS / apart.std() * apart)
-    _set(model.episode.per_position.kernel, basis, 1.0)
+    set_values(model.episode.per_position.kernel, basis)
     signs = _mirror(basis, rng)
-    _set(model.decoder.from_position.kernel, basis.T * signs, AMPLIFIED)
+    set_values(model.decoder.from_position.kernel, basis.T * signs, AMPLIFIED)
     model.decoder.norm.gain.assign(GAIN * signs)
 
     blocks = (*model.text.blocks, *model.text.fusion, *model.decoder.blocks)
@@ -81,8 +78,3 @@ def _mirror(basis: np.ndarray, rng: np.random.Generator) -> np.ndarray:
                 left, better = flipped, True
                 signs[i] = -signs[i]
     return signs
-
-
-def _set(kernel: keras.Variable, values: np.ndarray, factor: float) -> None:
-    """`values` with `factor` times the kernel's spread."""
-    kernel.assign(values * (factor * kernel.numpy().std() / values.std()))

@@ -79,6 +79,10 @@ WRONG = [  # changed keys, and the error behind the file's name
         {"max_seq_len": 2048, "position_features": 64},
         "max_seq_len x position_features is 131072, expected at most 65536",
     ),
+    (
+        {"position_features": 129},
+        "position_features is 129, expected at most text_dim (128) and episode_dim (128)",
+    ),
     ({"name": "../.."}, "name is '../..', expected 1 to 64 letters, digits, '_' and '-'"),
     ({"name": "x\n"}, "name is 'x\\n', expected 1 to 64 letters"),
     ({"name": "x" * 10**4}, "name is 'xxxxxxxxxx"),
