@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -416,18 +417,16 @@ class Device:
     ) -> Answer:
         """The name of a slot: decoded from it where that is known to give the name, and does; else its label."""
         episode, name = self.memory.read(slot), self.memory.name_of(slot)
-        answer_from = "label"
-        if self.memory.decodes(slot):
-            tokens = self._decode(self.engine.alone(episode), self.engine.no_picture(), timing)
-            if len(tokens) < self.model.max_tokens and self.tokenizer.decode_bytes(tokens) == name.encode():
-                answer_from = "decoded"
+        decode = partial(self._decode, timing=timing)
+        decoded = self.memory.decodes(slot) and self.names.read(episode, name, decode).whole
+        answer_from = "decoded" if decoded else "label"
         saved = self.memory.is_saved(slot)
         return Answer(name, slot, name, score, saved, timing, verdict, answer_from, found_by)
 
     def _decode(self, context: np.ndarray, latent: np.ndarray, timing: Timing) -> list[int]:
-        """The decoder's greedy tokens; their cost goes into `timing`."""
+        """The decoder's greedy tokens; their cost is added to `timing`."""
         start = time.perf_counter()
         tokens = self.engine.answer(context, latent)
-        timing.decode_s = time.perf_counter() - start
-        timing.tokens = len(tokens) + (len(tokens) < self.model.max_tokens)  # <eos> costs a step too
+        timing.decode_s += time.perf_counter() - start
+        timing.tokens += len(tokens) + (len(tokens) < self.model.max_tokens)  # <eos> costs a step too
         return tokens

@@ -5,35 +5,37 @@ mcu_app/src/app/teaching.cpp does the same on a board, in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from bitmar.engine import Encoding, Engine
 from bitmar.errors import BitmarError
 from bitmar.memory import Memory
+from bitmar.name_forms import Form, FormSearch
+from bitmar.name_layers import MOST_LAYERS, beneath, superpose
 from bitmar.tokenizer import Tokenizer
 
-MOST_TRIES = 12  # encodings of a name, the first one included
+MOST_TRIES = 12  # forms of a name, the first one included
 
 
 @dataclass(frozen=True)
 class WrittenName:
-    """An episode, float32 [D], as the slot will hold it; whether the decoder brings the name back from it; encodings tried."""
+    """An episode, float32 [D], as the slot will hold it; whether the decoder brings the name back from it; forms tried."""
 
     episode: np.ndarray
     decodes: bool
     tries: int
 
 
-def cuts(name: str) -> Iterator[int]:
-    """Where a name is cut in two: from its middle outwards, of two places as near the lower; not beside a space."""
-    count = len(name)
-    for apart in range(count % 2, count - 1, 2):
-        for at in dict.fromkeys(((count - apart) // 2, (count + apart) // 2)):
-            if name[at] != " " and name[at - 1] != " ":
-                yield at
+class Heard(NamedTuple):
+    """How many bytes of a name were read before a token that is none of it; whole: all of them and nothing else."""
+
+    right: int
+    whole: bool
 
 
 class NameWriter:
@@ -50,35 +52,64 @@ class NameWriter:
         return tokens
 
     def write(self, name: str, seen: Encoding | None) -> WrittenName:
-        """The first encoding of a name that reads back, else the first one.
+        """The first form of a name that reads back, else the first one: as it is, so with its picture, then others.
 
         Args: seen: of the name with its picture; None where there is no picture.
         """
-        first, tries = None, 0
-        for episode in self._episodes(name, seen):
-            episode = self.memory.as_stored(episode)
+        self.tokens(name)
+        search, first, tries = FormSearch(name.encode()), None, 0
+        while tries < MOST_TRIES and (form := self._next(search)):
+            episode = self.memory.as_stored(superpose(map(self._layer, self._tokens(form))))
             first = episode if first is None else first
             tries += 1
-            if self.read(episode) == name.encode():
+            heard = self.read(episode, name)
+            if heard.whole:
                 return WrittenName(episode, True, tries)
-            if tries == MOST_TRIES:
-                break
+            search.was_misread(form, *self._token_at(form, heard.right))
+            if tries == 1 and seen is not None:
+                episode, tries = self.memory.as_stored(seen.episode), 2
+                if self.read(episode, name).whole:
+                    return WrittenName(episode, True, tries)
         return WrittenName(first, False, tries)
 
-    def read(self, episode: np.ndarray) -> bytes:
-        """What the decoder says to one slot read alone, without a picture: what the slot says, whatever is asked with."""
-        tokens = self.engine.answer(self.engine.alone(episode), self.engine.no_picture())
-        return self.tokenizer.decode_bytes(tokens) if len(tokens) < self.engine.model.max_tokens else b""
+    def read(
+        self, episode: np.ndarray, name: str, decode: Callable[[np.ndarray, np.ndarray], list[int]] | None = None
+    ) -> Heard:
+        """How much of a name a slot's episode, float32 [D], says, alone and without a picture, whatever is asked with.
 
-    def _episodes(self, name: str, seen: Encoding | None) -> Iterator[np.ndarray]:
-        """The name as it is, without and with the picture; then in two parts that are tokenised apart."""
-        own = self.tokens(name)
-        yield self.engine.encode(own, None).episode
-        if seen is not None:
-            yield seen.episode
-        tried = [own]
-        for at in cuts(name):
-            tokens = self.tokenizer.encode(name[:at]) + self.tokenizer.encode(name[at:])
-            if len(tokens) < self.engine.model.max_tokens and tokens not in tried:
-                tried.append(tokens)
-                yield self.engine.encode(tokens, None).episode
+        Layer by layer: while what the decoder says is how the rest of the name begins, what lies beneath is read.
+        decode: as Engine.answer, which it is where it is None.
+        """
+        decode, raw, done = decode or self.engine.answer, name.encode(), 0
+        for _ in range(MOST_LAYERS):
+            tokens, before = decode(self.engine.alone(episode), self.engine.no_picture()), done
+            for token in tokens:
+                piece = self.tokenizer.decode_bytes([token])
+                if not raw.startswith(piece, done):
+                    return Heard(done, False)
+                done += len(piece)
+            if done in (before, len(raw)) or len(tokens) == self.engine.model.max_tokens:
+                return Heard(done, before < done == len(raw) and len(tokens) < self.engine.model.max_tokens)
+            episode = beneath(episode, self._layer(tokens))
+        return Heard(done, False)
+
+    def _tokens(self, form: Form) -> list[list[int]]:
+        """Of each layer."""
+        return [[token for piece in part for token in self.tokenizer.encode(piece)] for part in form.parts()]
+
+    def _next(self, search: FormSearch) -> Form | None:
+        """The next form of which the model takes every layer."""
+        while form := search.next():
+            if all(len(tokens) < self.engine.model.max_tokens for tokens in self._tokens(form)):
+                return form
+        return None
+
+    def _layer(self, tokens: list[int]) -> np.ndarray:
+        """A text's episode as a slot would hold it, float32 [D]."""
+        return self.memory.as_stored(self.engine.encode(tokens, None).episode)
+
+    def _token_at(self, form: Form, at: int) -> tuple[int, int]:
+        """First byte of the token that has a byte of the name in it, and the byte behind it; (at, at) behind the last one."""
+        tokens = (token for part in self._tokens(form) for token in part)
+        places = accumulate((len(self.tokenizer.decode_bytes([token])) for token in tokens), initial=0)
+        return next(((start, end) for start, end in pairwise(places) if start <= at < end), (at, at))

@@ -49,17 +49,27 @@ class FlatbufferMachine:
         """Each slot read alone: float32 [n, D] -> [n, D]."""
         return np.concatenate([self.engine.alone(episode) for episode in episodes])
 
-    def confirms(self, context: np.ndarray, tokens: list[list[int]], latent: np.ndarray | None = None) -> np.ndarray:
-        """bool [n]: does greedy decoding (latent None: without a picture) give these tokens and then <eos>?"""
-        latents = [self.engine.no_picture()[0]] * len(tokens) if latent is None else latent
-        said = (self._answer(c, z) for c, z in zip(context, latents, strict=True))
-        return np.array([answer == text for answer, text in zip(said, tokens, strict=True)])
+    def bytes_of(self, token: int) -> int:
+        """How many bytes a token stands for."""
+        return len(self.tokenizer.decode_bytes([token]))
 
-    def _answer(self, context: np.ndarray, latent: np.ndarray) -> list[int]:
-        key = context.tobytes() + latent.tobytes()
+    def right_tokens(self, context: np.ndarray, tokens: list[list[int]]) -> np.ndarray:
+        """int [n]: with how many of these tokens greedy decoding without a picture begins; <eos> behind them counts as one."""
+        said = ([*self._answer(row), self.model.eos] for row in context)
+        ended = ([*text, self.model.eos] for text in tokens)
+        return np.array([common(answer, text) for answer, text in zip(said, ended, strict=True)])
+
+    def _answer(self, context: np.ndarray) -> list[int]:
+        key = context.tobytes()
         if key not in self._said:
-            self._said[key] = self.engine.answer(context[None], latent[None])
+            self._said[key] = self.engine.answer(context[None], self.engine.no_picture())
         return self._said[key]
+
+
+def common(one: list[int], other: list[int]) -> int:
+    """How many tokens two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def picture_of(features: np.ndarray) -> Picture | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from model.evaluation.machine import Machine
-from model.evaluation.teaching import Written, write_names
+from model.evaluation.teaching import Written, right_tokens, write_names
 
 SHORT = 12  # tokens
 
@@ -19,7 +19,7 @@ def any_name(
 
     Args: names: by kind; pictures: float32 [n, 768], n = all names together: what each is taught with.
     Returns: ({kind: row, "all": row}, {tokens of a name: {"decoded", "n"}}); a row has answered, decoded, decoded_12 (over names
-        of at most 12 tokens), first (decoded at the first try), tries (mean), n.
+        of at most 12 tokens), first (decoded at the first try), layered (in parts, one beneath the other), tries (mean), n.
     """
     kinds = [kind for kind, texts in names.items() for _ in texts]
     texts = [text for texts in names.values() for text in texts]
@@ -37,16 +37,19 @@ def any_name(
 
 def answers_right(machine: Machine, written: Written) -> np.ndarray:
     """bool [n]: is the answer the name? The slot's label where it is known not to decode, else what is decoded now."""
-    return ~written.decodes | machine.confirms(machine.context(written.episode), written.tokens)
+    length = np.array([sum(map(len, layers)) for layers in written.layers])
+    return ~written.decodes | (right_tokens(machine, written.episode, written.layers) > length)
 
 
 def _row(written: Written, right: np.ndarray, lengths: np.ndarray, here: np.ndarray) -> dict[str, Any]:
     short = here & (lengths <= SHORT)
+    layered = np.array([len(layers) > 1 for layers in written.layers])
     return {
         "answered": round(float(right[here].mean()), 4),
         "decoded": round(float(written.decodes[here].mean()), 4),
         "decoded_12": round(float(written.decodes[short].mean()), 4) if short.any() else None,
         "first": round(float(written.first[here].mean()), 4),
+        "layered": round(float(layered[here].mean()), 4),
         "tries": round(float(written.tries[here].mean()), 2),
         "n": int(here.sum()),
     }

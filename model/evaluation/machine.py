@@ -44,8 +44,12 @@ class Machine(Protocol):
         """What the decoder gets when one slot answers alone: float32 [n, D] -> [n, D]."""
         ...
 
-    def confirms(self, context: np.ndarray, tokens: list[list[int]], latent: np.ndarray | None = None) -> np.ndarray:
-        """bool [n]: does greedy decoding (latent None: without a picture) give these tokens and then <eos>?"""
+    def bytes_of(self, token: int) -> int:
+        """How many bytes a token stands for."""
+        ...
+
+    def right_tokens(self, context: np.ndarray, tokens: list[list[int]]) -> np.ndarray:
+        """int [n]: with how many of these tokens greedy decoding without a picture begins; <eos> behind them counts as one."""
         ...
 
 
@@ -82,13 +86,17 @@ class KerasMachine:
         """What the decoder gets when one slot answers alone: float32 [n, D] -> [n, D]."""
         return self.model.memory.context_of(tf.constant(episodes)).numpy()
 
-    def confirms(self, context: np.ndarray, tokens: list[list[int]], latent: np.ndarray | None = None) -> np.ndarray:
-        """bool [n]: does greedy decoding (latent None: without a picture) give these tokens and then <eos>?
+    def bytes_of(self, token: int) -> int:
+        """How many bytes a token stands for: a byte-level vocabulary has a letter for each."""
+        return len(self.tokenizer.tokenizer.id_to_token(token))
 
-        It does if each of them is the likeliest after those before it, which one pass over the whole text tells.
+    def right_tokens(self, context: np.ndarray, tokens: list[list[int]]) -> np.ndarray:
+        """int [n]: with how many of these tokens greedy decoding without a picture begins; <eos> behind them counts as one.
+
+        A token counts if it and each before it is the likeliest after those before, which one pass over the whole text tells.
         """
-        c, good = self.model.config, np.zeros(len(tokens), bool)
-        latent = np.zeros((len(tokens), c.vision_latent_size), np.float32) if latent is None else latent
+        c, right = self.model.config, np.zeros(len(tokens), np.int64)
+        latent = np.zeros((CHUNK, c.vision_latent_size), np.float32)
         for part, real, length in self._chunks(tokens):
             targets = np.full((CHUNK, length), c.pad_id, np.int32)
             counted = np.zeros((CHUNK, length), bool)
@@ -96,9 +104,10 @@ class KerasMachine:
                 text = [*tokens[index], c.eos_id]
                 targets[row, : len(text)], counted[row, : len(text)] = text, True
             previous = previous_tokens(targets, c.bos_id)
-            likeliest = self._likeliest(previous, np.asarray(context)[part], latent[part]).numpy()
-            good[part[:real]] = ((likeliest == targets) | ~counted).all(1)[:real]
-        return good
+            likeliest = self._likeliest(previous, np.asarray(context)[part], latent).numpy()
+            agree = np.logical_and.accumulate((likeliest == targets) & counted, axis=1)
+            right[part[:real]] = agree.sum(1)[:real]
+        return right
 
     def _encoded(self, tokens: tf.Tensor, mask: tf.Tensor, pictures: tf.Tensor) -> tuple[tf.Tensor, ...]:
         out = self.model.encode(tokens, mask, pictures)

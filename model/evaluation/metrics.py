@@ -128,8 +128,7 @@ class Evaluation:
         drawings = np.array([drawing for _, drawing in different])
         written = write_names(self.machine, [name for name, _ in different], self.dataset.features[drawings])
         rows = np.array([index[thing] for thing in things])
-        said = [written.tokens[i] for i in rows]
-        return Written(written.episode[rows], written.decodes[rows], written.tries[rows], written.first[rows], said)
+        return written.of(rows)
 
     def _contact_sheet(self, questions: Questions, best: np.ndarray, truth: np.ndarray, answers: Iterable[str]) -> None:
         d = self.dataset

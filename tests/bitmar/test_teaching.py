@@ -12,7 +12,7 @@ import pytest
 
 from bitmar import BitmarError, Device, Picture
 from bitmar.memory import OtherNameError
-from bitmar.teaching import MOST_TRIES, cuts
+from bitmar.teaching import MOST_TRIES
 from tests.bitmar.digests import model
 from tests.bitmar.things import things
 
@@ -75,8 +75,7 @@ def test_the_answer_is_the_name_that_was_taught(tmp_path: Path) -> None:
             answer = device.ask(Picture(*thing.taught))
             assert (answer.text, answer.slot) == (told.name, told.slot)
             assert answer.answer_from == ("decoded" if told.decodes else "label")
-            read = device.names.read(device.memory.read(told.slot))
-            assert (read == told.name.encode()) == told.decodes
+            assert device.names.read(device.memory.read(told.slot), told.name).whole == told.decodes
 
 
 def test_what_a_slot_says_does_not_depend_on_the_picture(device: Device) -> None:
@@ -162,11 +161,3 @@ def test_a_name_of_more_tokens_than_the_window_is_refused_with_the_number() -> N
         with pytest.raises(BitmarError, match=r"name 'zq zq zq zq': \d+ tokens, expected at most 4"):
             device.teach(Picture(*things(1)[0].taught), "zq zq zq zq")
         assert not device.memory.slots()
-
-
-def test_cuts_go_from_the_middle_outwards() -> None:
-    for count in range(1, 12):
-        order = sorted(range(1, count), key=lambda i: (abs(i - count / 2), i))
-        assert list(cuts("x" * count)) == order
-    assert list(cuts("a b")) == []
-    assert list(cuts("ab cd")) == [1, 4]

@@ -174,6 +174,26 @@ def test_a_session_of_sixty_words(both: Both, tmp_path: Path) -> None:
     assert contents[0] == contents[1] and any(contents[0])
 
 
+def test_names_that_need_several_forms(both: Both, tmp_path: Path) -> None:
+    """Long ones, random letters: in layers, cut anew where they were misread, refused where they have too many tokens. The same
+    tries, the same verdicts, the same slots; they are read layer by layer on either."""
+    r = random.Random(3)
+    letters = [chr(i) for block in (range(33, 127), range(0x400, 0x450), range(0x4E00, 0x4E40)) for i in block]
+    random_names = ["".join(r.choice(letters) for _ in range(r.randrange(8, 22))) for _ in range(8)]
+    names = ["字" * 21, "x" * 63, *(name for name in random_names if not name.startswith("-"))][:SLOTS]
+    tries = []
+    for seed, name in enumerate(names):
+        quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        told = both.agree(f"teach {picture_file(tmp_path, seed)} {quoted} --both")
+        tries += [told["tries"]] if "tries" in told else []
+        both.agree(f"ask {picture_file(tmp_path, seed)}")
+    assert len(tries) >= 4 and max(tries) > 2
+    contents = [
+        (tmp_path / card / "bitmar_memory" / "memory_slots.bin").read_bytes() for card in ("card_pi", "card_board")
+    ]
+    assert contents[0] == contents[1] and any(contents[0])
+
+
 def flip_slot(card: Path, slot: int, dim: int) -> None:
     """Damages every copy of a slot's content, those in the log too: any one of them would bring it back."""
     folder = card / "bitmar_memory"

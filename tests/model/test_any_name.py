@@ -16,7 +16,6 @@ from model.evaluation.decode import GreedyDecoder
 from model.evaluation.machine import KerasMachine
 from model.evaluation.names import KINDS, unseen_names
 from model.evaluation.say import distance, find_label, mistyped, say_row
-from model.evaluation.teaching import MOST, encodings
 
 WORDS = [f"{a}{b}" for a in ("ap", "bri", "can", "don", "fea") for b in ("ple", "dge", "key")]
 
@@ -80,39 +79,11 @@ def test_confirmed_is_what_greedy_decoding_says(small_model) -> None:
     assert len(ended) > 5
     machine = KerasMachine(small_model, type("Pad", (), {"pad": c.pad_id})())
     said = [row[: row.tolist().index(c.eos_id)].tolist() for row in ids[ended]]
-    assert machine.confirms(context[ended], said).all()
+    lengths = np.array([len(text) for text in said])
+    assert (machine.right_tokens(context[ended], said) == lengths + 1).all()
     changed = [[*text[:-1], text[-1] + 1 if text[-1] != c.eos_id - 1 else 5] for text in said]
-    assert not machine.confirms(context[ended], changed).any()
-    assert not machine.confirms(context[ended], [text[:-1] for text in said]).any()
-
-
-def test_encodings_are_different_ways_to_write_the_same_text(dataset: Dataset) -> None:
-    """Each decodes to the name; the first two are the name's own tokens."""
-
-    class Bytes:
-        """The smallest tokenizer: a merge for "an", bytes else."""
-
-        max_tokens = 40
-
-        def tokenise(self, text: str) -> list[int]:
-            return [256 if part == b"an" else part[0] for part in _parts(text.encode())]
-
-    for name in ("banana", "an ananas", "x", "Ä", "banana banana banana banana banana banana banana banana"):
-        machine = Bytes()
-        tried = encodings(machine, name)
-        assert len(tried) <= MOST and all(0 < len(tokens) < machine.max_tokens for tokens, _ in tried)
-        for tokens, _ in tried:
-            assert b"".join(b"an" if t == 256 else bytes([t]) for t in tokens).decode() == name
-        assert len({(tuple(tokens), picture) for tokens, picture in tried}) == len(tried)
-
-
-def _parts(raw: bytes) -> list[bytes]:
-    parts, i = [], 0
-    while i < len(raw):
-        size = 2 if raw[i : i + 2] == b"an" else 1
-        parts.append(raw[i : i + size])
-        i += size
-    return parts
+    assert (machine.right_tokens(context[ended], changed) < lengths).all()
+    assert (machine.right_tokens(context[ended], [text[:-1] for text in said]) == lengths - 1).all()
 
 
 def test_say_finds_labels() -> None:

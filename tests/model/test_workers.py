@@ -105,8 +105,8 @@ def killed(workplace, tmp_path_factory):  # noqa: F811
 def assert_trained_as(one, many):
     """Losses and gradients of a step are equal but for the order of float32 sums, in every matrix.
 
-    A code of int8 on the edge of two may flip with that order, which moves gradients by some 5e-5 of a matrix's largest; a text that is left out, or weighed
-    twice, by more than 1e-2. Later steps drift: AdamW divides by gradients, ternary codes flip.
+    A code of int8 on the edge of two may flip with that order, which moves gradients by some 5e-5 of a matrix's largest; a text
+    that is left out, or weighed twice, by more than 1e-2. Later steps drift: AdamW divides by gradients, ternary codes flip.
     """
     np.testing.assert_allclose(curve(many)[0], curve(one)[0], rtol=1e-5)
     np.testing.assert_allclose(curve(many), curve(one), rtol=5e-3)

@@ -64,8 +64,7 @@ Problem bench(uint32_t tokens, bool as_json) {
     token = ids[0];
     board_watchdog_feed();
   }
-  measure.tokens = tokens;
-  measure.decode_end();
+  measure.decode_end(tokens);
   measure.end();
   Json json(as_json);
   json.begin("bench");

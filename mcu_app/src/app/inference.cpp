@@ -65,24 +65,28 @@ Problem Stream::next(int32_t* token, char* bytes, uint32_t* length) {
   return nullptr;
 }
 
-Problem says(const char* name, bool* yes, uint32_t* steps) {
+Problem says(const char* name, uint32_t* said, bool* ended, uint32_t* steps) {
   Stream stream(nullptr);
   const uint32_t bytes = std::strlen(name);
-  uint32_t said = 0, length;
-  *yes = false;
-  for (uint32_t i = 0; i < BITMAR_TOKENS; i++) {
+  *said = *steps = 0;
+  *ended = false;
+  while (*steps < BITMAR_TOKENS) {
     int32_t token;
     char piece[255];
+    uint32_t length;
     if (Problem problem = stream.next(&token, piece, &length)) return problem;
-    *steps += 1;
-    if (token == BITMAR_EOS) {
-      *yes = said == bytes;
-      return nullptr;
-    }
-    if (length > bytes - said || std::memcmp(name + said, piece, length) != 0) return nullptr;
-    said += length;
+    *ended = token == BITMAR_EOS;
+    token_ids[(*steps)++] = token;
+    if (*ended || length > bytes - *said || std::memcmp(name + *said, piece, length) != 0) return nullptr;
+    *said += length;
   }
   return nullptr;
+}
+
+uint32_t token_bytes(int32_t token) {
+  char piece[255];
+  const int32_t length = bpe_decode(&tokenizer, token, piece, sizeof piece);
+  return length < 0 ? 0 : static_cast<uint32_t>(length);
 }
 
 }  // namespace bitmar

@@ -48,8 +48,12 @@ class Stream {
   int32_t token_ = BITMAR_BOS;
 };
 
-/** Does the decoder say of `context` exactly this name, and then <eos>? It stops at the first byte that
- * differs. `steps` counts. */
-Problem says(const char* name, bool* yes, uint32_t* steps);
+/** How many bytes of a name's beginning the decoder says of `context`: it stops at the first token that says
+ * something else, or at <eos> (`ended`). The tokens before stand in token_ids; `steps`: they and the last
+ * one. */
+Problem says(const char* name, uint32_t* said, bool* ended, uint32_t* steps);
+
+/** How many bytes a token stands for. */
+uint32_t token_bytes(int32_t token);
 
 }  // namespace bitmar

@@ -11,8 +11,12 @@ Measure::Measure(const ms_memory* memory) : memory_(memory) {
   begin_ = board_count();
 }
 
-void Measure::decode_begin() { decode_ = board_count(); }
-void Measure::decode_end() { decode_ = board_count() - decode_; }
+void Measure::decode_begin() { decode_begin_ = board_count(); }
+
+void Measure::decode_end(uint32_t steps) {
+  decode_ += board_count() - decode_begin_;
+  tokens += steps;
+}
 
 void Measure::end() {
   total_ = board_count() - begin_;

@@ -11,7 +11,7 @@ class Measure {
  public:
   explicit Measure(const ms_memory* memory);
   void decode_begin();
-  void decode_end();
+  void decode_end(uint32_t steps); /**< adds what passed since decode_begin, and its tokens */
   void end();
   uint32_t per_token() const { return tokens ? decode_ / tokens : 0; }
   void write(Json* json) const;
@@ -23,7 +23,7 @@ class Measure {
  private:
   const ms_memory* memory_;
   ms_stats before_ = {}, after_ = {};
-  uint32_t begin_ = 0, total_ = 0, decode_ = 0;
+  uint32_t begin_ = 0, total_ = 0, decode_ = 0, decode_begin_ = 0;
 };
 
 /** What every answer ends with: whether the card saves, and what it cost (nullptr: that is not said). */

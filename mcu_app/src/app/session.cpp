@@ -8,6 +8,7 @@
 #include "eye.h"
 #include "json.h"
 #include "measure.h"
+#include "name_layers.h"
 #include "output.h"
 #include "refusal.h"
 #include "teaching.h"
@@ -56,10 +57,9 @@ static Problem name_slot(Answer* answer, Measure* measure) {
   ms_slot_info(memory(), slot, &answer->info);
   answer->named = true;
   if (!answer->info.decodes) return nullptr;
-  if (Problem problem = read_alone(episode)) return problem;
-  measure->decode_begin();
-  Problem problem = says(answer->info.name, &answer->decoded, &measure->tokens);
-  measure->decode_end();
+  Heard heard;
+  Problem problem = read_name(memory(), episode, answer->info.name, &heard, measure);
+  answer->decoded = !problem && heard.whole;
   return problem;
 }
 
@@ -294,19 +294,20 @@ Problem caption(const char* picture_text, bool as_json) {
   TextStream shown; /* a token may end inside a character */
   Stream stream(encoding.latent);
   measure.decode_begin();
-  for (uint32_t count = 0; count < BITMAR_TOKENS; count++) {
+  uint32_t steps = 0;
+  while (steps < BITMAR_TOKENS) {
     int32_t token;
     char piece[255];
     uint32_t length;
     if (Problem problem = stream.next(&token, piece, &length)) return problem;
-    measure.tokens = count + 1;
+    steps++;
     if (token == BITMAR_EOS) break;
     if (!as_json) shown.write(piece, length);
     for (uint32_t i = 0; i < length && said.length < sizeof said.text; i++)
       said.text[said.length++] = piece[i];
   }
   shown.end();
-  measure.decode_end();
+  measure.decode_end(steps);
   measure.end();
   Json json(as_json);
   json.begin("caption");
