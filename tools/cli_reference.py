@@ -60,7 +60,8 @@ with tokens/s, ms/token, the whole time, the time on the card, and how many of t
 
 - An answer begins with the name that was taught, `perhaps` before it where the device is not sure, or `unknown`; the next
   line says what was seen: the slot, the cosine of its key, and whether the name was decoded from the slot or taken from its
-  label. `teach` reads back what it is about to write, in up to 12 encodings of the name, and notes whether one came back.
+  label. `teach` reads back what it is about to write, in up to 12 forms of the name (as it is, with the picture, in two or
+  three layers of the slot, with the token that was misread cut in two), and notes whether one came back.
   `--json` has `verdict` (`known`, `perhaps`, `unknown`; null where the model has no criterion) and `answer_from`
   (`decoded`, `label`).
 - The same name is the same thing: another view of it. The same picture under another name is a question,
