@@ -48,12 +48,12 @@ def accuracy() -> list[str]:
     found = ", ".join(f"{row['slot']:.3f} of {k}" for k, row in evaluation["many"].items() if row["slot"] is not None)
     lines += ["", f"Slot found among more things, known and new ones together: {found}.", ""]
     lines += [
-        "| names never trained on | decoded exactly | of at most 12 tokens | at the first try | answered exactly |"
+        "| names never trained on | decoded exactly | of at most 12 tokens | at the first try | in layers | answered exactly |"
     ]
-    lines += ["|---|---|---|---|---|"]
+    lines += ["|---|---|---|---|---|---|"]
     for kind, row in evaluation["any_name"].items():
         short = "" if row["decoded_12"] is None else f"{row['decoded_12']:.3f}"
-        shares = f"{row['decoded']:.3f} | {short} | {row['first']:.3f} | {row['answered']:.3f}"
+        shares = f"{row['decoded']:.3f} | {short} | {row['first']:.3f} | {row['layered']:.3f} | {row['answered']:.3f}"
         lines.append(f"| {kind.replace('_', ' ')} ({row['n']}) | {shares} |")
     lines += ["", "| things that were not taught | named where 90 % of the taught ones are | AUROC |", "|---|---|---|"]
     for kind, row in evaluation["unknown"].items():

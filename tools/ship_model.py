@@ -128,7 +128,8 @@ folder were asked, in the runtime of a Raspberry Pi.
 - Trained on pictograms. The table's photographs are things cut out and put in front of generated backgrounds, not taken by a
   camera; teach several views.
 - Names: any text of at most 63 bytes is stored whole on the card; whether the decoder brings it back from the 128 numbers is
-  read back when it is taught. Of more than {exact} tokens many names do not come back: then the stored label is the answer.
+  read back when it is taught. More than {exact} tokens are written in layers; where no form of a name comes back, the stored
+  label is the answer.
 - Of things that it was not taught some get a name: see the table. Line art is the hardest style.
 - Captions without memory are not offered: they are hardly ever right for things that it was not trained on.
 

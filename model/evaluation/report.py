@@ -30,11 +30,13 @@ def table(report: dict[str, Any]) -> str:
         lines.append(_slot_line(f"16-way, photographs: {PHOTOS[kind]}", row, "-"))
     many = ", ".join(f"{k}: {row['slot']:.3f}" for k, row in report["many"].items() if row["slot"] is not None)
     lines += [f"slot found among K things: {many}", ""]
-    lines.append(f"{'names':<{TITLE}}{'answered':<10}{'decoded':<10}{'of <= 12 tokens':<17}{'at once':<9}{'n':<6}")
+    lines.append(
+        f"{'names':<{TITLE}}{'answered':<10}{'decoded':<10}{'of <= 12 tokens':<17}{'at once':<9}{'in layers':<11}{'n':<6}"
+    )
     for kind, row in report["any_name"].items():
         short = "-" if row["decoded_12"] is None else f"{row['decoded_12']:.3f}"
-        shares = f"{row['answered']:<10.3f}{row['decoded']:<10.3f}{short:<17}{row['first']:<9.3f}{row['n']:<6}"
-        lines.append(f"{kind.replace('_', ' '):<{TITLE}}{shares}")
+        shares = f"{row['answered']:<10.3f}{row['decoded']:<10.3f}{short:<17}{row['first']:<9.3f}{row['layered']:<11.3f}"
+        lines.append(f"{kind.replace('_', ' '):<{TITLE}}{shares}{row['n']:<6}")
     lines.append("")
     for kind, row in (report["unknown"] or {}).items():
         if row["n"]:
