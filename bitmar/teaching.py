@@ -56,7 +56,7 @@ class NameWriter:
 
         Args: seen: of the name with its picture; None where there is no picture.
         """
-        self.tokens(name)
+        self.tokens(name)  # refuses one that is too long
         search, first, tries = FormSearch(name.encode()), None, 0
         while tries < MOST_TRIES and (form := self._next(search)):
             episode = self.memory.as_stored(superpose(map(self._layer, self._tokens(form))))
@@ -88,8 +88,9 @@ class NameWriter:
                 if not raw.startswith(piece, done):
                     return Heard(done, False)
                 done += len(piece)
-            if done in (before, len(raw)) or len(tokens) == self.engine.model.max_tokens:
-                return Heard(done, before < done == len(raw) and len(tokens) < self.engine.model.max_tokens)
+            ended = len(tokens) < self.engine.model.max_tokens
+            if not ended or done in (before, len(raw)):
+                return Heard(done, ended and before < done == len(raw))
             episode = beneath(episode, self._layer(tokens))
         return Heard(done, False)
 
