@@ -35,7 +35,9 @@ def table(report: dict[str, Any]) -> str:
     )
     for kind, row in report["any_name"].items():
         short = "-" if row["decoded_12"] is None else f"{row['decoded_12']:.3f}"
-        shares = f"{row['answered']:<10.3f}{row['decoded']:<10.3f}{short:<17}{row['first']:<9.3f}{row['layered']:<11.3f}"
+        shares = (
+            f"{row['answered']:<10.3f}{row['decoded']:<10.3f}{short:<17}{row['first']:<9.3f}{row['layered']:<11.3f}"
+        )
         lines.append(f"{kind.replace('_', ' '):<{TITLE}}{shares}{row['n']:<6}")
     lines.append("")
     for kind, row in (report["unknown"] or {}).items():
