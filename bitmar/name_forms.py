@@ -1,7 +1,8 @@
 """The forms in which a name is tried, one after the other, until one reads back: a search that reading guides.
 
-As it is; in two layers; in three (name_layers.py); then that form again which was right for the longest, with the token that was
-misread cut in two: other tokens say the same bytes. mcu_app/src/app/name_forms.cpp does the same on a board, in the same order.
+As it is; in two layers; in three (name_layers.py); then each of them again with the token that was misread cut in two (other
+tokens say the same bytes), and so on: fewer cuts first, then the one that was right for longer. mcu_app/src/app/name_forms.cpp
+does the same on a board, in the same order.
 """
 
 from __future__ import annotations
@@ -27,10 +28,17 @@ class Form:
         places = [start, *(at for at in self.cuts if start < at < end), end]
         return [self.name[a:b] for a, b in pairwise(places)]
 
-    def cut(self, start: int, end: int) -> Form | None:
-        """With the token of these bytes cut in two, as near to its middle as may be; None where there is no place in it."""
-        at = nearest_cut(self.name, (start + end) // 2, start, end)
-        return replace(self, cuts=tuple(sorted((*self.cuts, at)))) if at else None
+    def cut(self, tokens: list[tuple[int, int]], right: int) -> Form | None:
+        """With the token that byte `right` is in cut in two, as near to its middle as may be; else the nearest one with a place.
+
+        Args: tokens: where each begins and ends. Returns None where no token has a place.
+        """
+        misread = sum(end <= right for _, end in tokens[:-1])  # behind the last one it is that
+        for i in sorted(range(len(tokens)), key=lambda i: (abs(i - misread), i)):
+            start, end = tokens[i]
+            if at := nearest_cut(self.name, (start + end) // 2, start, end):
+                return replace(self, cuts=tuple(sorted((*self.cuts, at))))
+        return None
 
 
 class FormSearch:
@@ -38,22 +46,23 @@ class FormSearch:
 
     def __init__(self, name: bytes):
         self.waiting = first_forms(name)
-        self.misread: dict[int, tuple[Form, int, int]] = {}  # by the number of layers
+        self.others: dict[
+            int, tuple[int, Form]
+        ] = {}  # by the number of layers: bytes that were right, and what to try next
 
     def next(self) -> Form | None:
         """None: there is no other one."""
         if self.waiting:
             return self.waiting.pop(0)
-        while self.misread:
-            layers = max(sorted(self.misread), key=lambda layers: self.misread[layers][1])
-            form, start, end = self.misread.pop(layers)
-            if other := form.cut(start, end):
-                return other
-        return None
+        if not self.others:
+            return None
+        ranks = {layers: (-len(form.cuts), right, -layers) for layers, (right, form) in self.others.items()}
+        return self.others.pop(max(ranks, key=ranks.__getitem__))[1]
 
-    def was_misread(self, form: Form, start: int, end: int) -> None:
-        """Of a form's tokens the one from byte `start` to `end` was the first that was read as something else."""
-        self.misread[len(form.layers)] = form, start, end
+    def was_misread(self, form: Form, tokens: list[tuple[int, int]], right: int) -> None:
+        """Of a form's tokens (where each begins and ends) those before byte `right` came back, and then something else."""
+        if other := form.cut(tokens, right):
+            self.others[len(form.layers)] = right, other
 
 
 def first_forms(name: bytes) -> list[Form]:

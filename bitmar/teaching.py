@@ -65,7 +65,7 @@ class NameWriter:
             heard = self.read(episode, name)
             if heard.whole:
                 return WrittenName(episode, True, tries)
-            search.was_misread(form, *self._token_at(form, heard.right))
+            search.was_misread(form, self._places(form), heard.right)
             if tries == 1 and seen is not None:
                 episode, tries = self.memory.as_stored(seen.episode), 2
                 if self.read(episode, name).whole:
@@ -109,8 +109,7 @@ class NameWriter:
         """A text's episode as a slot would hold it, float32 [D]."""
         return self.memory.as_stored(self.engine.encode(tokens, None).episode)
 
-    def _token_at(self, form: Form, at: int) -> tuple[int, int]:
-        """First byte of the token that has a byte of the name in it, and the byte behind it; (at, at) behind the last one."""
+    def _places(self, form: Form) -> list[tuple[int, int]]:
+        """Where each of a form's tokens begins and ends in the name's bytes."""
         tokens = (token for part in self._tokens(form) for token in part)
-        places = accumulate((len(self.tokenizer.decode_bytes([token])) for token in tokens), initial=0)
-        return next(((start, end) for start, end in pairwise(places) if start <= at < end), (at, at))
+        return [*pairwise(accumulate((len(self.tokenizer.decode_bytes([token])) for token in tokens), initial=0))]

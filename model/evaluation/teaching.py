@@ -64,8 +64,7 @@ class Writing:
         if not self.pictured:
             sizes = (self.machine.bytes_of(token) for part in self.layers for token in part)
             places = [*accumulate(sizes, initial=0)]
-            end = len(self.form.name)
-            self.search.was_misread(self.form, *[*pairwise(places), (end, end)][right])
+            self.search.was_misread(self.form, [*pairwise(places)], places[right])
         if self.form == Form(self.form.name) and not self.pictured:
             self.pictured = True
             return

@@ -48,22 +48,28 @@ def test_every_form_is_the_name(name: str) -> None:
         pieces = [piece for part in form.parts() for piece in part]
         assert b"".join(pieces) == name.encode() and 1 <= len(form.parts()) <= MOST_LAYERS
         assert all(piece and piece.decode().strip() == piece.decode() for piece in pieces)
-        search.was_misread(form, *r.choice([*tokens(form), (len(name.encode()),) * 2]))
+        search.was_misread(form, tokens(form), r.randrange(len(name.encode()) + 1))
     assert len(set(found)) == len(found)
     assert [len(form.parts()) for form in found[:3]] == [1, 2, 3][: len(found)]
 
 
-def test_the_form_that_came_furthest_is_tried_again_with_its_misread_token_cut() -> None:
+def test_forms_are_tried_again_with_their_misread_token_cut() -> None:
+    """Fewer cuts first, then what was right for longer, then fewer layers."""
     search = FormSearch(b"banana split")
     whole, two, three = (search.next() for _ in range(3))
     assert (whole, two, three) == tuple(first_forms(b"banana split"))
-    for form, start, end in ((whole, 0, 6), (two, 6, 12), (three, 6, 12)):
-        search.was_misread(form, start, end)
+    banana, split = [(0, 6), (6, 12)], [(0, 6), (6, 7), (7, 12)]
+    for form, right in ((whole, 0), (two, 6), (three, 6)):
+        search.was_misread(form, banana, right)
     again = search.next()
-    assert again == Form(b"banana split", two.layers, (9,))  # of two that came as far the one with fewer layers
-    search.was_misread(again, 6, 7)  # a space has no place in it: the next best one
+    assert again == Form(b"banana split", two.layers, (9,))
+    search.was_misread(again, split, 6)  # a space has no place in it: the token nearest to it that has one
     assert search.next() == Form(b"banana split", three.layers, (9,))
     assert search.next() == Form(b"banana split", (), (3,))
+    assert search.next() == Form(b"banana split", two.layers, (3, 9))
+    search.was_misread(whole, banana, 12)  # all of it came back, and more behind it: the last token
+    assert search.next() == Form(b"banana split", (), (9,))
+    search.was_misread(whole, [(i, i + 1) for i in range(12)], 3)
     assert search.next() is None
 
 

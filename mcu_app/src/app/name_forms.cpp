@@ -45,22 +45,17 @@ bool FormSearch::propose(Form* form) {
     if (given_ == 3) form->at[1] = low, form->at[2] = high, form->at[3] = bytes_;
     if (given_ == 1 || (given_ == 2 && middle) || (given_ == 3 && low && low < high)) return true;
   }
-  for (;;) {
-    int32_t best = -1;
-    for (uint32_t i = 0; i < kMostLayers; i++)
-      if (misread_[i].there && (best < 0 || misread_[i].start > misread_[best].start))
-        best = static_cast<int32_t>(i);
-    if (best < 0) return false;
-    auto& found = misread_[best];
-    found.there = false;
-    const uint32_t cut = nearest_cut(name_, (found.start + found.end) / 2, found.start, found.end);
-    if (!cut || found.form.cuts == kMostTries) continue;
-    *form = found.form;
-    uint32_t i = form->cuts++;
-    for (; i && form->cut[i - 1] > cut; i--) form->cut[i] = form->cut[i - 1];
-    form->cut[i] = cut;
-    return true;
+  int32_t best = -1;
+  for (int32_t i = 0; i < static_cast<int32_t>(kMostLayers); i++) {
+    const auto &one = others_[i], &other = others_[best < 0 ? 0 : best];
+    const bool fewer = one.next.cuts < other.next.cuts;
+    const bool further = one.next.cuts == other.next.cuts && one.right > other.right;
+    if (one.there && (best < 0 || fewer || further)) best = i;
   }
+  if (best < 0) return false;
+  others_[best].there = false;
+  *form = others_[best].next;
+  return true;
 }
 
 bool FormSearch::next(Form* form) {
@@ -76,21 +71,39 @@ bool FormSearch::next(Form* form) {
   return false;
 }
 
-void FormSearch::was_misread(const Form& form, uint32_t right) {
-  auto& found = misread_[form.layers - 1];
-  found.there = true;
-  found.form = form;
-  found.start = found.end = right; /* behind the last token there is none to cut */
-  uint32_t at = 0;
+/* Where a form may be cut in or near the token that byte `right` is in, the last one where it is behind it:
+ * as near to a token's middle as may be. 0: nowhere. */
+uint32_t FormSearch::place_near(const Form& form, uint32_t right) const {
+  static uint32_t ends[kMostLayers * kMaxTextTokens];
+  int32_t tokens = 0, misread = 0;
   for (uint32_t layer = 0; layer < form.layers; layer++) {
     int32_t count;
     tokenize_layer(name_, form, layer, &count);
-    for (int32_t i = 0; i < count; i++) {
-      const uint32_t start = at;
-      at += token_bytes(token_ids[i]);
-      if (start <= right && right < at) found.start = start, found.end = at;
+    for (int32_t i = 0; i < count; i++, tokens++)
+      ends[tokens] = (tokens ? ends[tokens - 1] : 0) + token_bytes(token_ids[i]);
+  }
+  while (misread + 1 < tokens && ends[misread] <= right) misread++;
+  for (int32_t apart = 0; apart < tokens; apart++) {
+    for (int32_t side = -1; side <= (apart ? 1 : -1); side += 2) {
+      const int32_t i = misread + side * apart;
+      if (i < 0 || i >= tokens) continue;
+      const uint32_t start = i ? ends[i - 1] : 0;
+      if (const uint32_t at = nearest_cut(name_, (start + ends[i]) / 2, start, ends[i])) return at;
     }
   }
+  return 0;
+}
+
+void FormSearch::was_misread(const Form& form, uint32_t right) {
+  auto& other = others_[form.layers - 1];
+  const uint32_t cut = place_near(form, right);
+  other.there = cut && form.cuts < kMostTries;
+  other.right = right;
+  other.next = form;
+  if (!other.there) return;
+  uint32_t i = other.next.cuts++;
+  for (; i && other.next.cut[i - 1] > cut; i--) other.next.cut[i] = other.next.cut[i - 1];
+  other.next.cut[i] = cut;
 }
 
 }  // namespace bitmar

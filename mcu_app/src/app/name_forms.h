@@ -1,6 +1,6 @@
 /** The forms in which a name is tried, one after the other, until one reads back: as it is; in two layers; in
- * three; then that form again which was right for the longest, with the token that was misread cut in two.
- * The same as the Pi's bitmar/name_forms.py, in the same order. */
+ * three; then each of them again with the token that was misread cut in two, fewer cuts first, then the one
+ * that was right for longer. The same as the Pi's bitmar/name_forms.py, in the same order. */
 #pragma once
 #include "inference.h"
 
@@ -29,13 +29,14 @@ class FormSearch {
 
  private:
   bool propose(Form* form);
+  uint32_t place_near(const Form& form, uint32_t right) const;
   const char* name_;
   uint32_t bytes_, given_ = 0;
   struct {
     bool there;
-    Form form;
-    uint32_t start, end; /* of the token that was misread */
-  } misread_[kMostLayers] = {};
+    uint32_t right; /* bytes that came back */
+    Form next;
+  } others_[kMostLayers] = {}; /* by the number of layers */
 };
 
 }  // namespace bitmar
