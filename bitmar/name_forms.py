@@ -46,9 +46,8 @@ class FormSearch:
 
     def __init__(self, name: bytes):
         self.waiting = first_forms(name)
-        self.others: dict[
-            int, tuple[int, Form]
-        ] = {}  # by the number of layers: bytes that were right, and what to try next
+        # by the number of layers: bytes that were right, and what to try next
+        self.others: dict[int, tuple[int, Form]] = {}
 
     def next(self) -> Form | None:
         """None: there is no other one."""
@@ -80,7 +79,7 @@ def first_forms(name: bytes) -> list[Form]:
 def nearest_cut(name: bytes, at: int, start: int, end: int) -> int:
     """The place between two bytes, neither of them included, that is nearest to `at` and may be cut, of two as near the lower.
 
-    No character is cut, nor beside a space: tokenising may strip it. 0: there is none.
+    No character is cut in two, and nothing is cut beside a space, which tokenising may strip. 0: there is none.
     """
     for apart in range(end - start):
         for place in (at - apart, at + apart):
