@@ -83,14 +83,16 @@ class NameWriter:
         decode, raw, done = decode or self.engine.answer, name.encode(), 0
         for _ in range(MOST_LAYERS):
             tokens, before = decode(self.engine.alone(episode), self.engine.no_picture()), done
+            ended = len(tokens) < self.engine.model.max_tokens
+            if ended and self.tokenizer.decode_bytes(tokens) == raw[done:]:
+                return Heard(len(raw), True)
             for token in tokens:
                 piece = self.tokenizer.decode_bytes([token])
                 if not raw.startswith(piece, done):
                     return Heard(done, False)
                 done += len(piece)
-            ended = len(tokens) < self.engine.model.max_tokens
             if not ended or done in (before, len(raw)):
-                return Heard(done, ended and before < done == len(raw))
+                return Heard(done, False)
             episode = beneath(episode, self._layer(tokens))
         return Heard(done, False)
 
