@@ -58,8 +58,8 @@ def accuracy() -> list[str]:
     lines += ["", "| things that were not taught | named where 90 % of the taught ones are | AUROC |", "|---|---|---|"]
     for kind, row in evaluation["unknown"].items():
         if row["n"]:
-            interval = f"{row['false_naming_at_90']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-            lines.append(f"| {kind.replace('_', ' ')} | {interval} | {row['auroc']:.3f} |")
+            named = f"{row['false_naming_at_90']:.3f} {interval(row)}"
+            lines.append(f"| {kind.replace('_', ' ')} | {named} | {row['auroc']:.3f} |")
     life = evaluation["life"]
     lines += ["", "25 lives of 200 teachings of 24 things into 16 slots:"]
     lines += [f"{life['latest_kept']:.3f} of the latest 16 kept, {life['right']:.3f} of what is there answered right."]
@@ -67,7 +67,11 @@ def accuracy() -> list[str]:
 
 
 def with_interval(row: dict[str, Any]) -> str:
-    return f"**{row['slot']:.3f}** ({row['low']:.3f} to {row['high']:.3f})"
+    return f"**{row['slot']:.3f}** {interval(row)}"
+
+
+def interval(row: dict[str, Any]) -> str:
+    return f"({row['low']:.3f} to {row['high']:.3f})"
 
 
 def sizes() -> list[str]:
@@ -187,11 +191,11 @@ def running_text() -> list[str]:
     ]
     for name in ("ternary", "float"):
         row = found[name]
-        interval = f"{row['bits_per_byte']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-        lines.append(f"| {name} | {interval} | {row['stream']['ratio']:.3f} times that |")
+        lines.append(
+            f"| {name} | {row['bits_per_byte']:.3f} {interval(row)} | {row['stream']['ratio']:.3f} times that |"
+        )
     ratio = found["ternary_over_float"]
-    last = f"| ternary / float | {ratio['ratio']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) | |"
-    return [*lines, last, ""]
+    return [*lines, f"| ternary / float | {ratio['ratio']:.3f} {interval(ratio)} | |", ""]
 
 
 def memory() -> list[str]:

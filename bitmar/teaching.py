@@ -58,14 +58,15 @@ class NameWriter:
         """
         self.tokens(name)  # refuses one that is too long
         search, first, tries = FormSearch(name.encode()), None, 0
-        while tries < MOST_TRIES and (form := self._next(search)):
-            episode = self.memory.as_stored(superpose(map(self._layer, self._tokens(form))))
+        while tries < MOST_TRIES and (found := self._next(search)):
+            form, layers = found
+            episode = self.memory.as_stored(superpose(map(self._layer, layers)))
             first = episode if first is None else first
             tries += 1
             heard = self.read(episode, name)
             if heard.whole:
                 return WrittenName(episode, True, tries)
-            search.was_misread(form, self._places(form), heard.right)
+            search.was_misread(form, self._places(layers), heard.right)
             if tries == 1 and seen is not None:
                 episode, tries = self.memory.as_stored(seen.episode), 2
                 if self.read(episode, name).whole:
@@ -82,36 +83,39 @@ class NameWriter:
         """
         decode, raw, done = decode or self.engine.answer, name.encode(), 0
         for _ in range(MOST_LAYERS):
-            tokens, before = decode(self.engine.alone(episode), self.engine.no_picture()), done
-            ended = len(tokens) < self.engine.model.max_tokens
-            if ended and self.tokenizer.decode_bytes(tokens) == raw[done:]:
-                return Heard(len(raw), True)
-            for token in tokens:
-                piece = self.tokenizer.decode_bytes([token])
-                if not raw.startswith(piece, done):
-                    return Heard(done, False)
-                done += len(piece)
-            if not ended or done in (before, len(raw)):
-                return Heard(done, False)
+            tokens = decode(self.engine.alone(episode), self.engine.no_picture())
+            said, ended = self.tokenizer.decode_bytes(tokens), len(tokens) < self.engine.model.max_tokens
+            if not raw.startswith(said, done):
+                return Heard(done + self._agreeing(tokens, raw[done:]), False)
+            done += len(said)
+            if not (ended and said) or done == len(raw):
+                return Heard(done, bool(ended and said))
             episode = beneath(episode, self._layer(tokens))
         return Heard(done, False)
 
-    def _tokens(self, form: Form) -> list[list[int]]:
-        """Of each layer."""
-        return [[token for piece in part for token in self.tokenizer.encode(piece)] for part in form.parts()]
+    def _agreeing(self, tokens: list[int], rest: bytes) -> int:
+        """Bytes of the tokens before the first one that is not how the rest of the name goes on."""
+        done = 0
+        for token in tokens:
+            piece = self.tokenizer.decode_bytes([token])
+            if not rest.startswith(piece, done):
+                break
+            done += len(piece)
+        return done
 
-    def _next(self, search: FormSearch) -> Form | None:
-        """The next form of which the model takes every layer."""
+    def _next(self, search: FormSearch) -> tuple[Form, list[list[int]]] | None:
+        """The next form of which the model takes every layer, and the tokens of each."""
         while form := search.next():
-            if all(len(tokens) < self.engine.model.max_tokens for tokens in self._tokens(form)):
-                return form
+            layers = [[token for piece in part for token in self.tokenizer.encode(piece)] for part in form.parts()]
+            if all(len(tokens) < self.engine.model.max_tokens for tokens in layers):
+                return form, layers
         return None
 
     def _layer(self, tokens: list[int]) -> np.ndarray:
         """A text's episode as a slot would hold it, float32 [D]."""
         return self.memory.as_stored(self.engine.encode(tokens, None).episode)
 
-    def _places(self, form: Form) -> list[tuple[int, int]]:
-        """Where each of a form's tokens begins and ends in the name's bytes."""
-        tokens = (token for part in self._tokens(form) for token in part)
-        return [*pairwise(accumulate((len(self.tokenizer.decode_bytes([token])) for token in tokens), initial=0))]
+    def _places(self, layers: list[list[int]]) -> list[tuple[int, int]]:
+        """Where each of the layers' tokens begins and ends in the name's bytes."""
+        sizes = (len(self.tokenizer.decode_bytes([token])) for tokens in layers for token in tokens)
+        return [*pairwise(accumulate(sizes, initial=0))]

@@ -45,19 +45,9 @@ class Writing:
     """One name on its way into a slot: the form that is tried now."""
 
     def __init__(self, machine: Machine, name: str) -> None:
-        self.machine, self.search = machine, FormSearch(name.encode())
-        self.form, self.pictured = self.search.next(), False
-        self.layers = self.layers_of(self.form)
-        if not self.fits():
-            self.form = None  # no name that can be taught
-
-    def layers_of(self, form: Form) -> Layers:
-        """Tokens of each layer; pieces are tokenised apart."""
-        return [[token for piece in part for token in self.machine.tokenise(piece.decode())] for part in form.parts()]
-
-    def fits(self) -> bool:
-        """Whether the machine takes every layer."""
-        return all(0 < len(part) < self.machine.max_tokens for part in self.layers)
+        self.machine, self.search, self.layers, self.pictured = machine, FormSearch(name.encode()), [], False
+        form = self._next()
+        self.form = form if form == Form(name.encode()) else None  # one that does not fit as it is cannot be taught
 
     def go_on(self, right: int) -> None:
         """To the next form: of this one, only the first `right` tokens came back."""
@@ -65,15 +55,18 @@ class Writing:
             sizes = (self.machine.bytes_of(token) for part in self.layers for token in part)
             places = [*accumulate(sizes, initial=0)]
             self.search.was_misread(self.form, [*pairwise(places)], places[right])
-        if self.form == Form(self.form.name) and not self.pictured:
-            self.pictured = True
-            return
-        self.pictured, self.form = False, self.search.next()
-        while self.form:
-            self.layers = self.layers_of(self.form)
-            if self.fits():
-                return
-            self.form = self.search.next()
+        self.pictured = not self.pictured and self.form == Form(self.form.name)  # the name as it is, once more
+        if not self.pictured:
+            self.form = self._next()
+
+    def _next(self) -> Form | None:
+        """The next form of which the machine takes every layer; their tokens in `layers`, pieces tokenised apart."""
+        while form := self.search.next():
+            parts = form.parts()
+            self.layers = [[t for piece in part for t in self.machine.tokenise(piece.decode())] for part in parts]
+            if all(0 < len(part) < self.machine.max_tokens for part in self.layers):
+                return form
+        return None
 
 
 def write_names(machine: Machine, names: list[str], pictures: np.ndarray) -> Written:

@@ -14,7 +14,7 @@ import pytest
 
 from bitmar.device import Device
 from bitmar.errors import BitmarError
-from deploy.board.console import BoardConsole, picture_line
+from deploy.board.console import BoardConsole, picture_line, quoted
 from deploy.board.link import open_emulator
 from deploy.firmware import build
 from pi_app import words
@@ -160,6 +160,13 @@ def session(pictures: list[str], count: int, seed: int) -> list[str]:
     return [*lines[: count - 1], "mem show"]
 
 
+def assert_same_slots(cards: Path) -> None:
+    contents = [
+        (cards / card / "bitmar_memory" / "memory_slots.bin").read_bytes() for card in ("card_pi", "card_board")
+    ]
+    assert contents[0] == contents[1] and any(contents[0])
+
+
 def test_a_session_of_sixty_words(both: Both, tmp_path: Path) -> None:
     """Seeded; and the two cards hold the same things, byte for byte but for the times."""
     shown = [*(thing.taught for thing in things(5)), *(thing.asked for thing in things(5))]
@@ -169,9 +176,7 @@ def test_a_session_of_sixty_words(both: Both, tmp_path: Path) -> None:
         pictures.append(str(tmp_path / f"thing{i}.npy"))
     answers = [both.agree(line) for line in session(pictures, 60, 8)]
     assert sum("error" not in answer for answer in answers) > 40
-    folders = (tmp_path / "card_pi" / "bitmar_memory", tmp_path / "card_board" / "bitmar_memory")
-    contents = [(folder / "memory_slots.bin").read_bytes() for folder in folders]
-    assert contents[0] == contents[1] and any(contents[0])
+    assert_same_slots(tmp_path)
 
 
 def test_names_that_need_several_forms(both: Both, tmp_path: Path) -> None:
@@ -183,15 +188,11 @@ def test_names_that_need_several_forms(both: Both, tmp_path: Path) -> None:
     names = ["字" * 21, "x" * 63, *(name for name in random_names if not name.startswith("-"))][:SLOTS]
     tries = []
     for seed, name in enumerate(names):
-        quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        told = both.agree(f"teach {picture_file(tmp_path, seed)} {quoted} --both")
+        told = both.agree(f"teach {picture_file(tmp_path, seed)} {quoted(name)} --both")
         tries += [told["tries"]] if "tries" in told else []
         both.agree(f"ask {picture_file(tmp_path, seed)}")
     assert len(tries) >= 4 and max(tries) > 2
-    contents = [
-        (tmp_path / card / "bitmar_memory" / "memory_slots.bin").read_bytes() for card in ("card_pi", "card_board")
-    ]
-    assert contents[0] == contents[1] and any(contents[0])
+    assert_same_slots(tmp_path)
 
 
 def flip_slot(card: Path, slot: int, dim: int) -> None:
